@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The seam to the hardware: every privileged access of the core goes through an object of this concept.
+// NativeCpu (arch/native_cpu.hpp) is the machine; FakeCpu (tests/fake/cpu.hpp) is a register map with an ordered log,
+// so that the order of a sequence is unit-tested on any PC. Both are passed by value or by reference to templates.
+#pragma once
+#include <arch/registers.hpp>
+#include <concepts>
+
+namespace nest::arch {
+
+// [DDI0487] D7.5.9. The operand is in the instruction's own format (IPA[51:12] in bits 39:0, TTL in 47:44).
+// R…: a range (FEAT_TLBIRANGE), TG 47:46, SCALE 45:44, NUM 43:39, TTL 38:37, BADDR 36:0.
+enum class Tlbi : u8 {
+    VMALLE1IS, VMALLS12E1IS, ALLE1, ALLE1IS, IPAS2E1IS, IPAS2LE1IS, VMALLE1, VAE2IS, IPAS2E1, RIPAS2E1IS
+};
+enum class Barrier : u8 { NSH, ISH, ISHST, SY, NSHST };
+enum class AddressTranslation : u8 { S1E1R, S1E1W, S1E0R, S1E0W, S12E1R, S12E1W };
+enum class CacheOp : u8 { CVAC, CIVAC, CVAU, IVAU, IALLUIS };
+
+template <typename C>
+concept Cpu = requires(C& cpu, u64 operand) {
+    { cpu.template read<HCR_EL2>() } -> std::same_as<HCR_EL2>;
+    cpu.write(HCR_EL2{});
+    cpu.isb();
+    cpu.template dsb<Barrier::ISH>();
+    cpu.template tlbi<Tlbi::IPAS2E1IS>(operand);
+    cpu.template at<AddressTranslation::S1E1R>(operand);
+    cpu.template cache<CacheOp::CIVAC>(operand);
+};
+
+}  // namespace nest::arch

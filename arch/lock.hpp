@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Locks of the operating system behind linux/port.h, with scoped guards.
+#pragma once
+#include <linux/port.h>
+
+namespace nest {
+
+class SpinLock {
+public:
+    SpinLock() { nest_port_spin_init(&lock_); }
+    SpinLock(const SpinLock&) = delete;
+    SpinLock& operator=(const SpinLock&) = delete;
+    // Interrupts must be off, or no interrupt handler may ever take this lock.
+    void lock() { nest_port_spin_lock(&lock_); }
+    void unlock() { nest_port_spin_unlock(&lock_); }
+    [[nodiscard]] unsigned long lock_irqsave() { return nest_port_spin_lock_irqsave(&lock_); }
+    void unlock_irqrestore(unsigned long flags) { nest_port_spin_unlock_irqrestore(&lock_, flags); }
+    bool needbreak() { return nest_port_spin_needbreak(&lock_); }
+
+private:
+    nest_spinlock lock_{};
+};
+
+class Mutex {
+public:
+    Mutex() { nest_port_mutex_init(&lock_); }
+    Mutex(const Mutex&) = delete;
+    Mutex& operator=(const Mutex&) = delete;
+    void lock() { nest_port_mutex_lock(&lock_); }
+    bool try_lock() { return nest_port_mutex_trylock(&lock_); }
+    bool lock_killable() { return nest_port_mutex_lock_killable(&lock_) == 0; }
+    void unlock() { nest_port_mutex_unlock(&lock_); }
+
+private:
+    nest_mutex lock_{};
+};
+
+// Readers may sleep and nest against other locks; never in atomic context.
+class RwSemaphore {
+public:
+    RwSemaphore() { nest_port_rwsem_init(&lock_); }
+    RwSemaphore(const RwSemaphore&) = delete;
+    RwSemaphore& operator=(const RwSemaphore&) = delete;
+    void read_lock() { nest_port_rwsem_read_lock(&lock_); }
+    void read_unlock() { nest_port_rwsem_read_unlock(&lock_); }
+    void write_lock() { nest_port_rwsem_write_lock(&lock_); }
+    void write_unlock() { nest_port_rwsem_write_unlock(&lock_); }
+
+private:
+    nest_rwsem lock_{};
+};
+
+// Guard: any of the above with lock()/unlock().
+template <typename L>
+class [[nodiscard]] Guard {
+public:
+    explicit Guard(L& lock) : lock_(lock) { lock_.lock(); }
+    ~Guard() { lock_.unlock(); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+private:
+    L& lock_;
+};
+
+// IrqGuard: a spinlock that interrupt handlers take as well.
+class [[nodiscard]] IrqGuard {
+public:
+    explicit IrqGuard(SpinLock& lock) : lock_(lock), flags_(lock.lock_irqsave()) {}
+    ~IrqGuard() { lock_.unlock_irqrestore(flags_); }
+    IrqGuard(const IrqGuard&) = delete;
+    IrqGuard& operator=(const IrqGuard&) = delete;
+
+private:
+    SpinLock& lock_;
+    unsigned long flags_;
+};
+
+class [[nodiscard]] ReadGuard {
+public:
+    explicit ReadGuard(RwSemaphore& lock) : lock_(lock) { lock_.read_lock(); }
+    ~ReadGuard() { lock_.read_unlock(); }
+    ReadGuard(const ReadGuard&) = delete;
+    ReadGuard& operator=(const ReadGuard&) = delete;
+
+private:
+    RwSemaphore& lock_;
+};
+
+class [[nodiscard]] WriteGuard {
+public:
+    explicit WriteGuard(RwSemaphore& lock) : lock_(lock) { lock_.write_lock(); }
+    ~WriteGuard() { lock_.write_unlock(); }
+    WriteGuard(const WriteGuard&) = delete;
+    WriteGuard& operator=(const WriteGuard&) = delete;
+
+private:
+    RwSemaphore& lock_;
+};
+
+}  // namespace nest
+
+// For our own invariants only; what a guest or a VMM can trigger is an error, never this.
+#define NEST_BUG_ON(condition)                                     \
+    do {                                                           \
+        if (condition) [[unlikely]]                                \
+            nest_port_bug(__FILE__, __LINE__, #condition);         \
+    } while (0)

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// NativeCpu: the machine itself. AArch64 only; any EL that may access the register.
+#pragma once
+#include <arch/cpu.hpp>
+
+#ifndef __aarch64__
+#error "NativeCpu is the Arm machine; the host build uses FakeCpu"
+#endif
+
+namespace nest::arch {
+
+class NativeCpu {
+public:
+    template <typename R>
+    R read() const {
+        constexpr Encoding e = encoding_of(R::kReg);
+        u64 value;
+        asm volatile("mrs %0, s%c1_%c2_c%c3_c%c4_%c5"
+                     : "=r"(value)
+                     : "i"(e.op0()), "i"(e.op1()), "i"(e.crn()), "i"(e.crm()), "i"(e.op2()));
+        return R::of(value);
+    }
+    template <typename R>
+    void write(R reg) const {
+        constexpr Encoding e = encoding_of(R::kReg);
+        asm volatile("msr s%c1_%c2_c%c3_c%c4_%c5, %x0"
+                     :
+                     : "rZ"(reg.raw), "i"(e.op0()), "i"(e.op1()), "i"(e.crn()), "i"(e.crm()), "i"(e.op2())
+                     : "memory");
+    }
+    void isb() const { asm volatile("isb" ::: "memory"); }
+    template <Barrier B>
+    void dsb() const {
+        if constexpr (B == Barrier::NSH)
+            asm volatile("dsb nsh" ::: "memory");
+        else if constexpr (B == Barrier::ISH)
+            asm volatile("dsb ish" ::: "memory");
+        else if constexpr (B == Barrier::ISHST)
+            asm volatile("dsb ishst" ::: "memory");
+        else if constexpr (B == Barrier::NSHST)
+            asm volatile("dsb nshst" ::: "memory");
+        else
+            asm volatile("dsb sy" ::: "memory");
+    }
+    template <Tlbi Op>
+    void tlbi(u64 operand = 0) const {
+        if constexpr (Op == Tlbi::VMALLE1IS)
+            asm volatile("tlbi vmalle1is" ::: "memory");
+        else if constexpr (Op == Tlbi::VMALLS12E1IS)
+            asm volatile("tlbi vmalls12e1is" ::: "memory");
+        else if constexpr (Op == Tlbi::ALLE1)
+            asm volatile("tlbi alle1" ::: "memory");
+        else if constexpr (Op == Tlbi::ALLE1IS)
+            asm volatile("tlbi alle1is" ::: "memory");
+        else if constexpr (Op == Tlbi::IPAS2E1IS)
+            asm volatile("tlbi ipas2e1is, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::IPAS2LE1IS)
+            asm volatile("tlbi ipas2le1is, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::IPAS2E1)
+            asm volatile("tlbi ipas2e1, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::RIPAS2E1IS)  // by its encoding: the assembler may not know Armv8.4
+            asm volatile("sys #4, c8, c0, #2, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::VMALLE1)
+            asm volatile("tlbi vmalle1" ::: "memory");
+        else
+            asm volatile("tlbi vae2is, %0" ::"r"(operand) : "memory");
+    }
+    template <AddressTranslation Op>
+    void at(u64 va) const {
+        if constexpr (Op == AddressTranslation::S1E1R)
+            asm volatile("at s1e1r, %0" ::"r"(va) : "memory");
+        else if constexpr (Op == AddressTranslation::S1E1W)
+            asm volatile("at s1e1w, %0" ::"r"(va) : "memory");
+        else if constexpr (Op == AddressTranslation::S1E0R)
+            asm volatile("at s1e0r, %0" ::"r"(va) : "memory");
+        else if constexpr (Op == AddressTranslation::S1E0W)
+            asm volatile("at s1e0w, %0" ::"r"(va) : "memory");
+        else if constexpr (Op == AddressTranslation::S12E1R)
+            asm volatile("at s12e1r, %0" ::"r"(va) : "memory");
+        else
+            asm volatile("at s12e1w, %0" ::"r"(va) : "memory");
+    }
+    template <CacheOp Op>
+    void cache(u64 va = 0) const {
+        if constexpr (Op == CacheOp::CVAC)
+            asm volatile("dc cvac, %0" ::"r"(va) : "memory");
+        else if constexpr (Op == CacheOp::CIVAC)
+            asm volatile("dc civac, %0" ::"r"(va) : "memory");
+        else if constexpr (Op == CacheOp::CVAU)
+            asm volatile("dc cvau, %0" ::"r"(va) : "memory");
+        else if constexpr (Op == CacheOp::IVAU)
+            asm volatile("ic ivau, %0" ::"r"(va) : "memory");
+        else
+            asm volatile("ic ialluis" ::: "memory");
+    }
+};
+static_assert(Cpu<NativeCpu>);
+
+}  // namespace nest::arch

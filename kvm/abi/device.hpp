@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Devices and device attributes in the KVM ABI, apart from the vGIC's own groups.
+#pragma once
+#include <kvm/abi/numbers.hpp>
+
+namespace nest::kvm::abi {
+
+struct CreateDevice {
+    u32 type;   // KVM_DEV_TYPE_*
+    u32 fd;     // out
+    u32 flags;  // KVM_CREATE_DEVICE_TEST
+};
+
+struct DeviceAttr {
+    u32 flags;  // none defined
+    u32 group;
+    u64 attr;
+    u64 addr;  // user address of the value
+};
+
+struct ArmDeviceAddr {
+    u64 id;
+    u64 addr;
+};
+
+}  // namespace nest::kvm::abi

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/enter.hpp>
+
+#include <kvm/guest_debug.hpp>
+#include <kvm/host.hpp>
+#include <kvm/vm.hpp>
+#include <vhe/native.hpp>
+#include <vhe/world_switch.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+
+constexpr u64 kDaifAll = 0xf << 6;
+constexpr u64 kPmrAllowAll = 0xf0;
+
+// Interrupts that the kernel masks by priority would not get through to EL2 while the guest runs: open the mask and let
+// PSTATE, which an entry sets anyway, do its work.
+class MaskedExceptions {
+public:
+    explicit MaskedExceptions(Cpu& c) : cpu_(c), daif_(c.read<DAIF>()) {
+        c.write(DAIF::of(kDaifAll));
+        if (host().pmr_masking) {
+            pmr_ = c.read<ICC_PMR_EL1>();
+            c.write(ICC_PMR_EL1::of(kPmrAllowAll));
+            c.dsb<Barrier::SY>();
+        }
+    }
+    ~MaskedExceptions() {
+        if (host().pmr_masking)
+            cpu_.write(pmr_);
+        cpu_.write(daif_);
+    }
+    MaskedExceptions(const MaskedExceptions&) = delete;
+    MaskedExceptions& operator=(const MaskedExceptions&) = delete;
+
+private:
+    Cpu& cpu_;
+    DAIF daif_;
+    ICC_PMR_EL1 pmr_{};
+};
+
+HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
+    if (!vcpu.serror.pending) [[likely]]
+        return vcpu.traps.hcr;
+    c.write(VSESR_EL2::of(vcpu.serror.syndrome));
+    return vcpu.traps.hcr.with<HCR_EL2::VSE>(1);
+}
+
+CPTR_EL2 cptr_for(const Vcpu& vcpu) {
+    return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
+}
+
+// A roll-over of VMIDs, or another vCPU of ours on this CPU, may have changed what has to be in VTTBR_EL2.
+void load_stage2(Cpu& c, PerCpu& here, Vm& vm) {
+    const VTTBR_EL2 vttbr = vm.stage2.vttbr(nest_port_cpu_id());
+    if (here.vttbr == vttbr.raw) [[likely]]
+        return;
+    c.write(vm.stage2.vtcr());
+    c.write(vttbr);
+    here.vttbr = vttbr.raw;
+}
+
+}  // namespace
+
+vhe::ExitKind enter_guest(Vcpu& vcpu) {
+    Cpu& c = cpu();
+    PerCpu& here = this_cpu();
+    const MaskedExceptions masked(c);
+
+    load_stage2(c, here, vcpu.vm);
+    const vhe::DebugEntry debug = debug_entry(vcpu);
+    vhe::activate(c, host().features, here.context, hcr_for(c, vcpu), cptr_for(vcpu), debug,
+                  reinterpret_cast<u64>(nest_guest_vectors));
+    vcpu.timers.enter_guest_regime(c);
+    vhe::ExitKind kind;
+    for (;;) {
+        kind = static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context));
+        vcpu.stats.exits++;
+        if (kind != vhe::ExitKind::kSync)
+            break;
+        if (!vhe::capture_exit(c, vcpu.context))
+            continue;
+        if (handle_in_guest_context(vcpu) != Next::kResume)
+            break;
+        vcpu.stats.tier0_exits++;
+    }
+    if (vcpu.serror.pending)
+        vcpu.serror.pending = c.read<HCR_EL2>().get<HCR_EL2::VSE>();
+    vhe::deactivate(c, host().features, here.context, debug);
+    vcpu.timers.leave_guest_regime(c);
+    return kind;
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arch/syndrome.hpp>
+#include <kvm/guest_debug.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+
+constexpr u64 kSs = SPSR_EL2::SS::kMask;
+constexpr u32 kKnownFlags =
+    abi::KVM_GUESTDBG_ENABLE | abi::KVM_GUESTDBG_SINGLESTEP | abi::KVM_GUESTDBG_USE_SW_BP | abi::KVM_GUESTDBG_USE_HW;
+
+void copy(u64 (&to)[16], const u64 (&from)[16]) {
+    for (unsigned i = 0; i < 16; i++)
+        to[i] = from[i];
+}
+
+bool steps(const DebugState& debug) { return debug.control & abi::KVM_GUESTDBG_SINGLESTEP; }
+
+void take_step_state(CpuState& state) {
+    DebugState& debug = state.debug;
+    if (debug.step_state_replaced)
+        return;
+    debug.saved_pstate_ss = state.context.pstate & kSs;
+    debug.step_state_replaced = true;
+    // SS set: one instruction runs. SS clear: the exception comes before the next one.
+    state.context.pstate = (state.context.pstate & ~kSs) | (debug.step_pending ? 0 : kSs);
+}
+
+void give_back_step_state(CpuState& state) {
+    DebugState& debug = state.debug;
+    if (!debug.step_state_replaced)
+        return;
+    debug.step_pending = steps(debug) && !(state.context.pstate & kSs);
+    state.context.pstate = (state.context.pstate & ~kSs) | debug.saved_pstate_ss;
+    debug.step_state_replaced = false;
+}
+
+void fill(abi::Run& run, u64 esr, u64 far) {
+    run.exit_reason = abi::KVM_EXIT_DEBUG;
+    run.flags = abi::KVM_DEBUG_ARCH_HSR_HIGH_VALID;
+    run.debug = {static_cast<u32>(esr), static_cast<u32>(esr >> 32), far};
+}
+
+}  // namespace
+
+Status set_guest_debug(CpuState& state, const abi::GuestDebug& request) {
+    DebugState& debug = state.debug;
+    if (request.control & ~kKnownFlags)
+        return Errno::kInval;
+    if (!(request.control & abi::KVM_GUESTDBG_ENABLE)) {
+        debug.control = 0;
+        debug.step_pending = false;
+        return kOk;
+    }
+    debug.control = request.control;
+    if (request.control & abi::KVM_GUESTDBG_USE_HW) {
+        copy(debug.vmm.bcr, request.bcr);
+        copy(debug.vmm.bvr, request.bvr);
+        copy(debug.vmm.wcr, request.wcr);
+        copy(debug.vmm.wvr, request.wvr);
+    }
+    return kOk;
+}
+
+DebugPlan enter_guest_debug(CpuState& state) {
+    DebugState& debug = state.debug;
+    u64 guest = state.regs.get(SysReg::MDSCR_EL1);
+    constexpr u64 enables = MDSCR_EL1::mask<MDSCR_EL1::MDE, MDSCR_EL1::KDE>();
+    if (debug.control == 0 && !debug.os_lock) {
+        give_back_step_state(state);
+        if (guest & enables)
+            debug.guest_uses_debug = true;
+        bool guest_owns = debug.guest_uses_debug;
+        return {guest, guest_owns ? &debug.guest : nullptr, !guest_owns, false};
+    }
+    // The VMM, or the OS Lock, which masks all debug exceptions but those of breakpoint instructions.
+    MDSCR_EL1 mdscr = MDSCR_EL1::of(guest & ~(enables | MDSCR_EL1::SS::kMask));
+    const BreakpointBank* bank = nullptr;
+    if (steps(debug)) {
+        take_step_state(state);
+        mdscr = mdscr.with<MDSCR_EL1::SS>(1);
+    } else
+        give_back_step_state(state);
+    if (debug.control & abi::KVM_GUESTDBG_USE_HW) {
+        mdscr = mdscr.with<MDSCR_EL1::MDE>(1).with<MDSCR_EL1::KDE>(1);
+        bank = &debug.vmm;
+    }
+    // The guest's registers are in memory only: its accesses trap until it owns the hardware again.
+    return {mdscr.raw, bank, true, debug.control != 0};
+}
+
+void leave_guest_debug(CpuState& state) {
+    give_back_step_state(state);
+    // Trap the first access of the next run again, unless the guest has something armed.
+    state.debug.guest_uses_debug = false;
+}
+
+bool report_debug_exit(CpuState& state, abi::Run& run) {
+    if (state.debug.control == 0)
+        return false;
+    auto esr = ESR_EL2::of(state.context.esr);
+    u64 far = 0;
+    switch (static_cast<Ec>(esr.get<ESR_EL2::EC>())) {
+    case Ec::kWatchpointLower: far = state.context.far; break;
+    case Ec::kSoftStepLower: state.context.pstate |= kSs; break;  // this step is reported: nothing is pending
+    default: break;
+    }
+    fill(run, esr.raw, far);
+    return true;
+}
+
+bool report_emulated_step(CpuState& state, abi::Run& run) {
+    if (!state.debug.step_state_replaced || (state.context.pstate & kSs))
+        return false;
+    state.context.pstate |= kSs;
+    fill(run, ESR_EL2{}.with<ESR_EL2::EC>(static_cast<u64>(Ec::kSoftStepLower)).with<ESR_EL2::IL>(1).with<ESR_EL2::ISS>(0x22).raw,
+         0);
+    return true;
+}
+
+u64& debug_bank_register(BreakpointBank& bank, Encoding e) {
+    unsigned n = e.crm();
+    switch (e.op2()) {
+    case 4: return bank.bvr[n];
+    case 5: return bank.bcr[n];
+    case 6: return bank.wvr[n];
+    default: return bank.wcr[n];
+    }
+}
+
+}  // namespace nest::kvm

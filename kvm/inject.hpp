@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Exceptions that the hypervisor takes to the guest's EL1 in the guest's place: [DDI0487] D1.3, R_TBPTK ff.
+//
+// All act at once on CpuState, so that PC, PSTATE and EL1's registers are those of the vector's first instruction. PC must
+// still be that of the instruction that caused the exception. Context: as CpuState::write.
+#pragma once
+#include <kvm/cpu_state.hpp>
+
+namespace nest::kvm {
+
+// Offset within a block of the vector table.
+enum class Vector : u16 { kSync = 0x000, kIrq = 0x080, kFiq = 0x100, kSerror = 0x180 };
+
+// PSTATE and PC of an exception to EL1; ELR_EL1 and SPSR_EL1 get the old ones. ESR_EL1 and FAR_EL1 are the caller's.
+void enter_el1(CpuState& state, Vector vector);
+
+// A synchronous exception with this ESR_EL1.
+void inject_sync(CpuState& state, u64 esr);
+
+void inject_undefined(CpuState& state);
+
+// EC 0x18 with the ISS of the trapped access: what FEAT_IDST gives for an unimplemented ID register.
+void inject_sysreg_trap(CpuState& state, u32 iss);
+
+enum class AbortKind : u8 {
+    kExternal,
+    kExternalOnWalk,   // of the table at `level`, -1 to 3
+    kAddressSize,      // level 0: the IPA lies beyond what the VM has
+    kExclusiveAtomic,  // unsupported exclusive or atomic access
+};
+void inject_data_abort(CpuState& state, u64 va, AbortKind kind, int level = 0);
+void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level = 0);
+
+// An SError with ISS `syndrome`: taken at once when PSTATE.A allows it, else left pending for the hardware (HCR_EL2.VSE).
+inline constexpr u64 kSerrorImplementationDefined = u64{1} << 24;  // ISS.IDS
+void inject_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined);
+
+}  // namespace nest::kvm

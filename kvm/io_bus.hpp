@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Guest writes that the VMM wants to hear of without an exit: ioeventfds and coalesced zones.
+//
+// KVM_IOEVENTFD_FLAG_PIO and zones with `pio` are accepted as Linux does on arm64, and never hit: a guest has no port
+// space. Readers are vCPU threads in sleepable context; the ioctls may run at the same time.
+#pragma once
+#include <arch/address.hpp>
+#include <arch/lock.hpp>
+#include <arch/result.hpp>
+#include <kvm/abi/irq.hpp>
+#include <kvm/coalesced_ring.hpp>
+#include <kvm/interval_index.hpp>
+
+struct nest_eventfd;
+
+namespace nest::kvm {
+
+class IoBus {
+public:
+    static constexpr size_t kMaxZones = 1000;
+
+    IoBus() = default;
+    IoBus(const IoBus&) = delete;
+    IoBus& operator=(const IoBus&) = delete;
+    ~IoBus();
+
+    // The ring's page. ENOMEM.
+    Status init() { return ring_.init(); }
+    const CoalescedRing& ring() const { return ring_; }
+
+    // KVM_IOEVENTFD. EINVAL length, range, flags, data match without a length; EBADF not an eventfd; EEXIST the same
+    // write is taken; ENOENT (deassign) no such; ENOMEM.
+    Status ioeventfd(const abi::Ioeventfd& args);
+    // KVM_REGISTER_COALESCED_MMIO. EINVAL, ENOSPC, ENOMEM.
+    Status register_zone(const abi::CoalescedMmioZone& zone);
+    // KVM_UNREGISTER_COALESCED_MMIO: drops every zone that the given one lies in. EINVAL.
+    Status unregister_zone(const abi::CoalescedMmioZone& zone);
+
+    // True when an ioeventfd or a zone took the write; bytes: 1, 2, 4 or 8; value: in the low bytes.
+    bool write(arch::Ipa ipa, unsigned bytes, u64 value);
+
+private:
+    struct Ioevent {
+        nest_eventfd* eventfd;
+        u64 address;
+        u64 match;
+        u32 bytes;      // 0: any length
+        bool wildcard;  // any value
+        bool pio;
+        Ioevent* next;  // of all, on either bus
+    };
+    struct Zone {
+        abi::CoalescedMmioZone zone;
+        Zone* next;
+    };
+
+    Status assign(const abi::Ioeventfd& args);
+    Status deassign(const abi::Ioeventfd& args);
+    bool collides(const Ioevent& event) const;
+
+    RwSemaphore lock_;                  // write: the ioctls
+    CoalescedRing ring_;
+    Ioevent* events_ = nullptr;
+    Zone* zones_ = nullptr;
+    size_t zone_count_ = 0;
+    IntervalIndex<Ioevent*> by_address_;  // MMIO only; one byte each, at its address
+    IntervalIndex<Zone*> by_range_;       // MMIO only
+};
+
+}  // namespace nest::kvm

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Proves that the numbers and layouts that the core was written with (kvm/abi/) are those of this kernel. What its
+ * headers are too old to know is skipped; there the core's own value stands.
+ */
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/kvm.h>
+#include <linux/stddef.h>
+#else
+#include <assert.h>
+#include <linux/kvm.h>
+#include <stddef.h>
+#endif
+
+#define NEST_DIRECTION_NONE       _IOC_NONE
+#define NEST_DIRECTION_WRITE      _IOC_WRITE
+#define NEST_DIRECTION_READ       _IOC_READ
+#define NEST_DIRECTION_READ_WRITE (_IOC_READ | _IOC_WRITE)
+
+#define IOCTL(name, direction, number, bytes) \
+	static_assert(name == _IOC(NEST_DIRECTION_##direction, KVMIO, number, bytes), #name);
+#include "../kvm/abi/ioctls.def"
+
+#define NUMBER(name, value) static_assert((unsigned long long)(name) == (value), #name);
+#include "../kvm/abi/capabilities.def"
+#include "../kvm/abi/numbers.def"
+
+#define STRUCT(ours, theirs, bytes) static_assert(sizeof(struct theirs) == (bytes), #theirs);
+#define FIELD(ours, member, theirs, their_member, offset) \
+	static_assert(offsetof(struct theirs, their_member) == (offset), #theirs "." #their_member);
+#include "../kvm/abi/layout.def"

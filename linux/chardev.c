@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Files: /dev/kvm, and the anonymous files of VMs, vCPUs, devices and statistics. */
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/glue.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/sched/mm.h>
+
+/* ---- VM --------------------------------------------------------------------------------------------------------- */
+
+bool nest_port_vm_is_ours(struct nest_host_vm *vm)
+{
+	return current->mm == vm->mm;
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return nest_vm_ioctl(file->private_data, cmd, arg);
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	nest_vm_release(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vm_ioctl,
+	.release = vm_release,
+	.llseek = noop_llseek,
+};
+
+void nest_port_vm_free(struct nest_host_vm *vm)
+{
+	nest_notifier_unregister(vm);
+	mmdrop(vm->mm);
+	kfree(vm);
+}
+
+static long create_vm(unsigned long type)
+{
+	struct nest_host_vm *host = kzalloc(sizeof(*host), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!host)
+		return -ENOMEM;
+	host->mm = current->mm;
+	mmgrab(host->mm);
+	ret = nest_vm_create(host, type, &host->core);
+	if (ret) {
+		mmdrop(host->mm);
+		kfree(host);
+		return ret;
+	}
+	/* From here on the core owns `host` and gives it back through nest_port_vm_free(). */
+	ret = nest_notifier_register(host);
+	if (!ret)
+		ret = nest_port_fd_create(NEST_FD_VM, host->core);
+	if (ret < 0)
+		nest_vm_release(host->core);
+	return ret;
+}
+
+/* ---- vCPU ------------------------------------------------------------------------------------------------------- */
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return nest_vcpu_ioctl(file->private_data, cmd, arg);
+}
+
+static vm_fault_t vcpu_fault(struct vm_fault *vmf)
+{
+	void *memory = nest_vcpu_mmap_page(vmf->vma->vm_file->private_data, vmf->pgoff);
+
+	if (!memory)
+		return VM_FAULT_SIGBUS;
+	vmf->page = virt_to_page(memory);
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct vcpu_vm_ops = {
+	.fault = vcpu_fault,
+};
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vma->vm_ops = &vcpu_vm_ops;
+	return 0;
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	nest_vcpu_release(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vcpu_ioctl,
+	.mmap = vcpu_mmap,
+	.release = vcpu_release,
+	.llseek = noop_llseek,
+};
+
+/* ---- devices ---------------------------------------------------------------------------------------------------- */
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return nest_device_ioctl(file->private_data, cmd, arg);
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	nest_device_release(file->private_data);
+	return 0;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = device_ioctl,
+	.release = device_release,
+};
+
+/* ---- statistics ------------------------------------------------------------------------------------------------- */
+
+#define STATS_FILE(name, kind)                                                                          \
+	static ssize_t name##_read(struct file *file, char __user *to, size_t bytes, loff_t *offset)   \
+	{                                                                                              \
+		ssize_t done = nest_stats_read(kind, file->private_data, (uintptr_t)to, bytes, *offset); \
+		if (done > 0)                                                                          \
+			*offset += done;                                                               \
+		return done;                                                                           \
+	}                                                                                              \
+	static int name##_release(struct inode *inode, struct file *file)                              \
+	{                                                                                              \
+		nest_stats_release(kind, file->private_data);                                          \
+		return 0;                                                                              \
+	}                                                                                              \
+	static const struct file_operations name##_fops = {                                            \
+		.owner = THIS_MODULE,                                                                  \
+		.read = name##_read,                                                                   \
+		.release = name##_release,                                                             \
+		.llseek = noop_llseek,                                                                 \
+	}
+STATS_FILE(vm_stats, NEST_FD_VM_STATS);
+STATS_FILE(vcpu_stats, NEST_FD_VCPU_STATS);
+
+/* ---- opening them ----------------------------------------------------------------------------------------------- */
+
+int nest_port_fd_create(enum nest_fd_kind kind, void *object)
+{
+	struct file *file;
+	int fd;
+
+	switch (kind) {
+	case NEST_FD_VM:
+		return anon_inode_getfd("kvm-vm", &vm_fops, object, O_RDWR | O_CLOEXEC);
+	case NEST_FD_VCPU:
+		return anon_inode_getfd("kvm-vcpu", &vcpu_fops, object, O_RDWR | O_CLOEXEC);
+	case NEST_FD_DEVICE:
+		return anon_inode_getfd("kvm-arm-vgic-v3", &device_fops, object, O_RDWR | O_CLOEXEC);
+	case NEST_FD_VM_STATS:
+	case NEST_FD_VCPU_STATS:
+		break;
+	}
+	/* Statistics are read at offsets, which an anonymous file does not allow by itself. */
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile(kind == NEST_FD_VM_STATS ? "kvm-vm-stats" : "kvm-vcpu-stats",
+				  kind == NEST_FD_VM_STATS ? &vm_stats_fops : &vcpu_stats_fops, object, O_RDONLY);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	file->f_mode |= FMODE_PREAD;
+	fd_install(fd, file);
+	return fd;
+}
+
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return cmd == KVM_CREATE_VM ? create_vm(arg) : nest_dev_ioctl(cmd, arg);
+}
+
+const struct file_operations nest_dev_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = dev_ioctl,
+	.llseek = noop_llseek,
+};

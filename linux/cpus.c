@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Per-CPU storage, cross calls, hotplug, and the machine's way down (reboot, kexec). */
+#include <linux/cpuhotplug.h>
+#include <linux/glue.h>
+#include <linux/percpu.h>
+#include <linux/reboot.h>
+#include <linux/smp.h>
+
+static DEFINE_PER_CPU_ALIGNED(struct nest_percpu, nest_percpu);
+static int hotplug_state;
+
+struct nest_percpu *nest_port_this_cpu(void)
+{
+	return this_cpu_ptr(&nest_percpu);
+}
+
+struct nest_percpu *nest_port_cpu(unsigned int cpu)
+{
+	return per_cpu_ptr(&nest_percpu, cpu);
+}
+
+unsigned int nest_port_cpu_id(void)
+{
+	return raw_smp_processor_id();
+}
+
+unsigned int nest_port_cpu_limit(void)
+{
+	return nr_cpu_ids;
+}
+
+struct cpu_call {
+	unsigned int op;
+	void *argument;
+};
+
+static void do_cpu_call(void *data)
+{
+	struct cpu_call *call = data;
+
+	nest_cpu_call(call->op, call->argument);
+}
+
+void nest_port_call_all_cpus(unsigned int op, void *argument)
+{
+	struct cpu_call call = { op, argument };
+
+	on_each_cpu(do_cpu_call, &call, 1);
+}
+
+static int cpu_up_callback(unsigned int cpu)
+{
+	nest_irq_cpu_up();
+	preempt_disable();
+	nest_cpu_online();
+	preempt_enable();
+	return 0;
+}
+
+static int cpu_down_callback(unsigned int cpu)
+{
+	preempt_disable();
+	nest_cpu_offline();
+	preempt_enable();
+	nest_irq_cpu_down();
+	return 0;
+}
+
+/* Guests stop running once the machine goes down: kexec's next kernel must find EL2 as we found it. */
+static void quiesce(void *unused)
+{
+	nest_cpu_offline();
+}
+
+static int reboot_callback(struct notifier_block *block, unsigned long code, void *unused)
+{
+	on_each_cpu(quiesce, NULL, 1);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block reboot_block = {
+	.notifier_call = reboot_callback,
+};
+
+int nest_hotplug_init(void)
+{
+	int ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "nestvisor:online", cpu_up_callback, cpu_down_callback);
+
+	if (ret < 0)
+		return ret;
+	hotplug_state = ret;
+	ret = register_reboot_notifier(&reboot_block);
+	if (ret)
+		cpuhp_remove_state(hotplug_state);
+	return ret;
+}
+
+void nest_hotplug_exit(void)
+{
+	unregister_reboot_notifier(&reboot_block);
+	cpuhp_remove_state(hotplug_state);
+}

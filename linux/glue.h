@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the glue's files share. The core never sees it. */
+#ifndef NEST_GLUE_H
+#define NEST_GLUE_H
+
+#include <linux/entry.h>
+#include <linux/kvm_host.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/preempt.h>
+#include <linux/rcuwait.h>
+#include <linux/signal.h>
+
+struct nest_host_vm {
+	struct mm_struct *mm; /* held by mmgrab(): the structure, not the address space */
+	struct mmu_notifier notifier;
+	bool notifier_registered;
+	struct nest_vm *core;
+};
+
+struct nest_host_vcpu {
+	struct nest_vcpu *core;
+	struct preempt_notifier notifier;
+	struct task_struct *task; /* the thread inside KVM_RUN; freed by RCU, see nest_port_vcpu_kick() */
+	struct rcuwait wait;
+	sigset_t sigmask, saved_sigmask;
+	bool sigmask_active;
+	struct kvm_vcpu *entry_work; /* what xfer_to_guest_mode_handle_work() wants to write its exit reason to */
+};
+
+extern const struct file_operations nest_dev_fops;
+
+int nest_irq_init(struct nest_host_config *config);
+void nest_irq_exit(void);
+void nest_irq_cpu_up(void);
+void nest_irq_cpu_down(void);
+int nest_hotplug_init(void);
+void nest_hotplug_exit(void);
+int nest_eventfd_init(void);
+void nest_eventfd_exit(void);
+int nest_vcpu_thread_init(void);
+void nest_vcpu_thread_exit(void);
+
+int nest_notifier_register(struct nest_host_vm *vm);
+void nest_notifier_unregister(struct nest_host_vm *vm);
+
+#endif

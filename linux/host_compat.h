@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every difference between kernel versions that the glue knows of, and nowhere else. */
+#ifndef NEST_COMPAT_H
+#define NEST_COMPAT_H
+
+#include <linux/hrtimer.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#error "Nestvisor needs Linux 6.8 or newer: from then on kernel-mode FP/SIMD survives preemption"
+#endif
+
+/* hrtimer_setup() came with 6.13 and is exported later; hrtimer_init() went away in 6.15. */
+static inline void nest_hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	timer->function = function;
+#endif
+}
+
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Physical interrupts that belong to guests: the EL1 virtual and physical timers' PPIs, and the GIC's maintenance PPI.
+ * The timers' are marked as forwarded once, at load: the host's EOI then only drops the priority, and the interrupt
+ * stays active until the guest deactivates it through a hardware list register, or the core clears it.
+ */
+#define pr_fmt(fmt) "nestvisor: " fmt
+#include <linux/acpi.h>
+#include <linux/glue.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdomain.h>
+#include <linux/of_irq.h>
+
+enum { VIRTUAL_TIMER, PHYSICAL_TIMER, MAINTENANCE, PPI_COUNT };
+
+struct ppi {
+	const char *name;
+	unsigned int irq; /* Linux's number; 0: not ours */
+	unsigned int intid;
+	bool forwarded;
+};
+
+static struct ppi ppis[PPI_COUNT] = {
+	[VIRTUAL_TIMER] = { .name = "nestvisor virtual timer", .forwarded = true },
+	[PHYSICAL_TIMER] = { .name = "nestvisor physical timer", .forwarded = true },
+	[MAINTENANCE] = { .name = "nestvisor vGIC maintenance" },
+};
+
+static DEFINE_PER_CPU(struct ppi *, ppi_cookie);
+
+static irqreturn_t timer_handler(int irq, void *cookie)
+{
+	nest_timer_irq(irq == ppis[PHYSICAL_TIMER].irq);
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t maintenance_handler(int irq, void *cookie)
+{
+	nest_maintenance_irq();
+	return IRQ_HANDLED;
+}
+
+/* ---- which interrupts ------------------------------------------------------------------------------------------- */
+
+static const struct of_device_id timer_nodes[] = { { .compatible = "arm,armv8-timer" }, {} };
+static const struct of_device_id gic_nodes[] = { { .compatible = "arm,gic-v3" }, {} };
+
+/* The binding's order without interrupt-names: secure, non-secure physical, virtual, hypervisor physical and virtual. */
+static unsigned int timer_ppi_of(struct device_node *node, const char *name, int position)
+{
+	int index = of_property_match_string(node, "interrupt-names", name);
+
+	return irq_of_parse_and_map(node, index >= 0 ? index : position);
+}
+
+static void find_in_device_tree(void)
+{
+	struct device_node *node = of_find_matching_node(NULL, timer_nodes);
+
+	if (node) {
+		ppis[PHYSICAL_TIMER].irq = timer_ppi_of(node, "phys", 1);
+		ppis[VIRTUAL_TIMER].irq = timer_ppi_of(node, "virt", 2);
+		of_node_put(node);
+	}
+	node = of_find_matching_node(NULL, gic_nodes);
+	if (node) {
+		ppis[MAINTENANCE].irq = irq_of_parse_and_map(node, 0);
+		of_node_put(node);
+	}
+}
+
+#ifdef CONFIG_ACPI
+static unsigned int register_gsi(u32 gsi, bool edge)
+{
+	int irq = gsi ? acpi_register_gsi(NULL, gsi, edge ? ACPI_EDGE_SENSITIVE : ACPI_LEVEL_SENSITIVE, ACPI_ACTIVE_LOW) : 0;
+
+	return irq > 0 ? irq : 0;
+}
+
+static void find_in_acpi(void)
+{
+	struct acpi_table_header *header;
+
+	if (ACPI_SUCCESS(acpi_get_table(ACPI_SIG_GTDT, 0, &header))) {
+		struct acpi_table_gtdt *gtdt = (struct acpi_table_gtdt *)header;
+
+		ppis[PHYSICAL_TIMER].irq =
+			register_gsi(gtdt->non_secure_el1_interrupt, gtdt->non_secure_el1_flags & ACPI_GTDT_INTERRUPT_MODE);
+		ppis[VIRTUAL_TIMER].irq =
+			register_gsi(gtdt->virtual_timer_interrupt, gtdt->virtual_timer_flags & ACPI_GTDT_INTERRUPT_MODE);
+		acpi_put_table(header);
+	}
+	if (ACPI_SUCCESS(acpi_get_table(ACPI_SIG_MADT, 0, &header))) {
+		struct acpi_table_madt *madt = (struct acpi_table_madt *)header;
+		struct acpi_subtable_header *entry = (void *)(madt + 1);
+		void *end = (void *)madt + madt->header.length;
+
+		for (; (void *)entry < end && entry->length; entry = (void *)entry + entry->length) {
+			struct acpi_madt_generic_interrupt *gicc = (void *)entry;
+
+			if (entry->type != ACPI_MADT_TYPE_GENERIC_INTERRUPT)
+				continue;
+			ppis[MAINTENANCE].irq = register_gsi(gicc->vgic_interrupt, gicc->flags & ACPI_MADT_VGIC_IRQ_MODE);
+			break;
+		}
+		acpi_put_table(header);
+	}
+}
+#else
+static void find_in_acpi(void) {}
+#endif
+
+/* ---- per CPU ---------------------------------------------------------------------------------------------------- */
+
+void nest_irq_cpu_up(void)
+{
+	int i;
+
+	for (i = 0; i < PPI_COUNT; i++)
+		if (ppis[i].irq)
+			enable_percpu_irq(ppis[i].irq, IRQ_TYPE_NONE);
+}
+
+void nest_irq_cpu_down(void)
+{
+	int i;
+
+	for (i = 0; i < PPI_COUNT; i++)
+		if (ppis[i].irq)
+			disable_percpu_irq(ppis[i].irq);
+}
+
+void nest_port_timer_irq_set_active(unsigned int which, bool active)
+{
+	if (ppis[which].irq)
+		irq_set_irqchip_state(ppis[which].irq, IRQCHIP_STATE_ACTIVE, active);
+}
+
+/* ---- once ------------------------------------------------------------------------------------------------------- */
+
+static void give_back(struct ppi *ppi)
+{
+	if (!ppi->irq)
+		return;
+	if (ppi->forwarded)
+		irq_set_vcpu_affinity(ppi->irq, NULL);
+	free_percpu_irq(ppi->irq, &ppi_cookie);
+	ppi->irq = 0;
+}
+
+static int take(struct ppi *ppi, irq_handler_t handler)
+{
+	int ret = request_percpu_irq(ppi->irq, handler, ppi->name, &ppi_cookie);
+
+	if (ret) {
+		ppi->irq = 0;
+		return ret;
+	}
+	ppi->intid = irqd_to_hwirq(irq_get_irq_data(ppi->irq));
+	if (ppi->forwarded) {
+		ret = irq_set_vcpu_affinity(ppi->irq, &ppi_cookie);
+		if (ret)
+			give_back(ppi);
+	}
+	return ret;
+}
+
+int nest_irq_init(struct nest_host_config *config)
+{
+	int ret;
+
+	if (acpi_disabled)
+		find_in_device_tree();
+	else
+		find_in_acpi();
+	if (!ppis[MAINTENANCE].irq || !ppis[VIRTUAL_TIMER].irq) {
+		pr_err("no GICv3 maintenance interrupt or no virtual timer interrupt in the firmware's tables\n");
+		return -ENODEV;
+	}
+	ret = take(&ppis[MAINTENANCE], maintenance_handler);
+	if (!ret)
+		ret = take(&ppis[VIRTUAL_TIMER], timer_handler);
+	if (ret) {
+		pr_err("the vGIC's or the virtual timer's interrupt is in use: error %d\n", ret);
+		nest_irq_exit();
+		return ret;
+	}
+	/* Without this one a guest's physical timer is emulated. */
+	if (ppis[PHYSICAL_TIMER].irq && take(&ppis[PHYSICAL_TIMER], timer_handler))
+		pr_info("the physical timer's interrupt is in use; guests' physical timers are emulated\n");
+
+	config->has_virtual_ppi = true;
+	config->has_physical_ppi = ppis[PHYSICAL_TIMER].irq != 0;
+	config->virtual_ppi = ppis[VIRTUAL_TIMER].intid;
+	config->physical_ppi = ppis[PHYSICAL_TIMER].intid;
+	config->maintenance_ppi = ppis[MAINTENANCE].intid;
+	return 0;
+}
+
+void nest_irq_exit(void)
+{
+	int i;
+
+	for (i = 0; i < PPI_COUNT; i++)
+		give_back(&ppis[i]);
+}

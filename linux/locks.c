@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Linux's locks in the core's opaque storage. */
+#include <linux/mutex.h>
+#include <linux/port.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+
+static_assert(sizeof(spinlock_t) <= sizeof(struct nest_spinlock));
+static_assert(sizeof(struct mutex) <= sizeof(struct nest_mutex));
+static_assert(sizeof(struct rw_semaphore) <= sizeof(struct nest_rwsem));
+
+static spinlock_t *spin(struct nest_spinlock *lock)
+{
+	return (spinlock_t *)lock->storage;
+}
+
+static struct mutex *mutex(struct nest_mutex *lock)
+{
+	return (struct mutex *)lock->storage;
+}
+
+static struct rw_semaphore *rwsem(struct nest_rwsem *lock)
+{
+	return (struct rw_semaphore *)lock->storage;
+}
+
+void nest_port_spin_init(struct nest_spinlock *lock)
+{
+	spin_lock_init(spin(lock));
+}
+
+unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock *lock)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(spin(lock), flags);
+	return flags;
+}
+
+void nest_port_spin_unlock_irqrestore(struct nest_spinlock *lock, unsigned long flags)
+{
+	spin_unlock_irqrestore(spin(lock), flags);
+}
+
+void nest_port_spin_lock(struct nest_spinlock *lock)
+{
+	spin_lock(spin(lock));
+}
+
+void nest_port_spin_unlock(struct nest_spinlock *lock)
+{
+	spin_unlock(spin(lock));
+}
+
+bool nest_port_spin_needbreak(struct nest_spinlock *lock)
+{
+	return need_resched() || spin_needbreak(spin(lock));
+}
+
+void nest_port_mutex_init(struct nest_mutex *lock)
+{
+	mutex_init(mutex(lock));
+}
+
+void nest_port_mutex_lock(struct nest_mutex *lock)
+{
+	mutex_lock(mutex(lock));
+}
+
+bool nest_port_mutex_trylock(struct nest_mutex *lock)
+{
+	return mutex_trylock(mutex(lock));
+}
+
+int nest_port_mutex_lock_killable(struct nest_mutex *lock)
+{
+	return mutex_lock_killable(mutex(lock));
+}
+
+void nest_port_mutex_unlock(struct nest_mutex *lock)
+{
+	mutex_unlock(mutex(lock));
+}
+
+void nest_port_rwsem_init(struct nest_rwsem *lock)
+{
+	init_rwsem(rwsem(lock));
+}
+
+void nest_port_rwsem_read_lock(struct nest_rwsem *lock)
+{
+	down_read(rwsem(lock));
+}
+
+void nest_port_rwsem_read_unlock(struct nest_rwsem *lock)
+{
+	up_read(rwsem(lock));
+}
+
+void nest_port_rwsem_write_lock(struct nest_rwsem *lock)
+{
+	down_write(rwsem(lock));
+}
+
+void nest_port_rwsem_write_unlock(struct nest_rwsem *lock)
+{
+	up_write(rwsem(lock));
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Memory for the core, copies to and from the VMM, and the VMM's pages that back guest memory. */
+#include <asm/pgtable.h>
+#include <linux/glue.h>
+#include <linux/hugetlb.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/uaccess.h>
+
+void *nest_port_alloc(size_t bytes)
+{
+	return kvzalloc(bytes, GFP_KERNEL_ACCOUNT);
+}
+
+void nest_port_free(void *memory)
+{
+	kvfree(memory);
+}
+
+void *nest_port_pages_alloc(unsigned int order, bool atomic)
+{
+	return (void *)__get_free_pages((atomic ? GFP_ATOMIC : GFP_KERNEL) | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN, order);
+}
+
+void nest_port_pages_free(void *pages, unsigned int order)
+{
+	free_pages((unsigned long)pages, order);
+}
+
+uint64_t nest_port_va_to_pa(const void *linear)
+{
+	return __pa(linear);
+}
+
+void *nest_port_pa_to_va(uint64_t pa)
+{
+	return __va(pa);
+}
+
+size_t nest_port_copy_from_user(void *to, uint64_t from, size_t bytes)
+{
+	return copy_from_user(to, (const void __user *)(uintptr_t)from, bytes);
+}
+
+size_t nest_port_copy_to_user(uint64_t to, const void *from, size_t bytes)
+{
+	return copy_to_user((void __user *)(uintptr_t)to, from, bytes);
+}
+
+bool nest_port_user_range_ok(uint64_t address, uint64_t bytes)
+{
+	return access_ok((void __user *)(uintptr_t)address, bytes);
+}
+
+/* ---- guest pages ------------------------------------------------------------------------------------------------ */
+
+/*
+ * The size of the VMM's own mapping of `hva`, from its page table. Tables go away only after an IPI or an RCU grace
+ * period, and interrupts off holds both back.
+ */
+static unsigned int mapping_shift(struct mm_struct *mm, unsigned long hva)
+{
+	unsigned int shift = PAGE_SHIFT;
+	unsigned long flags;
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t *pmdp, pmd;
+
+	local_irq_save(flags);
+	pgdp = pgd_offset(mm, hva);
+	pgd = READ_ONCE(*pgdp);
+	if (pgd_none(pgd) || pgd_bad(pgd))
+		goto out;
+	p4dp = p4d_offset_lockless(pgdp, pgd, hva);
+	p4d = READ_ONCE(*p4dp);
+	if (p4d_none(p4d) || p4d_bad(p4d))
+		goto out;
+	pudp = pud_offset_lockless(p4dp, p4d, hva);
+	pud = READ_ONCE(*pudp);
+	if (!pud_present(pud))
+		goto out;
+	if (pud_leaf(pud)) {
+		shift = PUD_SHIFT;
+		goto out;
+	}
+	pmdp = pmd_offset_lockless(pudp, pud, hva);
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_present(pmd) && pmd_leaf(pmd))
+		shift = PMD_SHIFT;
+out:
+	local_irq_restore(flags);
+	return shift;
+}
+
+/* A PFN mapping: no page to hold; the notifier alone tells when it goes. */
+static int get_pfn_mapping(struct mm_struct *mm, unsigned long hva, bool write, struct nest_host_page *out)
+{
+	struct follow_pfnmap_args args = { .address = hva };
+	struct vm_area_struct *vma;
+	bool unlocked = false;
+	int ret;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, hva);
+	if (!vma) {
+		ret = -EFAULT;
+		goto out;
+	}
+	if (!(vma->vm_flags & (VM_IO | VM_PFNMAP)) || (write && !(vma->vm_flags & VM_WRITE))) {
+		ret = -EFAULT;
+		goto out;
+	}
+	args.vma = vma;
+	ret = follow_pfnmap_start(&args);
+	if (ret) {
+		ret = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
+		if (!ret)
+			ret = unlocked ? -EAGAIN : follow_pfnmap_start(&args);
+		if (ret)
+			goto out;
+	}
+	if (write && !args.writable) {
+		ret = -EFAULT;
+	} else {
+		out->pa = PFN_PHYS(args.pfn);
+		out->block_shift = PAGE_SHIFT;
+		out->writable = args.writable;
+		out->device = !pfn_is_map_memory(args.pfn);
+		out->cacheable = (pgprot_val(args.pgprot) & PTE_ATTRINDX_MASK) == PTE_ATTRINDX(MT_NORMAL);
+		out->page = NULL;
+	}
+	follow_pfnmap_end(&args);
+out:
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct nest_host_page *out)
+{
+	unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0);
+	struct page *page;
+	long ret;
+
+	memset(out, 0, sizeof(*out));
+	/* A read fault takes the page writable where that costs no copy, so that the first write needs no second exit. */
+	if (!write && get_user_pages_fast_only(hva, 1, FOLL_WRITE, &page) == 1) {
+		out->writable = true;
+	} else {
+		ret = get_user_pages_unlocked(hva, 1, &page, flags);
+		if (ret == -EHWPOISON)
+			return -EHWPOISON;
+		if (ret == -EINTR || ret == -EAGAIN || ret == -ENOMEM)
+			return ret;
+		if (ret != 1)
+			return get_pfn_mapping(vm->mm, hva, write, out);
+		out->writable = write;
+	}
+	out->pa = page_to_phys(page);
+	out->cacheable = true;
+	out->page = page;
+	out->block_shift = PageCompound(page) ? mapping_shift(vm->mm, hva) : PAGE_SHIFT;
+	return 0;
+}
+
+void nest_port_page_release(const struct nest_host_page *page, bool dirty)
+{
+	if (!page->page)
+		return;
+	if (!PageReserved((struct page *)page->page)) {
+		if (dirty)
+			SetPageDirty(page->page);
+		mark_page_accessed(page->page);
+	}
+	put_page(page->page);
+}
+
+unsigned int nest_port_vma_page_shift(struct nest_host_vm *vm, uint64_t hva)
+{
+	struct vm_area_struct *vma;
+	unsigned int shift = PAGE_SHIFT;
+
+	mmap_read_lock(vm->mm);
+	vma = vma_lookup(vm->mm, hva);
+	if (vma)
+		shift = ilog2(vma_kernel_pagesize(vma));
+	mmap_read_unlock(vm->mm);
+	return shift;
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Load and unload: refuse with one clear line where guests cannot run, else register /dev/kvm. */
+#define pr_fmt(fmt) "nestvisor: " fmt
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/glue.h>
+
+static bool nv2 = true;
+module_param(nv2, bool, 0444);
+MODULE_PARM_DESC(nv2, "use FEAT_NV2 for nested guests (default on; off traps every EL2 access of a guest hypervisor)");
+
+static struct miscdevice nest_dev = {
+	.minor = KVM_MINOR,
+	.name = "kvm",
+	.fops = &nest_dev_fops,
+	.mode = 0666,
+};
+
+static int __init nest_init(void)
+{
+	struct nest_host_config config = { .nv2 = nv2 };
+	const char *refusal = nest_core_refusal();
+	int ret;
+
+	if (refusal) {
+		pr_err("%s\n", refusal);
+		return -ENODEV;
+	}
+	ret = nest_vcpu_thread_init();
+	if (ret)
+		return ret;
+	ret = nest_eventfd_init();
+	if (ret)
+		goto out_thread;
+	ret = nest_irq_init(&config);
+	if (ret)
+		goto out_eventfd;
+	ret = nest_core_init(&config);
+	if (ret) {
+		pr_err("cannot set up: error %d\n", ret);
+		goto out_irq;
+	}
+	ret = nest_hotplug_init();
+	if (ret) {
+		pr_err("cannot follow CPU hotplug: error %d\n", ret);
+		goto out_core;
+	}
+	ret = misc_register(&nest_dev);
+	if (ret) {
+		if (ret == -EBUSY || ret == -EEXIST)
+			pr_err("the kernel's own KVM is active; boot with kvm-arm.mode=none\n");
+		else
+			pr_err("cannot register /dev/kvm: error %d\n", ret);
+		goto out_hotplug;
+	}
+	pr_info("ready\n");
+	return 0;
+
+out_hotplug:
+	nest_hotplug_exit();
+out_core:
+	nest_core_exit();
+out_irq:
+	nest_irq_exit();
+out_eventfd:
+	nest_eventfd_exit();
+out_thread:
+	nest_vcpu_thread_exit();
+	return ret;
+}
+
+static void __exit nest_exit(void)
+{
+	misc_deregister(&nest_dev);
+	nest_eventfd_exit(); /* late irqfd shutdowns may hold the last reference of a VM */
+	nest_hotplug_exit();
+	nest_core_exit();
+	nest_irq_exit();
+	nest_vcpu_thread_exit();
+}
+
+module_init(nest_init);
+module_exit(nest_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Nestvisor: a VHE hypervisor with nested virtualisation, offering the /dev/kvm ABI");
+MODULE_ALIAS_MISCDEV(KVM_MINOR);
+MODULE_ALIAS("devname:kvm");

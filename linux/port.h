@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core asks of its operating system: plain C, no Linux type. linux/ implements it in the module,
+ * tests/fake/port.cpp on the host. Sizes are in bytes, addresses in the space their name says, times in nanoseconds.
+ * "atomic": may be called with interrupts off and spinlocks held. All others may sleep.
+ */
+#ifndef NEST_PORT_H
+#define NEST_PORT_H
+
+#ifdef __KERNEL__
+#include <linux/stddef.h>
+#include <linux/types.h>
+#else
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The glue's side of a VM, a vCPU, an irqfd: only their addresses cross the boundary. */
+struct nest_host_vm;
+struct nest_host_vcpu;
+struct nest_host_irqfd;
+struct nest_eventfd;
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+/* Zeroed memory of any size, charged to the caller's cgroup; NULL when there is none. */
+void *nest_port_alloc(size_t bytes);
+void nest_port_free(void *memory);
+
+/* One zeroed 4 KiB-aligned run of 2^order pages of the linear map. `atomic`: no sleeping, may fail sooner. */
+void *nest_port_pages_alloc(unsigned order, bool atomic);
+void nest_port_pages_free(void *pages, unsigned order); /* atomic */
+uint64_t nest_port_va_to_pa(const void *linear);         /* atomic; linear-map addresses only */
+void *nest_port_pa_to_va(uint64_t pa);                   /* atomic; RAM only */
+
+/* 0, or the number of bytes that could not be copied. Context: the VMM's, may fault. */
+size_t nest_port_copy_from_user(void *to, uint64_t from, size_t bytes);
+size_t nest_port_copy_to_user(uint64_t to, const void *from, size_t bytes);
+/* True when [address, address + bytes) lies in the caller's user half. */
+bool nest_port_user_range_ok(uint64_t address, uint64_t bytes);
+
+/* A page of the VMM that backs guest memory, referenced until released. */
+struct nest_host_page {
+	uint64_t pa;          /* of the page at hva, aligned to 4 KiB */
+	unsigned block_shift; /* 12, 21 or 30 (or the host's page and contiguous sizes): the naturally aligned block
+	                       * around pa that the VMM's own page table maps as a unit */
+	bool writable;
+	bool device;          /* not RAM: a PFN mapping */
+	bool cacheable;       /* for device: the VMM maps it Normal */
+	void *page;           /* the glue's; NULL when there is no reference to give back */
+};
+/*
+ * Brings in and references the page at `hva`. Errors: -EFAULT no or wrong mapping, -EHWPOISON a poisoned page,
+ * -EINTR a signal, -EAGAIN try again, -ENOMEM. Context: the vCPU's own thread, whose mm is the VM's.
+ */
+int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct nest_host_page *out);
+/* Atomic. `dirty`: the page was mapped writable, or written. */
+void nest_port_page_release(const struct nest_host_page *page, bool dirty);
+/* The VMM's mapping size around hva as vma_kernel_pagesize says it (hugetlb), for memslot geometry; 12 if unknown. */
+unsigned nest_port_vma_page_shift(struct nest_host_vm *vm, uint64_t hva);
+
+/* ---- locks: opaque storage, its size proved by linux/locks.c ---------------------------------------------------- */
+
+struct nest_spinlock { uint64_t storage[12]; };
+struct nest_mutex    { uint64_t storage[24]; };
+struct nest_rwsem    { uint64_t storage[28]; };
+
+void nest_port_spin_init(struct nest_spinlock *lock);
+unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock *lock); /* atomic */
+void nest_port_spin_unlock_irqrestore(struct nest_spinlock *lock, unsigned long flags);
+/* Only where interrupts are known to be off, or where no interrupt handler ever takes the lock. */
+void nest_port_spin_lock(struct nest_spinlock *lock);   /* atomic */
+void nest_port_spin_unlock(struct nest_spinlock *lock); /* atomic */
+void nest_port_mutex_init(struct nest_mutex *lock);
+void nest_port_mutex_lock(struct nest_mutex *lock);
+bool nest_port_mutex_trylock(struct nest_mutex *lock);
+int nest_port_mutex_lock_killable(struct nest_mutex *lock); /* 0 or -EINTR */
+void nest_port_mutex_unlock(struct nest_mutex *lock);
+void nest_port_rwsem_init(struct nest_rwsem *lock);
+void nest_port_rwsem_read_lock(struct nest_rwsem *lock);
+void nest_port_rwsem_read_unlock(struct nest_rwsem *lock);
+void nest_port_rwsem_write_lock(struct nest_rwsem *lock);
+void nest_port_rwsem_write_unlock(struct nest_rwsem *lock);
+/* True while a spinlock holder should drop its lock: someone waits for it or for the CPU. */
+bool nest_port_spin_needbreak(struct nest_spinlock *lock);
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+/* The host's side of a vCPU; `owner` is the core's. NULL when there is no memory. */
+struct nest_host_vcpu *nest_port_vcpu_alloc(void *owner);
+void nest_port_vcpu_free(struct nest_host_vcpu *vcpu);
+/* The core has dropped the last reference to the VM: its mm, notifier and host side go. */
+void nest_port_vm_free(struct nest_host_vm *vm);
+/* Does the calling thread belong to the process that created the VM? */
+bool nest_port_vm_is_ours(struct nest_host_vm *vm);
+
+enum nest_fd_kind { NEST_FD_VM, NEST_FD_VCPU, NEST_FD_DEVICE, NEST_FD_VM_STATS, NEST_FD_VCPU_STATS };
+/*
+ * An anonymous file of that kind for `object`; the glue hands `object` back at each call (entry.h) and releases it
+ * once, at the last close. The descriptor, or -errno (the object is then not released).
+ */
+int nest_port_fd_create(enum nest_fd_kind kind, void *object);
+
+/* ---- eventfds --------------------------------------------------------------------------------------------------- */
+
+/* NULL: not an eventfd. Signal is atomic. */
+struct nest_eventfd *nest_port_eventfd_get(int fd);
+void nest_port_eventfd_signal(struct nest_eventfd *eventfd);
+void nest_port_eventfd_put(struct nest_eventfd *eventfd);
+/*
+ * Waits on an eventfd: nest_irqfd_wakeup(owner) runs in atomic context at each signal, nest_irqfd_shutdown(owner) in a
+ * work queue when the eventfd closes. -EBADF, -EINVAL (no eventfd), -EBUSY (bound elsewhere), -ENOMEM.
+ */
+int nest_port_irqfd_bind(int fd, void *owner, struct nest_host_irqfd **out);
+/* After it, no callback runs or will run. Sleeps. */
+void nest_port_irqfd_unbind(struct nest_host_irqfd *irqfd);
+/* The same eventfd as this descriptor's? */
+bool nest_port_irqfd_matches(struct nest_host_irqfd *irqfd, int fd);
+
+/* ---- time ------------------------------------------------------------------------------------------------------- */
+
+uint64_t nest_port_now_ns(void); /* monotonic; atomic */
+struct nest_hrtimer { uint64_t storage[24]; };
+/* nest_hrtimer_fired(owner, which) runs in hard interrupt context when it fires. */
+void nest_port_hrtimer_init(struct nest_hrtimer *timer, void *owner, unsigned which);
+void nest_port_hrtimer_start(struct nest_hrtimer *timer, uint64_t relative_ns); /* atomic */
+void nest_port_hrtimer_cancel(struct nest_hrtimer *timer); /* waits for a running callback: not from it */
+
+/* ---- the CPU and the scheduler ---------------------------------------------------------------------------------- */
+
+struct nest_percpu { uint64_t storage[160]; };
+struct nest_percpu *nest_port_this_cpu(void); /* atomic, preemption off */
+struct nest_percpu *nest_port_cpu(unsigned cpu);
+unsigned nest_port_cpu_id(void);
+unsigned nest_port_cpu_limit(void); /* one more than the highest possible id */
+void nest_port_preempt_disable(void);
+void nest_port_preempt_enable(void);
+void nest_port_irq_disable(void);
+void nest_port_irq_enable(void);
+/* Lets other threads run between two looks at a condition that they change. Sleepable context. */
+void nest_port_relax(void);
+unsigned long nest_port_irq_save(void);
+void nest_port_irq_restore(unsigned long flags);
+/* nest_cpu_call(op, argument) on every online CPU with interrupts off, and waits. Sleepable context. */
+void nest_port_call_all_cpus(unsigned op, void *argument);
+
+/* Makes the vCPU's thread leave the guest if it is in it (a reschedule IPI). Atomic. */
+void nest_port_vcpu_kick(struct nest_host_vcpu *vcpu);
+/* Ends a nest_port_vcpu_wait, or the next one. Atomic. */
+void nest_port_vcpu_wake(struct nest_host_vcpu *vcpu);
+/* Blocks until nest_vcpu_runnable(core vCPU) says yes or a signal comes. */
+void nest_port_vcpu_wait(struct nest_host_vcpu *vcpu);
+/* Before each entry, preemptible: reschedule, task work; 0, or -EINTR when a signal must go to user space. */
+int nest_port_vcpu_before_entry(struct nest_host_vcpu *vcpu);
+/* Is there work (signal, reschedule) that forbids entering now? Interrupts off. */
+bool nest_port_vcpu_entry_blocked(void);
+/* Tell the kernel that this CPU goes into the guest and comes back (context tracking, RCU, time). Interrupts off. */
+void nest_port_guest_enter(void);
+void nest_port_guest_exit(void);      /* state; interrupts still off */
+void nest_port_guest_exit_time(void); /* after a window with interrupts on */
+/* Preempt notifiers of the calling thread: nest_vcpu_load/put (entry.h) run at each switch in between. */
+void nest_port_vcpu_attach(struct nest_host_vcpu *vcpu);
+void nest_port_vcpu_detach(struct nest_host_vcpu *vcpu);
+/* The task's stolen time (run delay) in ns, for paravirtual time. */
+uint64_t nest_port_run_delay_ns(void);
+/* The user mask around KVM_RUN. */
+void nest_port_sigmask_enter(struct nest_host_vcpu *vcpu);
+void nest_port_sigmask_leave(struct nest_host_vcpu *vcpu);
+/* size 0 with set 0 clears it. -EINVAL for a size that is not a sigset's, -EFAULT. */
+int nest_port_sigmask_set(struct nest_host_vcpu *vcpu, uint64_t user_set, unsigned size, bool clear);
+
+/* FP/SIMD ownership by the calling thread; preemptible context, interrupts on. While owned the thread may be preempted. */
+void nest_port_fpsimd_begin(void);
+void nest_port_fpsimd_end(void);
+
+/* The system-wide safe value of an ID register, by its 16-bit encoding (sysreg.hpp). */
+uint64_t nest_port_feature_register(unsigned encoding);
+/* A guest timer's physical interrupt on this CPU: its active state in the GIC. Preemption off, interrupts on or off. */
+void nest_port_timer_irq_set_active(unsigned which, bool active);
+void nest_port_random(void *to, size_t bytes);
+
+/* ---- log -------------------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 1, 2))) void nest_port_info(const char *format, ...);
+/* Rate-limited; for what a VMM or guest can bring about. */
+__attribute__((format(printf, 1, 2))) void nest_port_debug(const char *format, ...);
+/* Our own invariant is broken. Does not return. */
+__attribute__((noreturn)) void nest_port_bug(const char *file, int line, const char *what);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

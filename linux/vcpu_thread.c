@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The thread of a vCPU: notifiers at each context switch, kicks, waits, signals, and the way into guest state. */
+#include <asm/neon.h>
+#include <linux/entry-kvm.h>
+#include <linux/glue.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+/*
+ * xfer_to_guest_mode_handle_work() writes KVM_EXIT_INTR into the vCPU that it is given. The core reports that itself,
+ * so one write-only stand-in serves all vCPUs.
+ */
+static struct kvm_vcpu *stand_in;
+
+int nest_vcpu_thread_init(void)
+{
+	stand_in = kvzalloc(sizeof(*stand_in), GFP_KERNEL);
+	if (!stand_in)
+		return -ENOMEM;
+	stand_in->run = kvzalloc(sizeof(*stand_in->run), GFP_KERNEL);
+	if (!stand_in->run) {
+		kvfree(stand_in);
+		return -ENOMEM;
+	}
+	preempt_notifier_inc();
+	return 0;
+}
+
+void nest_vcpu_thread_exit(void)
+{
+	preempt_notifier_dec();
+	kvfree(stand_in->run);
+	kvfree(stand_in);
+}
+
+/* ---- context switches ------------------------------------------------------------------------------------------- */
+
+static void sched_in(struct preempt_notifier *notifier, int cpu)
+{
+	nest_vcpu_load(container_of(notifier, struct nest_host_vcpu, notifier)->core);
+}
+
+static void sched_out(struct preempt_notifier *notifier, struct task_struct *next)
+{
+	nest_vcpu_put(container_of(notifier, struct nest_host_vcpu, notifier)->core, task_is_running(current));
+}
+
+static struct preempt_ops preempt_ops = {
+	.sched_in = sched_in,
+	.sched_out = sched_out,
+};
+
+struct nest_host_vcpu *nest_port_vcpu_alloc(void *owner)
+{
+	struct nest_host_vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+
+	if (!vcpu)
+		return NULL;
+	vcpu->core = owner;
+	rcuwait_init(&vcpu->wait);
+	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
+	return vcpu;
+}
+
+void nest_port_vcpu_free(struct nest_host_vcpu *vcpu)
+{
+	kfree(vcpu);
+}
+
+void nest_port_vcpu_attach(struct nest_host_vcpu *vcpu)
+{
+	preempt_disable();
+	WRITE_ONCE(vcpu->task, current);
+	preempt_notifier_register(&vcpu->notifier);
+	nest_vcpu_load(vcpu->core);
+	preempt_enable();
+}
+
+void nest_port_vcpu_detach(struct nest_host_vcpu *vcpu)
+{
+	preempt_disable();
+	nest_vcpu_put(vcpu->core, false);
+	preempt_notifier_unregister(&vcpu->notifier);
+	WRITE_ONCE(vcpu->task, NULL);
+	preempt_enable();
+}
+
+/* ---- kicks and waits -------------------------------------------------------------------------------------------- */
+
+/*
+ * A task_struct is freed by RCU, and a thread clears vcpu->task before it can exit: what we read inside the read-side
+ * section is alive throughout it.
+ */
+void nest_port_vcpu_kick(struct nest_host_vcpu *vcpu)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = READ_ONCE(vcpu->task);
+	if (task)
+		kick_process(task);
+	rcu_read_unlock();
+}
+
+void nest_port_vcpu_wake(struct nest_host_vcpu *vcpu)
+{
+	rcuwait_wake_up(&vcpu->wait);
+}
+
+void nest_port_vcpu_wait(struct nest_host_vcpu *vcpu)
+{
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (nest_vcpu_runnable(vcpu->core) || signal_pending(current))
+			break;
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+}
+
+/* ---- into the guest and back ------------------------------------------------------------------------------------ */
+
+int nest_port_vcpu_before_entry(struct nest_host_vcpu *vcpu)
+{
+	cond_resched();
+	return xfer_to_guest_mode_handle_work(stand_in);
+}
+
+bool nest_port_vcpu_entry_blocked(void)
+{
+	return xfer_to_guest_mode_work_pending();
+}
+
+void nest_port_guest_enter(void)
+{
+	guest_timing_enter_irqoff();
+	guest_state_enter_irqoff();
+}
+
+void nest_port_guest_exit(void)
+{
+	guest_state_exit_irqoff();
+}
+
+/*
+ * The tick that made the guest exit must be taken before guest time is closed, else the whole slice counts as system
+ * time: interrupts go on for one ISB.
+ */
+void nest_port_guest_exit_time(void)
+{
+	local_irq_enable();
+	isb();
+	local_irq_disable();
+	guest_timing_exit_irqoff();
+}
+
+/* ---- signals ---------------------------------------------------------------------------------------------------- */
+
+void nest_port_sigmask_enter(struct nest_host_vcpu *vcpu)
+{
+	if (vcpu->sigmask_active)
+		sigprocmask(SIG_SETMASK, &vcpu->sigmask, &vcpu->saved_sigmask);
+}
+
+void nest_port_sigmask_leave(struct nest_host_vcpu *vcpu)
+{
+	if (vcpu->sigmask_active)
+		sigprocmask(SIG_SETMASK, &vcpu->saved_sigmask, NULL);
+}
+
+int nest_port_sigmask_set(struct nest_host_vcpu *vcpu, uint64_t user_set, unsigned int size, bool clear)
+{
+	sigset_t set;
+
+	if (clear) {
+		vcpu->sigmask_active = false;
+		return 0;
+	}
+	if (size != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, (const void __user *)(uintptr_t)user_set, sizeof(set)))
+		return -EFAULT;
+	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	vcpu->sigmask = set;
+	vcpu->sigmask_active = true;
+	return 0;
+}
+
+/* ---- the CPU ---------------------------------------------------------------------------------------------------- */
+
+uint64_t nest_port_run_delay_ns(void)
+{
+	return READ_ONCE(current->sched_info.run_delay);
+}
+
+void nest_port_fpsimd_begin(void)
+{
+	kernel_neon_begin();
+}
+
+void nest_port_fpsimd_end(void)
+{
+	kernel_neon_end();
+}
+
+void nest_port_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void nest_port_preempt_enable(void)
+{
+	preempt_enable();
+}
+
+void nest_port_irq_disable(void)
+{
+	local_irq_disable();
+}
+
+void nest_port_irq_enable(void)
+{
+	local_irq_enable();
+}
+
+void nest_port_relax(void)
+{
+	cpu_relax();
+	cond_resched();
+}
+
+unsigned long nest_port_irq_save(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	return flags;
+}
+
+void nest_port_irq_restore(unsigned long flags)
+{
+	local_irq_restore(flags);
+}

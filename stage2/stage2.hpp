@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Stage2: one address space of a guest, ready for use: table, VMID, and the registers that select them.
+//
+// Locking: all that changes the table wants the VM's mmu spinlock held; the table's contracts (stage2/table.hpp) hold.
+// Without it: walk(), vttbr(), top_up(), and everything that cannot change after init().
+#pragma once
+#include <stage2/kernel_policy.hpp>
+#include <stage2/table.hpp>
+
+namespace nest::stage2 {
+
+template <arch::Cpu C, typename InputAddress = arch::Ipa>
+class Stage2 {
+public:
+    using Address = InputAddress;
+    using Policy = KernelPolicy<C, Address>;
+    using Tables = Table<Policy>;
+    using Debt = typename Tables::Debt;
+    static constexpr unsigned kReapThreshold = 64;  // retired tables
+
+    Stage2(C& cpu, VmidAllocator<C>& vmids) : vmids_(vmids), policy_(cpu, host_, target_), table_(policy_) {}
+    ~Stage2() { destroy(); }
+
+    // ipa_bits 32 to 48. -EINVAL: not a size that this machine can do; -ENOMEM. Sleeps.
+    Status init(unsigned ipa_bits, const HostFeatures& host) {
+        host_ = host;
+        NEST_TRY(table_.init(geometry_for(ipa_bits, host.parange), {host.fwb, host.xnx}));
+        target_.vmid = &vmid_;
+        target_.vmid_mask = host.vmid16 ? 0xffff : 0xff;
+        target_.table = arch::VTTBR_EL2::of(table_.root().raw).template with<arch::VTTBR_EL2::CnP>(host.cnp);
+        target_.vtcr = vtcr_for(table_.geometry(), host);
+        live_ = true;
+        return kOk;
+    }
+    // No vCPU runs with it and none will. Its VMID may stay loaded in VTTBR_EL2 of a CPU that is in the host, where no
+    // walk uses it; what TLBs and walk caches still hold goes first. Also without init().
+    void destroy() {
+        if (!live_)
+            return;
+        live_ = false;
+        policy_.invalidate(Invalidation::all());
+        table_.destroy();
+    }
+
+    // What map() may take from the cache. Sleeps; without the lock. -ENOMEM.
+    Status top_up(TableCache& cache) const { return cache.top_up(table_.geometry().max_new_tables()); }
+
+    Status map(TableCache& cache, Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
+        Using u(policy_, cache);
+        return table_.map(ipa, pa, block_shift, attributes);
+    }
+    typename Tables::Progress split(TableCache& cache, Address start, Address end, unsigned budget = kDefaultBudget) {
+        Using u(policy_, cache);
+        return table_.split(start, end, budget);
+    }
+    Status relax(Address ipa, const Prot& add) { return table_.relax(ipa, add); }
+    Status set_writable(Address ipa, unsigned max_shift) { return table_.set_writable(ipa, max_shift); }
+    Status make_young(Address ipa) { return table_.make_young(ipa); }
+    Debt unmap(Address start, Address end, unsigned budget = kDefaultBudget) { return table_.unmap(start, end, budget); }
+    Debt write_protect(Address start, Address end, unsigned budget = kDefaultBudget) {
+        return table_.write_protect(start, end, budget);
+    }
+    void complete(Debt&& debt) { std::move(debt).complete(policy_); }
+    typename Tables::Aged age(Address start, Address end, bool clear, unsigned budget = kDefaultBudget) {
+        return table_.age(start, end, clear, budget);
+    }
+    Leaf walk(Address ipa) const { return table_.walk(ipa); }
+    template <typename Fn>
+    Address for_each_leaf(Address start, Address end, Fn&& fn, unsigned budget = kDefaultBudget) {
+        return table_.for_each_leaf(start, end, fn, budget);
+    }
+    // Drops all that TLBs know of this VMID, for example after HCR_EL2 bits that they cache have changed.
+    void invalidate_all() { policy_.invalidate(Invalidation::all()); }
+
+    // Tables that left the tree, in three steps: take under the lock; wait, without it, until every CPU has left tier 0
+    // once (an IPI); free. Worth it when reap_due().
+    bool reap_due() const { return table_.retired() >= kReapThreshold; }
+    TableChain take_retired() { return table_.take_retired(); }
+    void free_retired(TableChain&& chain) { table_.free_retired(std::move(chain)); }
+
+    // What to load on this CPU; takes a VMID if it has none of this generation. Preemption off. After another Stage2
+    // was loaded on the CPU, or a put (VmidAllocator::clear), ask again.
+    arch::VTTBR_EL2 vttbr(unsigned cpu) {
+        return target_.table.template with<arch::VTTBR_EL2::VMID>(vmids_.load_on_cpu(vmid_, cpu));
+    }
+    arch::VTCR_EL2 vtcr() const { return target_.vtcr; }
+    bool fwb() const { return host_.fwb; }  // HCR_EL2.FWB while it is loaded
+    Address limit() const { return table_.limit(); }
+    // The largest useful block: without FWB each new block is written back line by line, under the lock.
+    unsigned max_block_shift() const { return host_.fwb && table_.geometry().start_level <= 1 ? 30 : 21; }
+    const Geometry& geometry() const { return table_.geometry(); }
+
+private:
+    // Scope in which the policy takes tables from a cache.
+    struct Using {
+        Policy& policy;
+        Using(Policy& p, TableCache& cache) : policy(p) { policy.use(&cache); }
+        ~Using() { policy.use(nullptr); }
+    };
+
+    VmidAllocator<C>& vmids_;
+    HostFeatures host_;
+    Vmid vmid_;
+    TlbTarget target_;
+    Policy policy_;
+    Tables table_;
+    bool live_ = false;
+};
+
+}  // namespace nest::stage2

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Table: operations on one leaf. Break-before-make is [DDI0487] D8.16.1. Included by stage2/table.hpp.
+#pragma once
+#include <stage2/table.hpp>
+
+namespace nest::stage2 {
+
+template <typename Policy>
+Status Table<Policy>::check(Address ipa, arch::Pa pa, unsigned level, const Attributes& a) const {
+    if (level < kFirstBlockLevel || level < geometry_.start_level)
+        return Errno::kInval;
+    u64 bytes = span_of_level(level);
+    if (!ipa.aligned(bytes) || !pa.aligned(bytes) || ipa >= limit() || a.software > 15)
+        return Errno::kInval;
+    // The guest may fetch speculatively from what is executable: never from a device ([DDI0487] B2.10.2).
+    if (a.prot.x && a.type != MemoryType::Normal)
+        return Errno::kInval;
+    return pa.raw >= geometry_.pa_limit() ? Status(Errno::kRange) : kOk;
+}
+
+template <typename Policy>
+Status Table<Policy>::map(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
+    NEST_BUG_ON(ledger_.open);  // the old translation may still be in a TLB
+    unsigned target = level_of_shift(block_shift);
+    NEST_TRY(check(ipa, pa, target, attributes));
+    Pte now = format_.leaf(pa, target, attributes);
+    u64* table = root_;
+    for (unsigned level = geometry_.start_level; level < target; level++) {
+        u64* slot = slot_of(table, ipa, level);
+        Entry e{slot, Pte::of(policy_.load(slot)), level, ipa.align_down(span_of_level(level))};
+        if (e.pte.is_leaf(level)) {
+            // A larger block that says the same stays: another vCPU took this fault first.
+            Leaf here = decode(e, ipa);
+            if (here.pa == pa && here.attributes == attributes) {
+                change_live(e, e.pte);
+                return kOk;
+            }
+            if (!split_entry(e))
+                return Errno::kAgain;
+        } else if (!e.pte.valid()) {
+            void* fresh = policy_.alloc_table();
+            if (!fresh)
+                return Errno::kAgain;  // tables linked so far stay, and the next attempt finds them
+            policy_.store(slot, PteFormat::table(policy_.pa(fresh)).raw);
+        }
+        table = child(Pte::of(policy_.load(slot)));
+    }
+    u64* slot = slot_of(table, ipa, target);
+    set_leaf({slot, Pte::of(policy_.load(slot)), target, ipa}, now);
+    policy_.publish();
+    return kOk;
+}
+
+// Puts a leaf where anything may be. On return hardware may use it; the caller publishes.
+template <typename Policy>
+void Table<Policy>::set_leaf(Entry e, Pte now) {
+    if (e.pte.is_leaf(e.level) && !((e.pte.raw ^ now.raw) & ~Pte::kLiveMask)) {
+        change_live(e, now);
+        return;
+    }
+    if (e.pte.is_table(e.level)) {
+        // Collapse. The subtree's leaves may be cached at any level below.
+        break_entry(e, kAnyLevel);
+        TableChain chain;
+        collect(child(e.pte), e.level + 1, e.base, chain);
+        ledger_.retired.append(policy_, std::move(chain));
+    } else if (e.pte.valid()) {
+        break_entry(e, e.level);
+        note(e.base, e.level, e.pte, Pte{});
+    }
+    prepare_memory(now, e.level, true, now.executable());
+    policy_.store(e.slot, now.raw);
+    note(e.base, e.level, Pte{}, now);
+}
+
+// Same output and memory type: only permissions, the access flag or software bits differ. No break, but TLBs:
+// * less allowed: what is cached anywhere must go before the caller relies on it;
+// * more, or the same: TLBs may hold the permissions that faulted ([DDI0487] D8.13.2). Only this CPU matters; another
+//   one faults once more and comes here itself. That it is "the same" means that another vCPU was faster.
+template <typename Policy>
+void Table<Policy>::change_live(Entry e, Pte now) {
+    constexpr u64 kReplaced = Pte::kLiveMask & ~Pte::AF::kMask;
+    prepare_memory(now, e.level, false, now.executable() && relaxes(e.pte, now));
+    Pte old = update(e.slot, kReplaced & ~now.raw, (kReplaced & now.raw) | Pte::AF::kMask);
+    if (reduces(old, now))
+        policy_.invalidate(Invalidation(e.base.raw, e.span(), e.level));
+    else
+        policy_.invalidate_local(e.base.raw, e.level);
+}
+
+// Before the guest can reach it: caches must not hold older lines than memory, nor foreign instructions.
+template <typename Policy>
+void Table<Policy>::prepare_memory(Pte now, unsigned level, bool new_memory, bool newly_executable) {
+    if (new_memory && now.get<Pte::MemAttr>() == format_.memattr(MemoryType::Normal))
+        policy_.clean_dcache(now.output(), span_of_level(level));
+    if (newly_executable)
+        policy_.invalidate_icache(now.output(), span_of_level(level));
+}
+
+// Break: afterwards neither table nor TLB knows a translation for the entry's span.
+template <typename Policy>
+void Table<Policy>::break_entry(const Entry& e, unsigned level) {
+    policy_.store(e.slot, 0);
+    policy_.invalidate(Invalidation(e.base.raw, e.span(), level));
+}
+
+// A block becomes a table of the same translations; the guest may fault meanwhile, and waits for our lock. False when
+// there is no table.
+template <typename Policy>
+bool Table<Policy>::split_entry(const Entry& e) {
+    u64* fresh = static_cast<u64*>(policy_.alloc_table());
+    if (!fresh)
+        return false;
+    break_entry(e, e.level);
+    note(e.base, e.level, e.pte, Pte{});
+    for (unsigned i = 0; i < kEntries; i++) {
+        u64 offset = i * span_of_level(e.level + 1);
+        Pte part = PteFormat::part_of_block(e.pte, offset, e.level + 1);
+        policy_.store(fresh + i, part.raw);
+        note(e.base + offset, e.level + 1, Pte{}, part);
+    }
+    policy_.store(e.slot, PteFormat::table(policy_.pa(fresh)).raw);
+    return true;
+}
+
+// Read-modify-write of a live descriptor, of which hardware may set the access flag at the same time. The old one.
+template <typename Policy>
+Pte Table<Policy>::update(u64* slot, u64 clear, u64 set) {
+    for (;;) {
+        u64 old = policy_.load(slot);
+        u64 now = (old & ~clear) | set;
+        if (now == old || policy_.compare_exchange(slot, old, now))
+            return Pte::of(old);
+    }
+}
+
+template <typename Policy>
+void Table<Policy>::note([[maybe_unused]] Address base, [[maybe_unused]] unsigned level, [[maybe_unused]] Pte old,
+                         [[maybe_unused]] Pte now) {
+    if constexpr (Policy::kTracksLeaves)
+        policy_.leaf_changed(base, level, old, now);
+}
+
+template <typename Policy>
+Status Table<Policy>::relax(Address ipa, const Prot& add) {
+    NEST_BUG_ON(ledger_.open);
+    if (ipa >= limit())
+        return Errno::kNoEnt;
+    Entry e = find_leaf(ipa);
+    if (!e.pte.is_leaf(e.level))
+        return Errno::kNoEnt;
+    Attributes a = format_.attributes(e.pte);
+    if (add.x && a.type != MemoryType::Normal)
+        return Errno::kInval;
+    a.prot.r |= add.r;
+    a.prot.w |= add.w;
+    if (add.x) {
+        a.prot.x_at = !a.prot.x || a.prot.x_at == add.x_at ? add.x_at : ExecAt::Both;
+        a.prot.x = true;
+    }
+    change_live(e, format_.leaf(e.pte.output(), e.level, a));
+    policy_.publish();
+    return kOk;
+}
+
+template <typename Policy>
+Status Table<Policy>::set_writable(Address ipa, unsigned max_shift) {
+    if (ipa >= limit())
+        return Errno::kNoEnt;
+    Entry e = find_leaf(ipa);
+    if (e.pte.is_leaf(e.level) && shift_of_level(e.level) > max_shift)
+        return Errno::k2Big;
+    return relax(ipa, {false, true, false});
+}
+
+template <typename Policy>
+Status Table<Policy>::make_young(Address ipa) {
+    if (ipa >= limit())
+        return Errno::kNoEnt;
+    Entry e = find_leaf(ipa);
+    if (!e.pte.is_leaf(e.level))
+        return Errno::kNoEnt;
+    update(e.slot, 0, Pte::AF::kMask);  // no TLBI: an entry whose access flag is 0 is never cached (D8.5.1)
+    policy_.publish();
+    return kOk;
+}
+
+}  // namespace nest::stage2

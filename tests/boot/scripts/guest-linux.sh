@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# guest-linux.sh KERNEL…: boot Debian's cloud kernels as guests of this level, all at once, to user space and power-off.
+# Each must see all CPUs, its disk and its clock. Environment: CPUS (4), MEM (512M), LOAD (seconds of work, 0),
+# GUEST_APPEND (quiet; every console character costs an exit to QEMU, so a talkative guest boots in twice the time).
+cpus=${CPUS:-4} load=${LOAD:-0}
+work=$(mktemp -d)
+
+boot() {
+	qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp "$cpus" -m "${MEM:-512M}" \
+		-nographic -nic none -no-reboot -kernel "/guest/linux-$1" -initrd "/guest/initrd-$1" \
+		-drive file=/guest/disk.ext4,if=virtio,format=raw,snapshot=on \
+		-append "console=ttyAMA0 panic=-1 ${GUEST_APPEND-quiet} lab.load=$load" </dev/null >"$work/$1" 2>&1
+	echo "$?" >"$work/$1.status"
+	echo "$(($(date +%s) - started))" >"$work/$1.seconds"
+}
+
+judge() {
+	console=$work/$1
+	sed "s/^/$1: /" "$console" | tr -d '\r' | grep -a GUEST
+	status=$(cat "$work/$1.status")
+	seconds=$(cat "$work/$1.seconds")
+	if [ "$status" != 0 ]; then
+		why="QEMU ended with status $status: $(grep -a . "$console" | tail -n 1)"
+	elif ! grep -aq "GUEST cpus $cpus of $cpus" "$console"; then
+		why="not all $cpus CPUs came up: $(grep -a 'GUEST cpus' "$console")"
+	elif ! grep -aq "GUEST disk hello" "$console"; then
+		why="disk: $(grep -a 'GUEST disk' "$console")"
+	elif [ "$load" != 0 ] && ! grep -aq "GUEST load done" "$console"; then
+		why="did not finish its load"
+	elif grep -aq "GUEST log" "$console"; then
+		why=$(grep -a "GUEST log" "$console" | head -n 1)
+	elif ! grep -aq "GUEST done" "$console"; then
+		why="did not reach the end: $(grep -a . "$console" | tail -n 1)"
+	else
+		echo "PASS linux-$1 $cpus CPUs, $seconds s to power-off"
+		return 0
+	fi
+	tail -n 30 "$console" | tr -d '\r'
+	echo "FAIL linux-$1 $why" | tr -d '\r'
+	return 1
+}
+
+started=$(date +%s)
+for kernel in "$@"; do
+	boot "$kernel" &
+done
+wait
+result=0
+for kernel in "$@"; do
+	judge "$kernel" || result=1
+done
+rm -rf "$work"
+exit $result

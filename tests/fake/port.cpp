@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// linux/port.h on the host: memory, user memory and the log.
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <tests/fake/port.hpp>
+
+namespace nest::test {
+namespace {
+
+// Run order by address, to catch a double or mismatched free. Never destroyed: static objects may free late.
+std::map<void*, unsigned>& runs() {
+    static auto* map = new std::map<void*, unsigned>;
+    return *map;
+}
+
+[[noreturn]] void die(const char* why) {
+    std::fprintf(stderr, "fake port: %s\n", why);
+    std::abort();
+}
+
+bool allocation_fails() {
+    FakePort& p = port();
+    p.allocation_calls++;
+    if (p.fail_allocation == 0)
+        return false;
+    if (p.fail_allocation > 1) {
+        p.fail_allocation--;
+        return false;
+    }
+    if (!p.fail_all_after)
+        p.fail_allocation = 0;
+    return true;
+}
+
+const UserMapping* find_mapping(u64 hva) {
+    for (const UserMapping& m : port().user_mappings)
+        if (hva >= m.start && hva - m.start < m.bytes)
+            return &m;
+    return nullptr;
+}
+
+// How many bytes from `address` on user space may touch, at most `bytes`.
+size_t accessible(u64 address, size_t bytes, bool write) {
+    FakePort& p = port();
+    size_t done = 0;
+    while (done < bytes) {
+        u64 at = address + done;
+        const UserMapping* m = find_mapping(at);
+        if (at < 0x10000 || (!m && p.only_mapped_user_memory) || (m && (m->error || (write && !m->writable))))
+            break;
+        size_t step = 4096 - at % 4096;
+        done += step < bytes - done ? step : bytes - done;
+    }
+    return done;
+}
+
+}  // namespace
+
+FakePort& port() {
+    static auto* p = new FakePort;
+    return *p;
+}
+
+ThreadContext& thread_context() {
+    static thread_local ThreadContext context;
+    return context;
+}
+
+void might_sleep(const char* caller) {
+    if (thread_context().atomic()) {
+        std::fprintf(stderr, "fake port: %s may sleep, but a spinlock is held or interrupts or preemption are off\n", caller);
+        std::abort();
+    }
+}
+
+}  // namespace nest::test
+
+using nest::u64;
+using namespace nest::test;
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+extern "C" {
+
+void* nest_port_alloc(size_t bytes) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    if (allocation_fails())
+        return nullptr;
+    void* memory = nullptr;
+    if (bytes > size_t{1} << 32)  // ASan would abort instead of answering
+        return nullptr;
+    if (posix_memalign(&memory, bytes >= 4096 ? 4096 : 64, bytes ? bytes : 1) != 0)
+        return nullptr;
+    std::memset(memory, 0, bytes);
+    port().live_objects++;
+    return memory;
+}
+
+void nest_port_free(void* memory) {
+    if (!memory)
+        return;
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    if (runs().count(memory))
+        die("nest_port_free of a run of pages");
+    port().live_objects--;
+    std::free(memory);
+}
+
+void* nest_port_pages_alloc(unsigned order, bool atomic) {
+    if (!atomic)
+        might_sleep(__func__);
+    Lock lock(port().mutex);
+    if (allocation_fails())
+        return nullptr;
+    size_t bytes = size_t{4096} << order;
+    void* run = nullptr;
+    if (posix_memalign(&run, bytes, bytes) != 0)  // naturally aligned, as the buddy allocator's
+        return nullptr;
+    std::memset(run, 0, bytes);
+    runs()[run] = order;
+    port().live_runs++;
+    return run;
+}
+
+void nest_port_pages_free(void* run, unsigned order) {
+    if (!run)
+        return;
+    Lock lock(port().mutex);
+    auto found = runs().find(run);
+    if (found == runs().end())
+        die("nest_port_pages_free of what was not allocated");
+    if (found->second != order)
+        die("nest_port_pages_free with another order");
+    runs().erase(found);
+    port().live_runs--;
+    std::free(run);
+}
+
+u64 nest_port_va_to_pa(const void* linear) { return reinterpret_cast<u64>(linear) ^ FakePort::kLinearBit; }
+void* nest_port_pa_to_va(u64 pa) { return reinterpret_cast<void*>(pa ^ FakePort::kLinearBit); }
+
+size_t nest_port_copy_from_user(void* to, u64 from, size_t bytes) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    size_t n = accessible(from, bytes, false);
+    if (n)
+        std::memcpy(to, reinterpret_cast<const void*>(from), n);
+    std::memset(static_cast<char*>(to) + n, 0, bytes - n);
+    return bytes - n;
+}
+
+size_t nest_port_copy_to_user(u64 to, const void* from, size_t bytes) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    size_t n = accessible(to, bytes, true);
+    if (n)
+        std::memcpy(reinterpret_cast<void*>(to), from, n);
+    return bytes - n;
+}
+
+bool nest_port_user_range_ok(u64 address, u64 bytes) {
+    constexpr u64 kTop = u64{1} << 47;
+    return address <= kTop && bytes <= kTop - address;
+}
+
+int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_host_page* out) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    const UserMapping* m = find_mapping(hva);
+    u64 page = hva & ~u64{4095};
+    *out = {};
+    if (m && m->error)
+        return m->error;
+    if ((!m && (port().only_mapped_user_memory || hva < 0x10000)) || (m && write && !m->writable))
+        return -EFAULT;
+    out->pa = m && m->pa ? m->pa + (page - m->start) : nest_port_va_to_pa(reinterpret_cast<void*>(page));
+    out->block_shift = m ? m->block_shift : 12;
+    out->writable = m ? m->writable : true;
+    out->device = m && m->device;
+    out->cacheable = m && m->cacheable;
+    out->page = out->device ? nullptr : reinterpret_cast<void*>(page);
+    if (out->page)
+        port().live_page_refs++;
+    return 0;
+}
+
+void nest_port_page_release(const struct nest_host_page* page, bool dirty) {
+    Lock lock(port().mutex);
+    if (!page->page)
+        return;
+    if (port().live_page_refs == 0)
+        die("nest_port_page_release without a reference");
+    port().live_page_refs--;
+    port().dirty_releases += dirty;
+}
+
+unsigned nest_port_vma_page_shift(struct nest_host_vm*, u64 hva) {
+    Lock lock(port().mutex);
+    const UserMapping* m = find_mapping(hva);
+    return m ? m->block_shift : 12;
+}
+
+// ---- log
+
+static std::string formatted(const char* format, va_list arguments) {
+    char text[1024];
+    std::vsnprintf(text, sizeof(text), format, arguments);
+    return text;
+}
+void nest_port_info(const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    Lock lock(port().mutex);
+    port().infos.push_back(formatted(format, arguments));
+    va_end(arguments);
+}
+void nest_port_debug(const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    Lock lock(port().mutex);
+    port().debugs.push_back(formatted(format, arguments));
+    va_end(arguments);
+}
+void nest_port_bug(const char* file, int line, const char* what) {
+    std::fprintf(stderr, "BUG at %s:%d: %s\n", file, line, what);
+    std::abort();
+}
+
+}  // extern "C"

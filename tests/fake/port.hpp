@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The host's side of linux/port.h: what a test sets before and looks at after. One process-wide object, port().
+//
+// Contexts are checked: a port function that may sleep aborts when the calling thread holds a spinlock or has
+// interrupts or preemption off, just as the kernel's debug builds would complain.
+#pragma once
+#include <arch/types.hpp>
+#include <functional>
+#include <linux/port.h>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace nest::test {
+
+// A piece of the fake VMM's address space that is not plain 4 KiB anonymous memory.
+struct UserMapping {
+    u64 start = 0;
+    u64 bytes = 0;
+    unsigned block_shift = 12;
+    bool writable = true;
+    bool device = false;
+    bool cacheable = false;
+    int error = 0;  // what nest_port_page_get answers, for example -EFAULT; user copies fault too when it is not 0
+    u64 pa = 0;     // physical address of `start`; 0: the fake linear map's
+};
+
+struct VcpuEvents {
+    unsigned kicks = 0, wakes = 0, waits = 0, attaches = 0, detaches = 0, sigmask_enters = 0, sigmask_leaves = 0;
+};
+
+struct FakePort {
+    // ---- memory
+    static constexpr u64 kLinearBit = u64{1} << 47;  // PA = VA ^ bit 47: below 2^48, and no valid pointer on x86
+    size_t live_objects = 0;   // nest_port_alloc'ed and not freed
+    size_t live_runs = 0;      // nest_port_pages_alloc'ed and not freed
+    size_t live_page_refs = 0; // nest_port_page_get without its release
+    size_t dirty_releases = 0;
+    u64 allocation_calls = 0;  // of both allocators
+    // The call of that number from now on (1: the next) fails; 0: none does. `fail_all_after`: and all later ones.
+    u64 fail_allocation = 0;
+    bool fail_all_after = false;
+    std::vector<UserMapping> user_mappings;
+    bool only_mapped_user_memory = false;  // addresses outside user_mappings fault
+    // ---- files and eventfds
+    struct File {
+        enum nest_fd_kind kind;
+        void* object;
+    };
+    std::map<int, File> files;
+    int fd_error = 0;  // what nest_port_fd_create answers instead, for example -EMFILE
+    int make_eventfd();
+    void close_eventfd(int fd);       // the last reference: nest_irqfd_shutdown runs
+    u64 eventfd_count(int fd) const;  // signals so far
+    void signal_eventfd(int fd);      // as user space would by write()
+    size_t live_eventfd_refs = 0;
+    size_t live_irqfds = 0;
+    // ---- time
+    u64 now_ns = 1'000'000'000;
+    void advance(u64 ns);  // fires the timers that come due, in order
+    size_t armed_timers() const;
+    // ---- CPUs and the scheduler
+    unsigned cpu_limit = 4;
+    void set_cpu(unsigned id);  // of the calling thread
+    std::map<const void*, VcpuEvents> vcpus;
+    bool signal_pending = false;
+    bool entry_blocked = false;
+    bool spin_needbreak = false;
+    unsigned guest_enters = 0, guest_exits = 0, fpsimd_begins = 0, fpsimd_ends = 0;
+    u64 run_delay_ns = 0;
+    std::map<unsigned, u64> feature_registers;
+    std::map<unsigned, bool> timer_active;
+    std::function<void(nest_host_vcpu*)> on_wait;
+    // ---- calls up (entry.h): used instead of the linked nest_* function when set
+    std::function<void(void*)> irqfd_wakeup, irqfd_shutdown;
+    std::function<void(void*, unsigned)> hrtimer_fired;
+    std::function<void(unsigned, void*)> cpu_call;
+    // ---- log
+    std::vector<std::string> infos, debugs;
+
+    // Everything settable back to its start; what is still allocated stays counted.
+    void reset();
+    bool nothing_leaked() const {
+        return live_objects == 0 && live_runs == 0 && live_page_refs == 0 && live_eventfd_refs == 0 && live_irqfds == 0;
+    }
+
+    mutable std::recursive_mutex mutex;  // the fake's own
+};
+FakePort& port();
+
+// The calling thread's context, as the fake counts it.
+struct ThreadContext {
+    unsigned cpu = 0, spinlocks = 0, preempt_off = 0;
+    bool irqs_off = false;
+    bool atomic() const { return spinlocks || preempt_off || irqs_off; }
+};
+ThreadContext& thread_context();
+// Aborts with the caller's name in a context that must not sleep.
+void might_sleep(const char* caller);
+
+}  // namespace nest::test

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Trapped accesses against a model in the guest's own terms, in every place where a timer's registers can be.
+#include <random>
+#include <tests/unit/timer/fixture.hpp>
+
+namespace nest::timer {
+namespace {
+
+// The timer as the architecture describes it: no offsets, no hardware.
+struct Model {
+    u64 ctl = 0, cval = 0;
+    u64 read(TimerReg reg, u64 now) const {
+        switch (reg) {
+        case TimerReg::kCount: return now;
+        case TimerReg::kCompare: return cval;
+        case TimerReg::kValue: return (cval - now) & 0xffffffff;
+        default: return ctl | ((ctl & 1) && now >= cval ? 4 : 0);
+        }
+    }
+    void write(TimerReg reg, u64 value, u64 now) {
+        if (reg == TimerReg::kCompare)
+            cval = value;
+        else if (reg == TimerReg::kValue)
+            cval = now + (value & 0x80000000 ? value | 0xffffffff00000000 : value & 0xffffffff);
+        else if (reg == TimerReg::kControl)
+            ctl = value & 3;
+    }
+};
+
+struct EmulationTest : TimerTest {
+    void brute_force(u64 seed) {
+        std::mt19937_64 random(seed);
+        Model models[2];
+        enable();
+        for (int i = 0; i < 6000; i++) {
+            const auto id = static_cast<TimerId>(random() % 2);
+            const TimerAccess access{id, static_cast<TimerReg>(random() % 4)};
+            Model& model = models[index_of(id)];
+            const Atomic<u64>& offset = id == TimerId::kVirtual ? vm.virtual_offset() : vm.physical_offset();
+            cpu.count += random() >> (64 - random() % 40 - 1);
+            switch (random() % 8) {
+            case 0: timers.loaded() ? put() : load(); break;
+            case 1:
+                if (!timers.loaded())
+                    timers.set_one_reg({id, TimerReg::kCount}, random() >> random() % 64, cpu.count);
+                break;
+            case 2:
+                timers.enter_guest_regime(cpu);
+                cpu.tge = !timers.loaded();
+                if (!timers.loaded())
+                    break;
+                check(access, model, offset);
+                timers.leave_guest_regime(cpu);
+                cpu.tge = true;
+                break;
+            case 3:
+            case 4: {
+                const u64 value = random() >> random() % 64;
+                timers.write_register(cpu, access, value);
+                model.write(access.reg, value, cpu.count - offset.load_relaxed());
+                break;
+            }
+            default: check(access, model, offset);
+            }
+            if (HasFatalFailure())
+                return;
+        }
+        put();
+    }
+    void check(TimerAccess access, const Model& model, const Atomic<u64>& offset) {
+        const u64 now = cpu.count - offset.load_relaxed();
+        ASSERT_EQ(timers.read_register(cpu, access), model.read(access.reg, now)) << index_of(access.id);
+        ASSERT_EQ(timers.asserted(cpu, access.id), (model.ctl & 3) == 1 && now >= model.cval);
+    }
+};
+
+TEST_F(EmulationTest, AgreesWithTheModel) { brute_force(3); }
+
+TEST_F(EmulationTest, AgreesWithTheModelUnderCntpoff) {
+    host.cntpoff = cpu.cntpoff = true;
+    brute_force(4);
+}
+
+TEST_F(EmulationTest, APhysicalOffsetTrapsWithoutCntpoff) {
+    using R = arch::CNTHCTL_EL2;
+    set_one_reg(kPCount, 100);
+    set_one_reg(kPCval, 150);
+    enable();
+    load();
+    EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2] & (R::EL1PTEN::kMask | R::EL1PCTEN::kMask | R::ECV::kMask), 0u);
+    EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], kStart + 50);
+    EXPECT_EQ(timers.read_register(cpu, kPCount), 100u);
+    EXPECT_EQ(timers.read_register(cpu, kPTval), 50u);
+}
+
+TEST_F(EmulationTest, CntpoffNeedsNoTrapsAndChangesOverWithTge) {
+    using R = arch::CNTHCTL_EL2;
+    host.cntpoff = true;
+    set_one_reg(kPCount, 100);
+    set_one_reg(kPCval, 150);
+    enable();
+    load();
+    EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2], (R::mask<R::EL1PTEN, R::EL1PCTEN, R::ECV>()));
+    EXPECT_EQ(cpu.registers[SysReg::CNTPOFF_EL2], kStart - 100);
+    EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], kStart + 50);
+    timers.enter_guest_regime(cpu);
+    EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], 150u);
+    EXPECT_EQ(cpu.log.back().kind, Event::kIsb);
+    cpu.registers[SysReg::CNTP_CVAL_EL02] = 170;  // the guest's doing
+    timers.leave_guest_regime(cpu);
+    EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], kStart + 70);
+    put();
+    EXPECT_EQ(timers.get_one_reg(kPCval, cpu.count), 170u);
+}
+
+TEST_F(EmulationTest, OneRegStripsStatusAndKeepsTheRest) {
+    set_one_reg(kVCtl, ~u64{0});
+    EXPECT_EQ(timers.get_one_reg(kVCtl, cpu.count), 3u);
+    set_one_reg(kVCount, 12);
+    EXPECT_EQ(timers.get_one_reg(kVCount, cpu.count + 3), 15u);
+    EXPECT_EQ(timers.get_one_reg(kPCount, cpu.count), kStart);
+}
+
+// What L1 and its guest see: the pair that runs is in hardware, the other fires by the hrtimer.
+struct NestedTest : TimerTest {
+    static constexpr TimerAccess kHvCtl{TimerId::kHypVirtual, TimerReg::kControl};
+    static constexpr TimerAccess kHvCval{TimerId::kHypVirtual, TimerReg::kCompare};
+    NestedTest() { timers.init_el2(&cntvoff); }
+    u64 cntvoff = 1000;
+};
+
+TEST_F(NestedTest, TheEl2PairRunsInHardwareAndL2sVirtualTimerHasL1sOffset) {
+    enable();
+    load();
+    EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], 0u);
+    EXPECT_EQ(timers.read_register(cpu, kVCount), kStart - 1000);
+    lines.forget();
+    timers.write_register(cpu, kVTval, 500);
+    timers.write_register(cpu, kVCtl, 1);
+    EXPECT_TRUE(timers.needs_flush());
+    timers.flush(cpu);
+    EXPECT_EQ(test::port().armed_timers(), 1u);
+    pass(510);
+    EXPECT_THAT(lines.levels, testing::ElementsAre(Lines::Told{TimerId::kVirtual, true}));
+    EXPECT_EQ(timers.read_register(cpu, kVCtl), 5u);
+    timers.write_register(cpu, kVCtl, 0);
+    timers.flush(cpu);
+    EXPECT_TRUE(lines.told(TimerId::kVirtual, false));
+}
+
+TEST_F(NestedTest, AWriteOfTheGuestToItsPageIsFoundAtTheNextExit) {
+    u64 page[2] = {};
+    timers.context(TimerId::kVirtual).bind_storage(&page[0], &page[1]);
+    enable();
+    load();
+    timers.sync(cpu);
+    EXPECT_FALSE(timers.needs_flush());
+    page[0] = 1;
+    timers.sync(cpu);
+    EXPECT_TRUE(timers.needs_flush());
+    timers.flush(cpu);
+    EXPECT_TRUE(lines.told(TimerId::kVirtual, true));
+    EXPECT_EQ(page[0], 5u);
+    timers.sync(cpu);
+    EXPECT_FALSE(timers.needs_flush());
+}
+
+TEST_F(NestedTest, SwitchingExchangesHardwareAndHrtimer) {
+    enable();
+    load();
+    timers.write_register(cpu, kHvCval, kStart + 700);
+    timers.write_register(cpu, kHvCtl, 1);
+    timers.switch_direct(cpu, false);
+    EXPECT_EQ(timers.direct(Slot::kVirtual), TimerId::kVirtual);
+    EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], 1000u);
+    EXPECT_EQ(cpu.ctl(Slot::kVirtual), 0u);
+    EXPECT_EQ(test::port().armed_timers(), 1u);
+    lines.forget();
+    pass(710);
+    EXPECT_THAT(lines.levels, testing::ElementsAre(Lines::Told{TimerId::kHypVirtual, true}));
+    timers.switch_direct(cpu, true);
+    EXPECT_EQ(cpu.ctl(Slot::kVirtual), 5u);
+}
+
+}  // namespace
+}  // namespace nest::timer

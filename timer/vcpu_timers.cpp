@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <timer/vcpu_timers.hpp>
+
+namespace nest::timer {
+namespace {
+
+// The kernel's time is signed ns: a longer sleep is cut, and the callback starts the next one.
+constexpr u64 kLongestSleepNs = u64{1} << 60;
+
+constexpr u64 min(u64 a, u64 b) { return a < b ? a : b; }
+
+}  // namespace
+
+void VcpuTimers::init(VmTimers& vm, IrqLines& lines, void* owner, unsigned which) {
+    vm_ = &vm;
+    lines_ = &lines;
+    context(TimerId::kVirtual).set_offset_source(&vm.virtual_offset(), nullptr);
+    for (TimerId id : {TimerId::kPhysical, TimerId::kHypVirtual, TimerId::kHypPhysical})
+        context(id).set_offset_source(&vm.physical_offset(), nullptr);
+    nest_port_hrtimer_init(&soft_timer_, owner, which);
+}
+
+void VcpuTimers::init_el2(const u64* cntvoff) {
+    has_el2_ = true;
+    // L1 is in charge of the virtual offset, and counts it from its own physical time.
+    context(TimerId::kVirtual).set_offset_source(&vm_->physical_offset(), cntvoff);
+    map_[0] = TimerId::kHypVirtual;
+    map_[1] = TimerId::kHypPhysical;
+    watched_ = true;
+}
+
+Status VcpuTimers::enable(bool irqchip_in_kernel) {
+    if (enabled_)
+        return kOk;
+    if (irqchip_in_kernel)
+        NEST_TRY(vm_->freeze_ppis(count()));
+    irqchip_in_kernel_ = irqchip_in_kernel;
+    watched_ = has_el2_ || !irqchip_in_kernel;
+    enabled_ = true;
+    return kOk;
+}
+
+void VcpuTimers::reset() {
+    NEST_BUG_ON(loaded_);
+    cancel_soft();
+    for (unsigned i = 0; i < count(); i++) {
+        contexts_[i].set_ctl(0);
+        contexts_[i].level = false;
+        if (enabled_ && irqchip_in_kernel_)
+            lines_->set_level(static_cast<TimerId>(i), false);
+    }
+    soft_dirty_ = false;
+}
+
+void VcpuTimers::terminate() { cancel_soft(); }
+
+TimerTraps VcpuTimers::traps() const {
+    TimerTraps t;
+    // Without CNTPOFF_EL2 a physical offset is our addition and subtraction: no access may pass us by.
+    const bool offset = context(direct(Slot::kPhysical)).loaded_offset != 0;
+    t.offset_physical = vm_->host().cntpoff;
+    t.physical_timer = t.physical_counter = offset && !vm_->host().cntpoff;
+    // NV2 turns vEL2's EL02 accesses into memory; FEAT_ECV can trap them, so that ISTATUS is true and CTL acts at once.
+    const bool hyp = has_el2_ && direct(Slot::kVirtual) == TimerId::kHypVirtual;
+    t.virtual_timer_el02 = t.physical_timer_el02 = hyp && vm_->host().ecv;
+    return t;
+}
+
+// Does the hardware's CVAL only stand for the guest's, which is in the context? Under the host the physical timer is
+// compared without an offset, and an offset of our own is no matter of adding it: the sum may wrap. The virtual timer's
+// CNTVOFF_EL2 works at every EL.
+bool VcpuTimers::mirrored(Slot slot) const {
+    return slot == Slot::kPhysical && !guest_regime_ && context(direct(slot)).loaded_offset != 0;
+}
+
+bool VcpuTimers::soft_changed() const {
+    for (unsigned i = 0; i < count(); i++) {
+        const TimerContext& t = contexts_[i];
+        // The callback raises a level, but only this thread may write ISTATUS into a cell that the guest also writes.
+        if (!t.in_hardware && (t.changed() || (t.level && !(t.ctl() & kCtlIStatus))))
+            return true;
+    }
+    return false;
+}
+
+// Only where no callback can run: the hrtimer is cancelled, so that this is the last word on each level.
+void VcpuTimers::evaluate_soft(u64 host_count, bool always_tell) {
+    for (unsigned i = 0; i < count(); i++) {
+        TimerContext& t = contexts_[i];
+        if (t.in_hardware)
+            continue;
+        const bool level = t.should_fire(host_count);
+        const bool status = (t.ctl() & kCtlEnable) && t.condition_met(host_count);
+        t.set_ctl((t.ctl() & kCtlWritable) | (status ? kCtlIStatus : 0));
+        t.remember();
+        if (level == t.level && !always_tell)
+            continue;
+        t.level = level;
+        if (irqchip_in_kernel_)
+            lines_->set_level(static_cast<TimerId>(i), level);
+    }
+}
+
+bool VcpuTimers::deadline_reached(u64 host_count) const {
+    return wait_.has_deadline && context(direct(Slot::kVirtual)).guest_count(host_count) >= wait_.deadline;
+}
+
+u64 VcpuTimers::earliest_ns(u64 host_count) const {
+    u64 ticks = kNever;
+    bool any = false;
+    for (unsigned i = 0; i < count(); i++) {
+        const TimerContext& t = contexts_[i];
+        // A loaded vCPU's soft timer that has fired needs no further alarm.
+        if (t.in_hardware || !t.may_fire() || (loaded_ && t.level))
+            continue;
+        ticks = min(ticks, t.ticks_left(host_count));
+        any = true;
+    }
+    if (wait_.has_deadline) {
+        const u64 now = context(direct(Slot::kVirtual)).guest_count(host_count);
+        ticks = min(ticks, deadline_reached(host_count) ? 0 : wait_.deadline - now);
+        any = true;
+    }
+    return any ? vm_->host().scale.to_ns(ticks) : kNever;
+}
+
+void VcpuTimers::arm_soft(u64 host_count) {
+    const u64 ns = earliest_ns(host_count);
+    if (ns == kNever)
+        return;
+    soft_armed_ = true;
+    nest_port_hrtimer_start(&soft_timer_, min(ns, kLongestSleepNs));
+}
+
+void VcpuTimers::cancel_soft() {
+    if (!soft_armed_)
+        return;
+    nest_port_hrtimer_cancel(&soft_timer_);
+    soft_armed_ = false;
+}
+
+u64 VcpuTimers::get_one_reg(TimerAccess access, u64 host_count) const {
+    const TimerContext& t = context(access.id);
+    switch (access.reg) {
+    case TimerReg::kCount: return t.guest_count(host_count);
+    case TimerReg::kCompare: return t.cval();
+    case TimerReg::kControl: return t.ctl();
+    case TimerReg::kValue: break;
+    }
+    return tval_of(t.cval(), t.guest_count(host_count));
+}
+
+void VcpuTimers::set_one_reg(TimerAccess access, u64 value, u64 host_count) {
+    NEST_BUG_ON(loaded_);
+    TimerContext& t = context(access.id);
+    switch (access.reg) {
+    case TimerReg::kCount:
+        // With virtual EL2 L1 owns the virtual offset: what the VMM can set is the count that both start from.
+        if (slot_of(access.id) == Slot::kVirtual && !has_el2_)
+            vm_->set_virtual_count(value, host_count);
+        else
+            vm_->set_physical_count(value, host_count);
+        break;
+    case TimerReg::kCompare: t.set_cval(value); break;
+    case TimerReg::kControl: t.set_ctl(value & kCtlWritable); break;
+    case TimerReg::kValue: t.set_cval(cval_of_tval(value, t.guest_count(host_count))); break;
+    }
+}
+
+}  // namespace nest::timer

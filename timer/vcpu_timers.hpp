@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The timers of one vCPU. Two of its contexts own the machine's EL1 timers while it is loaded ("in hardware"); for the
+// others, and for all while it sleeps, one hrtimer stands in ("soft").
+//
+// With an in-kernel GIC the host's PPI is forwarded: its active state lasts until the guest deactivates the virtual
+// interrupt through a list register, so that nothing here runs on an exit or an entry. The vGIC asks asserted() when it
+// takes a completed list register back. Without one, the VMM learns the level from kvm_run and we keep the PPI active
+// as long as the level is high.
+//
+// Context: unless said otherwise, the vCPU's own thread. A method that takes a Cpu touches the CPU it runs on:
+// preemption off.
+#pragma once
+#include <arch/lock.hpp>
+#include <timer/access.hpp>
+#include <timer/hardware.hpp>
+#include <timer/irq_lines.hpp>
+#include <timer/traps.hpp>
+#include <timer/vm_timers.hpp>
+
+namespace nest::timer {
+
+// kvm_run->s.regs.device_irq_level
+inline constexpr u64 kDeviceIrqVtimer = 1 << 0;
+inline constexpr u64 kDeviceIrqPtimer = 1 << 1;
+
+// Why the vCPU leaves the CPU. A vCPU that is only preempted is runnable and needs no alarm.
+struct Wait {
+    bool blocking = false;      // in WFI, WFIT or CPU_SUSPEND
+    bool has_deadline = false;  // WFIT
+    u64 deadline = 0;           // in the guest's virtual count
+};
+
+class VcpuTimers {
+public:
+    VcpuTimers() = default;
+    VcpuTimers(const VcpuTimers&) = delete;
+    VcpuTimers& operator=(const VcpuTimers&) = delete;
+
+    // At vCPU creation. nest_hrtimer_fired(owner, which) must call on_soft_timer.
+    void init(VmTimers& vm, IrqLines& lines, void* owner, unsigned which);
+    // The vCPU gets virtual EL2: four contexts, the EL2 pair's and L2's offsets as the architecture has them.
+    // `cntvoff` is L1's CNTVOFF_EL2. Before the first run.
+    void init_el2(const u64* cntvoff);
+    // At the first run: EINVAL when two timers share a PPI. Under the VM's configuration lock. Idempotent.
+    Status enable(bool irqchip_in_kernel);
+    // KVM_ARM_VCPU_INIT and CPU_ON: every timer off and its line low; CVALs stay. Not loaded; sleepable.
+    void reset();
+    // Before the vCPU is freed: no callback runs after it. Sleepable.
+    void terminate();
+
+    // The vCPU comes to this CPU, before the vGIC's own load. Interrupts on.
+    template <arch::Cpu C>
+    void load(C& cpu);
+    // It leaves. Callable under the scheduler's run-queue lock: nothing is woken, no line is touched, and a running
+    // callback of the hrtimer is not waited for, as that may want to wake a thread.
+    template <arch::Cpu C>
+    void put(C& cpu, const Wait& wait = {});
+    // After an exit, when the guest context is gone, interrupts off. One test with an in-kernel GIC and no virtual EL2.
+    template <arch::Cpu C>
+    void sync(C& cpu) {
+        if (watched_) [[unlikely]]
+            sync_watched(cpu);
+    }
+    // Before an entry, interrupts still on: takes up offsets that another thread changed, and soft timers that tier 0
+    // wrote. Two loads and a compare.
+    template <arch::Cpu C>
+    void flush(C& cpu) {
+        if (needs_flush()) [[unlikely]]
+            flush_changed(cpu);
+    }
+    // For tier 0: an entry needs flush() first, so it must go by way of the host.
+    bool needs_flush() const { return soft_dirty_ || (loaded_ && vm_->generation() != generation_); }
+
+    // FEAT_ECV_POFF compares CNTP with the offset only while HCR_EL2.TGE is 0, so CVAL has to change over with TGE.
+    // Right after HCR_EL2 has the guest's value, and right after it has the host's. Interrupts off.
+    template <arch::Cpu C>
+    void enter_guest_regime(C& cpu) {
+        if (regime_shift_) [[unlikely]]
+            shift_regime(cpu, true);
+    }
+    template <arch::Cpu C>
+    void leave_guest_regime(C& cpu) {
+        if (regime_shift_) [[unlikely]]
+            shift_regime(cpu, false);
+    }
+
+    // The host's PPI of `slot`, on the CPU where this vCPU is loaded. Hard interrupt.
+    template <arch::Cpu C>
+    void on_host_irq(C& cpu, Slot slot);
+    // The hrtimer fired. True: wake the vCPU (its WFIT is over, or the VMM has to be told). Otherwise set_level has
+    // woken it, if its interrupt controller lets the interrupt through: one that does not must not end a WFI, or the
+    // vCPU would be put and woken in a circle. Hard interrupt, on any CPU.
+    template <arch::Cpu C>
+    bool on_soft_timer(C& cpu);
+
+    // The timer's output signal now. For a context in hardware: on its CPU only.
+    template <arch::Cpu C>
+    bool asserted(C& cpu, TimerId id);
+    // WFIT's condition: the guest's virtual count has reached `deadline`.
+    template <arch::Cpu C>
+    bool count_reached(C& cpu, u64 deadline) {
+        return context(map_[0]).guest_count(host_count(cpu)) >= deadline;
+    }
+
+    // A trapped MRS or MSR; no locks, no sleeping, tier 0 may call it. Writes to counters are ignored, as nothing
+    // routes them here. After a write to a soft timer needs_flush() is true.
+    template <arch::Cpu C>
+    u64 read_register(C& cpu, TimerAccess access);
+    template <arch::Cpu C>
+    void write_register(C& cpu, TimerAccess access, u64 value);
+
+    // KVM_GET_ONE_REG, KVM_SET_ONE_REG; vCPU not loaded, its mutex held. `host_count` is CNTPCT_EL0 now.
+    u64 get_one_reg(TimerAccess access, u64 host_count) const;
+    void set_one_reg(TimerAccess access, u64 value, u64 host_count);
+
+    // For a VMM that has the interrupt controller: brings kDeviceIrq* in `level` up to date; true when it changed, and
+    // then KVM_RUN must return.
+    template <arch::Cpu C>
+    bool update_device_irq_level(C& cpu, u64& level);
+
+    // vEL2 <-> L2: which pair owns the hardware. Loaded; preemption off. The vGIC's mapping of the PPIs is the caller's.
+    template <arch::Cpu C>
+    void switch_direct(C& cpu, bool hyp);
+    // Merge L1's controls in with merged(), then set_traps().
+    TimerTraps traps() const;
+
+    TimerContext& context(TimerId id) { return contexts_[index_of(id)]; }
+    const TimerContext& context(TimerId id) const { return contexts_[index_of(id)]; }
+    TimerId direct(Slot slot) const { return map_[index_of(slot)]; }
+    u32 host_intid(Slot slot) const { return vm_->host().intid[index_of(slot)]; }
+    u32 guest_intid(TimerId id) const { return vm_->ppi(id); }
+    bool loaded() const { return loaded_; }
+
+private:
+    template <arch::Cpu C>
+    void restore(C& cpu, Slot slot);
+    template <arch::Cpu C>
+    void save(C& cpu);
+    template <arch::Cpu C>
+    void restore_all(C& cpu);
+    template <arch::Cpu C>
+    void sync_watched(C& cpu);
+    template <arch::Cpu C>
+    void flush_changed(C& cpu);
+    template <arch::Cpu C>
+    void shift_regime(C& cpu, bool guest);
+
+    bool mirrored(Slot slot) const;
+    void evaluate_soft(u64 host_count, bool always_tell);
+    bool soft_changed() const;
+    u64 earliest_ns(u64 host_count) const;
+    bool deadline_reached(u64 host_count) const;
+    void arm_soft(u64 host_count);
+    void cancel_soft();
+    unsigned count() const { return has_el2_ ? kTimerCount : kEl1TimerCount; }
+
+    VmTimers* vm_ = nullptr;
+    IrqLines* lines_ = nullptr;
+    TimerContext contexts_[kTimerCount];
+    TimerId map_[2] = {TimerId::kVirtual, TimerId::kPhysical};  // by Slot
+    bool regime_shift_ = false;  // CNTPOFF_EL2 applies an offset other than 0
+    bool guest_regime_ = false;
+    bool has_el2_ = false;
+    bool enabled_ = false;
+    bool loaded_ = false;
+    bool irqchip_in_kernel_ = true;
+    bool watched_ = false;     // sync has something to look at
+    bool soft_armed_ = false;  // the vCPU thread's view: the callback never clears it
+    bool soft_dirty_ = false;
+    bool ppi_held_[2] = {};    // no in-kernel GIC: we hold the PPI active, by Slot
+    u32 generation_ = 0;
+    Wait wait_{};
+    nest_hrtimer soft_timer_{};
+    SpinLock soft_lock_;  // put() against the callback: whose deadline the hrtimer has. Innermost; interrupts off
+};
+
+}  // namespace nest::timer
+
+#include <timer/vcpu_timers_impl.hpp>

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the timers of one VM share: the counter offsets, the guest's PPIs, and the machine's properties.
+#pragma once
+#include <arch/atomic.hpp>
+#include <arch/result.hpp>
+#include <timer/context.hpp>
+#include <timer/ticks.hpp>
+
+namespace nest::timer {
+
+// Found once, when the module is loaded.
+struct HostTimers {
+    TickScale scale;
+    bool cntpoff = false;         // FEAT_ECV_POFF: ID_AA64MMFR0_EL1.ECV >= 2
+    bool ecv = false;             // FEAT_ECV: ID_AA64MMFR0_EL1.ECV >= 1
+    u32 intid[2] = {27, 30};      // the host's PPI of each Slot, for list registers
+};
+
+class VmTimers {
+public:
+    // The guest's virtual count starts at 0: `host_count` is CNTPCT_EL0 now. Every vCPU created later does the same
+    // as long as the VMM has not chosen an offset, as Linux does; so pass it again from vCPU creation.
+    VmTimers(const HostTimers& host, u64 host_count) : host_(host) { start_virtual_count(host_count); }
+
+    const HostTimers& host() const { return host_; }
+    const Atomic<u64>& virtual_offset() const { return virtual_offset_; }
+    const Atomic<u64>& physical_offset() const { return physical_offset_; }
+    // Changes whenever an offset does; a loaded vCPU compares it before each entry.
+    u32 generation() const { return generation_.load_acquire(); }
+
+    void start_virtual_count(u64 host_count);
+    // ONE_REG writes of the counters; silently without effect after set_counter_offset, as the ABI says. Any vCPU's
+    // thread, the vCPU's mutex held.
+    void set_virtual_count(u64 guest_count, u64 host_count);
+    void set_physical_count(u64 guest_count, u64 host_count);
+    // KVM_ARM_SET_COUNTER_OFFSET. EINVAL: reserved is not 0. The caller holds every vCPU's mutex (else EBUSY).
+    Status set_counter_offset(u64 counter_offset, u64 reserved);
+
+    // KVM_ARM_VCPU_TIMER_CTRL. Under the VM's configuration lock, as Linux checks:
+    // EINVAL without an in-kernel irqchip or for what is no PPI, EBUSY after the first run, ENXIO for another attribute.
+    Status set_ppi(bool irqchip_in_kernel, u64 attribute, s32 intid);
+    Result<u32> ppi(u64 attribute) const;        // ENXIO
+    static Status has_attribute(u64 attribute);  // ENXIO
+    u32 ppi(TimerId id) const { return ppi_[index_of(id)]; }
+    // At a vCPU's first run: the first `timers` PPIs must differ (EINVAL); from then on they stay. Configuration lock.
+    Status freeze_ppis(unsigned timers);
+
+private:
+    void set_offset(Atomic<u64>& which, u64 value);
+
+    const HostTimers& host_;
+    Atomic<u64> virtual_offset_{0};
+    Atomic<u64> physical_offset_{0};
+    Atomic<u32> generation_{0};
+    Atomic<u32> offset_chosen_{0};
+    bool ppis_frozen_ = false;
+    u32 ppi_[kTimerCount] = {27, 30, 28, 26};
+};
+
+}  // namespace nest::timer

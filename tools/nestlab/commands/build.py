@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Build the module: build/<V>/nestvisor.ko."""
+
+import argparse
+
+from nestlab import module, say
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kernel", metavar="V", default="6.12", help="6.12 (default) or a full version, 6.12.95+deb12-arm64")
+    parser.add_argument("--verbose", action="store_true", help="show the compiler's command lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    say.result(str(module.build(args.kernel, verbose=args.verbose)))
+    return 0

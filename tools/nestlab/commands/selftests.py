@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernel's own KVM selftests in L0, one result each; results go to docs/conformance.md.
+
+A test that takes the machine down fails; the next ones run in a fresh boot.
+"""
+
+import argparse
+import fnmatch
+import time
+from collections.abc import Iterator
+
+from nestlab import boottests, campaign, conformance, judge, results, say, selftest_plan, selftests
+from nestlab.boot import Boot
+from nestlab.commands import options
+from nestlab.errors import LabError
+from nestlab.results import SKIP, Result
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kernel", choices=selftests.SUITES, action="append", dest="suites",
+                        help="the selftests of this kernel version only (default: both)")
+    parser.add_argument("--only", metavar="GLOB", default="*", help="tests with such names only, for instance 'arm64/vgic*'; "
+                        "such a run leaves docs/conformance.md alone")
+    parser.add_argument("--list", action="store_true", help="say what would run, with limits and arguments")
+    options.add_machine(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    report = results.Report()
+    for suite in args.suites or selftests.SUITES:
+        plans = [plan for plan in selftest_plan.plans(suite, selftests.tests(suite)) if matches(plan.name, args.only)]
+        if args.list:
+            for plan in plans:
+                say.result(f"{suite} {plan.name} {plan.args} ({plan.skip or f'{plan.limit:g} s'})")
+            continue
+        one_suite(args, suite, plans, report)
+    if args.list:
+        return 0
+    if not report.results:
+        raise LabError(f"no selftest has a name like {args.only}")
+    if args.only == "*":
+        say.step(f"wrote {conformance.write()}")
+    return report.close()
+
+
+def matches(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(name.rsplit("/", 1)[-1], pattern)
+
+
+def one_suite(args: argparse.Namespace, suite: str, plans: list[selftest_plan.Plan], report: results.Report) -> None:
+    """Run a suite; the JSON file grows with each result, so that a broken-off run still counts."""
+    kernel, file = options.l0(args.peer)
+    side = "peer" if args.peer else "ours"
+    boot = Boot(options.machine(args), kernel, file, share=selftests.get(), scripts=boottests.scripts())
+    header = {"kernel": kernel.version, "machine": f"-cpu {args.cpu}, {args.smp} CPUs", "date": time.strftime("%Y-%m-%d")}
+    say.step(f"{len(plans)} selftests of {suite} under Linux {kernel.version}" + ("" if args.peer else " and the module"))
+    done = []
+    for result in outcomes(suite, plans, boot, f"selftests-{suite}-{side}"):
+        done.append(result)
+        report.add(result)
+        if args.only == "*":
+            results.save(conformance.data_file(suite, side), header, done)
+
+
+def outcomes(suite: str, plans: list[selftest_plan.Plan], boot: Boot, log_name: str) -> Iterator[Result]:
+    for plan in plans:
+        if plan.skip:
+            yield Result(SKIP, plan.name, plan.skip)
+    items = [selftest_plan.item(suite, plan) for plan in plans if not plan.skip]
+    for outcome in campaign.run(items, boot, log_name):
+        # A selftest prints much; its exit status and the kernel log decide.
+        outcome.output = [line for line in outcome.output if not judge.LINE.match(line)]
+        yield from judge.verdicts(outcome, outcome.item.name)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Repetitions and long loads (tests/boot/soak.toml), each with a limit of its own.
+
+Broken off, it goes on with the next entry when started again (state: build/soak/); a new module starts it anew.
+The last result goes to docs/conformance.md.
+"""
+
+import argparse
+import fnmatch
+import time
+
+from nestlab import boottests, conformance, kernels, module, results, say, soak
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has done")
+    parser.add_argument("--only", metavar="GLOB", default="*", help="entries with such names only; leaves the document alone")
+
+
+def run(args: argparse.Namespace) -> int:
+    tests = [test for test in boottests.read(soak.LIST) if fnmatch.fnmatch(test.name, args.only)]
+    version = kernels.choose("6.12")
+    file = module.artefact(version)
+    if not file.exists():
+        module.build(version)
+    report = results.Report()
+    for result, remembered in soak.run(tests, soak.stamp(file), args.fresh):
+        if remembered:
+            say.step(f"done before: {result.name}")
+        report.add(result)
+    if args.only == "*":
+        header = {"kernel": version, "date": time.strftime("%Y-%m-%d")}
+        results.save(conformance.DATA / "soak.json", header, report.results)
+        say.step(f"wrote {conformance.write()}")
+    return report.close()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every test that fits in half an hour: host tests, the module, boot tests.
+
+Stages: host (CMake, ctest), build (nestvisor.ko), boot (tests/boot/tests.toml).
+Closes with one line `N passed, N failed, N skipped`; exit status 1 if anything failed.
+"""
+
+import argparse
+import time
+
+from nestlab import boottests, hosttests, module, paths, results
+from nestlab.errors import LabError
+from nestlab.results import FAIL, PASS, Result
+
+STAGES = ["host", "build", "boot"]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stage", choices=STAGES, action="append", help="this stage only (may be given more than once)")
+    parser.add_argument("--only", metavar="GLOB", default="*", help="only the boot tests with such names")
+
+
+def build(report: results.Report) -> bool:
+    """Build the module, as one test."""
+    started = time.monotonic()
+    try:
+        module.build()
+    except LabError as error:
+        report.add(Result(FAIL, "module-build", str(error)))
+        return False
+    report.add(Result(PASS, "module-build", "", time.monotonic() - started))
+    return True
+
+
+def run(args: argparse.Namespace) -> int:
+    stages = args.stage or STAGES
+    report = results.Report()
+    tests = boottests.read(paths.BOOT_TESTS / "tests.toml")
+    if "host" in stages:
+        for result in hosttests.run():
+            report.add(result)
+    built = build(report) if "build" in stages else True
+    if "boot" in stages:
+        if built:
+            for result in boottests.run(tests, args.only):
+                report.add(result)
+        else:
+            report.add(Result(FAIL, "boot-tests", f"{len(tests)} tests not run: the module did not build"))
+    return report.close()

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A kernel's headers, unpacked so that `make -C … M=…` works as on the target."""
+
+import re
+from pathlib import Path
+
+from nestlab import apt, paths, proc, say, staging
+from nestlab.errors import LabError
+
+
+def get(version: str) -> Path:
+    """The folder to hand to make -C, for a full version such as 6.12.95+deb12-arm64."""
+    top = paths.cache("headers", version)
+    with staging.locked(top):
+        if not top.exists():
+            fetch(version, top)
+    return top / "usr" / "src" / f"linux-headers-{version}"
+
+
+def fetch(version: str, top: Path) -> None:
+    """Unpack headers, common headers and kbuild (amd64 programs: they serve a cross build)."""
+    base = version.removesuffix("-cloud-arm64").removesuffix("-arm64")
+    staging.need_space(top, 0.5)
+    debs = apt.fetch([f"linux-headers-{version}:arm64", f"linux-headers-{base}-common:all", f"linux-kbuild-{base}:amd64"])
+    say.step(f"unpacking headers {version}")
+    with staging.staged(top) as work:
+        made = work / version
+        apt.unpack(debs, made)
+        # The one absolute path in the package: make it point to where it really lies.
+        makefile = made / "usr" / "src" / f"linux-headers-{version}" / "Makefile"
+        makefile.write_text(makefile.read_text().replace("/usr/src/", f"{top}/usr/src/"))
+
+
+def gcc(headers: Path) -> str:
+    """The GCC version that built the kernel; the module takes the same one."""
+    said = re.search(r"gcc-(\d+)", (headers / ".kernelvariables").read_text())
+    if not said:
+        raise LabError(f"{headers} does not say which compiler built the kernel")
+    return said[1]
+
+
+def compiler(headers: Path) -> str:
+    """That compiler's name on this machine, checked to be there."""
+    name = f"aarch64-linux-gnu-gcc-{gcc(headers)}"
+    if not proc.have(name):
+        raise LabError(f"{name} is missing: this Debian release has no compiler for that kernel; choose another --kernel")
+    return name

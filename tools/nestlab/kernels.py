@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Debian's arm64 kernels: which there are, and one unpacked in the cache."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from nestlab import apt, host, paths, say, staging
+from nestlab.errors import LabError
+
+PARTS = ["linux-image", "linux-binary", "linux-modules"]     # from 7.x on the kernel is split
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An unpacked kernel: `vmlinuz` and its modules."""
+
+    version: str
+
+    @property
+    def folder(self) -> Path:
+        return paths.cache("kernels", self.version)
+
+    @property
+    def image(self) -> Path:
+        return self.folder / "vmlinuz"
+
+    @property
+    def modules(self) -> Path:
+        return self.folder / "modules"
+
+
+def kind(version: str, default: str) -> str:
+    """The flavour that a full version names, else the default."""
+    return default if not version.endswith("-arm64") else "cloud-arm64" if version.endswith("-cloud-arm64") else "arm64"
+
+
+def order(version: str) -> tuple[int, ...]:
+    """Sort key: the numbers, Debian's release last."""
+    return tuple(int(number) for number in re.findall(r"\d+", version.split("-")[0]))
+
+
+def fits(version: str, wanted: str, flavour: str) -> bool:
+    """Is `version` one of `wanted` (6.12, 7.2, …), of that flavour, and for 6.12 built by this release's compiler?"""
+    if not re.fullmatch(re.escape(wanted) + rf"(\.\d+)*\+deb[\d.]+-{flavour}", version):
+        return False
+    return not wanted.startswith("6.12") or f"+deb{host.release().number}" in version
+
+
+def choose(wanted: str, flavour: str = "arm64") -> str:
+    """The full version for `wanted`: itself if full, else the newest in the cache, else the newest that Debian offers."""
+    if wanted.endswith("-arm64"):
+        return wanted
+    cached = [p.name for p in paths.cache("kernels").glob(f"*-{flavour}") if fits(p.name, wanted, flavour)]
+    if cached:
+        return max(cached, key=order)
+    offered = [name.removeprefix("linux-image-") for name in apt.names(f"linux-image-{wanted}")]
+    offered = [version for version in offered if fits(version, wanted, flavour)]
+    if not offered:
+        raise LabError(f"Debian offers no {flavour} kernel {wanted}; try 6.12 or 7.2, or a full version such as "
+                       f"6.12.95+deb12-arm64")
+    return max(offered, key=order)
+
+
+def get(wanted: str, flavour: str = "arm64") -> Kernel:
+    """The kernel, fetched and unpacked at first use."""
+    kernel = Kernel(choose(wanted, flavour))
+    with staging.locked(kernel.folder):
+        if not kernel.folder.exists():
+            fetch(kernel)
+    return kernel
+
+
+def fetch(kernel: Kernel) -> None:
+    """Fetch and unpack into the cache."""
+    staging.need_space(kernel.folder, 1)
+    packages = [f"{part}-{kernel.version}" for part in PARTS]
+    known = [name for name in packages if name in apt.names(name)]
+    if not known:
+        raise LabError(f"Debian offers no kernel {kernel.version}; lab takes 6.12, 7.2 or a full version")
+    debs = apt.fetch([f"{name}:arm64" for name in known])
+    say.step(f"unpacking kernel {kernel.version}")
+    with staging.staged(kernel.folder) as work:
+        apt.unpack(debs, work / "deb")
+        made = work / kernel.version
+        made.mkdir()
+        image = next(iter([*work.glob("deb/boot/vmlinuz-*"), *work.glob("deb/usr/lib/modules/*/vmlinuz")]), None)
+        modules = next(iter([*work.glob("deb/lib/modules/*"), *work.glob("deb/usr/lib/modules/*")]), None)
+        if not image or not modules:
+            raise LabError(f"the packages of kernel {kernel.version} hold no vmlinuz or no modules")
+        image.rename(made / "vmlinuz")
+        modules.rename(made / "modules")

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Repetitions and long loads: soak.toml's entries as boot tests, with a memory of what is already done."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from nestlab import boottests, paths, results
+from nestlab.results import Result
+
+LIST = paths.BOOT_TESTS / "soak.toml"
+STATE = paths.BUILD / "soak" / "state.json"
+
+
+def stamp(artefact: Path) -> str:
+    """What the results belong to; another module starts the soak anew."""
+    return f"{artefact} {int(artefact.stat().st_mtime)}" if artefact.exists() else "peer"
+
+
+def done(belongs_to: str) -> dict[str, list[Result]]:
+    """Entry name → its results, from an earlier run that was broken off."""
+    data = results.load(STATE)
+    if not data or data.get("stamp") != belongs_to:
+        return {}
+    return {entry: [result for result in data["results"] if owner(result) == entry] for entry in data["entries"]}
+
+
+def owner(result: Result) -> str:
+    """The entry that a result comes from: the name without CPU model and part."""
+    return result.name.split("/")[0].split("@")[0]
+
+
+def run(tests: list[boottests.BootTest], belongs_to: str, fresh: bool) -> Iterator[tuple[Result, bool]]:
+    """(result, was it remembered) for each; the state is written after each entry."""
+    before = {} if fresh else done(belongs_to)
+    names, kept = [], []
+    for test in tests:
+        remembered = before.get(test.name)
+        for result in remembered if remembered is not None else boottests.run([test]):
+            kept.append(result)
+            yield result, remembered is not None
+        names.append(test.name)
+        results.save(STATE, {"stamp": belongs_to, "entries": names}, kept)

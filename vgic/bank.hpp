@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The state of 32 interrupts, sliced by bit: a word per property, bit n being INTID first + n.
+//
+// This is the shape in which the GIC's own registers show it, so that GICD_ISENABLERn is one load and "is anything
+// deliverable" a few instructions for 32 interrupts. A vCPU has one bank for its SGIs and PPIs, the distributor one for
+// every 32 SPIs. LPIs would have banks of their own, with the same rules.
+#pragma once
+#include <vgic/intid.hpp>
+
+namespace nest::vgic {
+
+struct Bank {
+    u32 enabled = 0;
+    u32 group = ~u32{0};  // 1: group 1
+    u32 edge = 0;         // 0: level-sensitive
+    u32 line = 0;         // the input's level
+    u32 latch = 0;        // pending by an edge or by a write of ISPENDR; while in a list register, what came since
+    u32 active = 0;       // stale while in a list register
+    u32 hw = 0;           // backed by a physical interrupt
+    u32 on_lr = 0;        // in a list register of the vCPU that holds it: from flush to sync
+    u32 lr_latch = 0;     // it was `latch`, not `line`, that made the list register pending
+    u8 priority[32] = {};
+
+    u32 pending() const { return latch | (line & ~edge); }
+    // What a vCPU must be given: deliverable ones, and active ones, that it will deactivate.
+    u32 relevant() const { return (enabled & pending()) | active; }
+    u32 hw_level() const { return hw & ~edge; }
+};
+
+struct PrivateBank : Bank {
+    u16 host_intid[32] = {};        // of those in `hw`
+    const void* owner[32] = {};     // the in-kernel device that alone may drive the line, or null
+};
+
+struct SpiBank : Bank {
+    u32 route[32] = {};   // IROUTER's Aff2:Aff1:Aff0
+    u16 target[32] = {};  // the vCPU index that `route` names, or kNobody
+    u16 holder[32] = {};  // the vCPU whose queue it is in, or kNobody
+};
+
+}  // namespace nest::vgic

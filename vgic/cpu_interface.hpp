@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// CpuInterface: what the virtual GIC keeps for one vCPU: its SGIs and PPIs, the SPIs that it holds, and the state of its
+// virtual CPU interface while that is not in hardware.
+#pragma once
+#include <arch/atomic.hpp>
+#include <arch/lock.hpp>
+#include <arch/registers.hpp>
+#include <vgic/bank.hpp>
+
+namespace nest::vgic {
+
+class Distributor;
+
+// GICv3's CPU interface, as the manual's ICH_* registers hold it.
+struct HardwareState {
+    u64 lr[kMaxListRegisters] = {};
+    u64 vmcr = 0;
+    u64 hcr = 0;  // as the last flush wrote it
+    u32 ap0r[4] = {};
+    u32 ap1r[4] = {};
+    u8 used = 0;  // list registers in use since the last flush
+    bool vmcr_dirty = false;  // changed by emulation while loaded: the next flush writes it
+};
+
+struct CpuInterface {
+    CpuInterface() = default;
+    CpuInterface(const CpuInterface&) = delete;
+    CpuInterface& operator=(const CpuInterface&) = delete;
+
+    // Set by Distributor::register_cpu() and constant from then on.
+    Distributor* distributor = nullptr;
+    unsigned index = 0;    // dense, in the order of creation
+    unsigned id = 0;       // KVM's vcpu_id: GICR_TYPER.Processor_Number
+    u64 affinity = 0;      // Aff3 in bits 39:32, Aff2 to Aff0 in 23:0, as in MPIDR_EL1
+
+    // Guarded by `lock`, which is taken with interrupts off. Never hold two CpuInterfaces' locks.
+    SpinLock lock;
+    PrivateBank own;
+    u32 held_banks = 0;            // which of `held` are not zero
+    u32 held[kMaxSpiBanks] = {};   // the SPIs whose holder this vCPU is; changes under the distributor's lock as well
+    Atomic<unsigned> held_count;   // the number of bits in `held`
+    // Not zero while there is anything for flush() to do. Written under `lock`, read by flush() without.
+    Atomic<u32> work;
+
+    // Only the vCPU's own thread, or others while it cannot run.
+    HardwareState hw;
+    u8 priority_bits = 5;  // what the guest was told (ICC_CTLR_EL1.PRIbits + 1); user space may lower it
+    u8 id_bits = 0;        // ICC_CTLR_EL1.IDbits
+    bool lr_has_spi = false;
+    bool lr_lacks_active = false;      // an active interrupt found no list register: EOIcount speaks of it
+    Atomic<bool> split_eoi;            // VMCR's VEOIM as last seen: DIR deactivates, EOI does not
+    Atomic<bool> dir_trapped;          // the last flush trapped DIR
+
+    // Redistributor; config mutex.
+    u64 pendbaser = 0;
+    u64 redist_base = ~u64{0};  // IPA of RD_base, ~0 while it has none
+    unsigned region = 0;
+    unsigned region_slot = 0;
+
+    // `lock` held. Call after each change of `own` or `held`.
+    void refresh() { work.store_relaxed((own.relevant() != 0) | (held_banks != 0)); }
+    // `lock` and the distributor's lock held.
+    void hold(unsigned bank, u32 bit) {
+        held[bank] |= bit;
+        held_banks |= u32{1} << bank;
+        held_count.store_relaxed(held_count.load_relaxed() + 1);
+        refresh();
+    }
+    void release(unsigned bank, u32 bit) {
+        held[bank] &= ~bit;
+        if (!held[bank])
+            held_banks &= ~(u32{1} << bank);
+        held_count.store_relaxed(held_count.load_relaxed() - 1);
+        refresh();
+    }
+};
+
+// Would an interrupt be taken if the vCPU ran with PSTATE.I clear: enabled, pending, not active, its group enabled, its
+// priority above the mask. For the wake-up from WFI. Any context; the vCPU must not be in the guest (its state synced).
+bool has_pending(CpuInterface& cpu);
+
+}  // namespace nest::vgic

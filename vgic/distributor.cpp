@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <vgic/distributor.hpp>
+
+namespace nest::vgic {
+namespace {
+
+constexpr u64 kUnset = ~u64{0};
+constexpr u64 kAffinityMask = 0xff'00ff'ffff;
+
+// GICR_PENDBASER after reset: inner Read-allocate Write-back, outer the same as inner, Inner Shareable.
+constexpr u64 kPendbaserReset = u64{3} << 7 | u64{1} << 10;
+
+}  // namespace
+
+void Kicks::deliver(const Distributor& distributor) {
+    if (everyone_) {
+        for (unsigned i = 0; i < distributor.cpu_count(); i++)
+            distributor.callbacks().kick(i);
+        return;
+    }
+    for (unsigned i = 0; i < count_; i++)
+        distributor.callbacks().kick(vcpus_[i]);
+}
+
+Distributor::Distributor(Callbacks& callbacks, const HostGic& gic, u64 ipa_limit)
+    : callbacks_(callbacks), gic_(gic), ipa_limit_(ipa_limit) {}
+
+Status Distributor::register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affinity) {
+    Guard guard(config_);
+    const unsigned index = cpu_count();
+    if (initialized())
+        return Errno::kBusy;
+    if (index == kMaxVcpus)
+        return Errno::k2Big;
+    cpu.distributor = this;
+    cpu.index = index;
+    cpu.id = vcpu_id;
+    cpu.affinity = affinity & kAffinityMask;
+    cpu.own.enabled = 0xffff;  // SGIs come up enabled, as KVM's do
+    cpu.own.edge = 0xffff;     // SGIs are edges; PPIs are levels here, and both are read-only
+    cpu.priority_bits = static_cast<u8>(gic_.priority_bits());
+    cpu.id_bits = static_cast<u8>(gic_.id_bits());
+    cpu.pendbaser = kPendbaserReset;
+    NEST_TRY(assign_redistributor(cpu));
+    cpus_[index] = &cpu;
+    cpu_count_.store_release(index + 1);
+    return kOk;
+}
+
+Status Distributor::set_interrupts(unsigned count) {
+    if (count < kPrivateInterrupts + 32 || count > kMaxInterrupts || count % 32)
+        return Errno::kInval;
+    Guard guard(config_);
+    if (spis_)
+        return Errno::kBusy;
+    spis_ = count - kPrivateInterrupts;
+    return kOk;
+}
+
+Status Distributor::set_base(u64 address) {
+    Guard guard(config_);
+    if (base_ != kUnset)
+        return Errno::kExist;
+    NEST_TRY(check_range(address, kFrameSize, ipa_limit_));
+    base_ = address;
+    return kOk;
+}
+
+// Whether nothing that is placed so far collides, with the vCPUs that exist so far.
+bool Distributor::bases_sound() const {
+    if (!regions_.sound(cpu_count(), ipa_limit_))
+        return false;
+    return base_ == kUnset || !regions_.overlap(base_, kFrameSize, cpu_count());
+}
+
+Status Distributor::assign_redistributor(CpuInterface& cpu) {
+    const unsigned r = regions_.first_free();
+    if (cpu.redist_base != kUnset || r == regions_.size())
+        return kOk;  // the address comes later
+    if (!bases_sound())
+        return Errno::kInval;
+    RedistributorRegion& region = regions_[r];
+    const unsigned ordinal = placed_count_.load_relaxed();
+    if (!region.used)
+        region.first = ordinal;
+    cpu.region = r;
+    cpu.region_slot = region.used;
+    cpu.redist_base = region.base + region.used * kRedistributorSize;
+    placed_[ordinal] = &cpu;
+    region.used++;
+    placed_count_.store_release(ordinal + 1);
+    return kOk;
+}
+
+Status Distributor::add_region(u64 base, unsigned index, unsigned count) {
+    Guard guard(config_);
+    NEST_TRY(regions_.add(base, index, count, cpu_count(), base_, ipa_limit_));
+    for (unsigned i = 0; i < cpu_count(); i++) {
+        const Status status = assign_redistributor(*cpus_[i]);
+        if (status.ok())
+            continue;
+        // Regions fill in order: what this one got was placed last.
+        const unsigned r = regions_.size() - 1;
+        for (unsigned j = 0; j < i; j++)
+            if (cpus_[j]->redist_base != kUnset && cpus_[j]->region == r)
+                cpus_[j]->redist_base = kUnset;
+        placed_count_.store_release(placed_count_.load_relaxed() - regions_[r].used);
+        regions_.remove_last();
+        return status;
+    }
+    return kOk;
+}
+
+Status Distributor::init() {
+    Guard guard(config_);
+    if (initialized())
+        return kOk;
+    const unsigned spis = spis_ ? spis_ : kDefaultInterrupts - kPrivateInterrupts;
+    Buffer<SpiBank> banks(spis / 32);
+    if (!banks)
+        return Errno::kNoMem;
+    for (SpiBank& bank : banks) {
+        bank = SpiBank{};
+        for (unsigned i = 0; i < 32; i++) {
+            bank.holder[i] = kNobody;
+            bank.target[i] = cpu_count() ? 0 : kNobody;
+        }
+    }
+    banks_ = static_cast<Buffer<SpiBank>&&>(banks);
+    spis_ = spis;
+    for (unsigned i = 0; i < cpu_count(); i++)
+        cpus_[i]->hw.vmcr = 0;
+    initialized_.store_release(true);
+    return kOk;
+}
+
+Status Distributor::check_ready() {
+    if (ready())
+        return kOk;
+    Guard guard(config_);
+    for (unsigned i = 0; i < cpu_count(); i++)
+        if (cpus_[i]->redist_base == kUnset)
+            return Errno::kNxIo;
+    if (base_ == kUnset)
+        return Errno::kNxIo;
+    if (!bases_sound())
+        return Errno::kInval;
+    if (!initialized())
+        return Errno::kBusy;
+    ready_.store_release(true);
+    return kOk;
+}
+
+CpuInterface* Distributor::find_affinity(u64 affinity) const {
+    // KVM's default MPIDR: sixteen vCPUs in Aff0.
+    const u64 guess = (affinity & 15) | (affinity >> 8 & 0xff) << 4 | (affinity >> 16 & 0xff) << 12;
+    const unsigned n = cpu_count();
+    if (guess < n && cpus_[guess]->affinity == affinity)
+        return cpus_[guess];
+    for (unsigned i = 0; i < n; i++)
+        if (cpus_[i]->affinity == affinity)
+            return cpus_[i];
+    return nullptr;
+}
+
+CpuInterface* Distributor::find_redistributor(u64 address, u64& offset) const {
+    for (unsigned r = 0; r < regions_.size(); r++) {
+        const RedistributorRegion& region = regions_[r];
+        const u64 distance = address - region.base;
+        if (distance >= u64{region.used} * kRedistributorSize)
+            continue;
+        offset = distance % kRedistributorSize;
+        return placed_[region.first + distance / kRedistributorSize];
+    }
+    return nullptr;
+}
+
+bool Distributor::is_last_redistributor(const CpuInterface& cpu) const {
+    if (cpu.redist_base == kUnset)
+        return false;
+    const RedistributorRegion& region = regions_[cpu.region];
+    if (cpu.region_slot + 1 < region.used)
+        return false;
+    if (!region.full() || !region.count)
+        return true;
+    // Contiguous regions are one to the guest, that walks from frame to frame until Last.
+    for (unsigned r = 0; r < regions_.size(); r++)
+        if (regions_[r].used && regions_[r].base == region.base + region.size(0))
+            return false;
+    return true;
+}
+
+void Distributor::set_enabled(bool on) {
+    if (enabled() == on)
+        return;
+    enabled_.store_release(on);
+    // To take what waited, or to give back what list registers hold.
+    for (unsigned i = 0; i < cpu_count(); i++)
+        if (cpus_[i]->work.load_relaxed())
+            callbacks_.kick(i);
+}
+
+}  // namespace nest::vgic

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Distributor: the virtual GICv3 of one VM. It owns the SPIs, knows all CPU interfaces and the frames' addresses.
+//
+// Locks, outermost first:
+//   config mutex    addresses, regions, initialisation, MMIO accesses that halt the VM
+//   SPI spinlock    every property of every SPI, who holds it
+//   CpuInterface::lock   a vCPU's private interrupts, the set of SPIs it holds; one vCPU's at a time
+// The spinlocks are taken with interrupts off: injection comes from hard interrupts. An SPI that sits in a list register
+// (on_lr) stays with its holder until the holder's sync(); every other change of holder is immediate.
+#pragma once
+#include <arch/address.hpp>
+#include <arch/memory.hpp>
+#include <arch/result.hpp>
+#include <vgic/callbacks.hpp>
+#include <vgic/cpu_interface.hpp>
+#include <vgic/host_gic.hpp>
+#include <vgic/regions.hpp>
+
+namespace nest::vgic {
+
+// vCPUs to kick once the locks are dropped; each once, and never `except`.
+class Kicks {
+public:
+    explicit Kicks(unsigned except = kNobody) : except_(except) {}
+    void add(unsigned vcpu) {
+        if (vcpu == except_)
+            return;
+        for (unsigned i = 0; i < count_; i++)
+            if (vcpus_[i] == vcpu)
+                return;
+        if (count_ == kCapacity) {
+            everyone_ = true;
+            return;
+        }
+        vcpus_[count_++] = static_cast<u16>(vcpu);
+    }
+    void deliver(const Distributor& distributor);
+
+private:
+    static constexpr unsigned kCapacity = 48;
+    u16 vcpus_[kCapacity];
+    unsigned count_ = 0;
+    unsigned except_;
+    bool everyone_ = false;  // there were too many
+};
+
+class Distributor {
+public:
+    // ipa_limit: the first address that the VM cannot have.
+    Distributor(Callbacks& callbacks, const HostGic& gic, u64 ipa_limit);
+    Distributor(const Distributor&) = delete;
+    Distributor& operator=(const Distributor&) = delete;
+
+    // Adds a vCPU, at its creation or, for those that exist already, at the vGIC's. `cpu.index` becomes the number of
+    // vCPUs before. EINVAL: its redistributor would overlap something. E2BIG: more than kMaxVcpus. EBUSY: after init().
+    // Sleeps. The object must outlive the Distributor.
+    Status register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affinity);
+
+    // Interrupts in all, a multiple of 32 from 64 to 1024. EINVAL; EBUSY: already set or initialised. Sleeps.
+    Status set_interrupts(unsigned count);
+    unsigned interrupts() const { return spis_ + kPrivateInterrupts; }
+    // Addresses: EEXIST set before, EINVAL misaligned, E2BIG above the limit. Sleeps.
+    Status set_base(u64 address);
+    u64 base() const { return base_; }
+    // A redistributor region; count 0 is the legacy one of all vCPUs. EINVAL, EEXIST, E2BIG, ENOSPC. Sleeps.
+    Status add_region(u64 base, unsigned index, unsigned count);
+    const RedistributorRegions& regions() const { return regions_; }
+
+    // Fixes the number of interrupts and allocates them. Idempotent. ENOMEM. Sleeps.
+    Status init();
+    bool initialized() const { return initialized_.load_acquire(); }
+    // Before a vCPU's first entry: ENXIO an address is missing, EINVAL frames overlap, EBUSY not initialised. Sleeps.
+    Status check_ready();
+    bool ready() const { return ready_.load_acquire(); }
+
+    // ---- for the other files of vgic/ ----
+    Callbacks& callbacks() const { return callbacks_; }
+    const HostGic& gic() const { return gic_; }
+    Mutex& config() { return config_; }
+    SpinLock& spi_lock() { return spi_lock_; }
+
+    unsigned cpu_count() const { return cpu_count_.load_acquire(); }
+    CpuInterface& cpu(unsigned index) const { return *cpus_[index]; }
+    CpuInterface* find(unsigned index) const { return index < cpu_count() ? cpus_[index] : nullptr; }
+    // affinity as in MPIDR_EL1; null: no such vCPU.
+    CpuInterface* find_affinity(u64 affinity) const;
+    // Whose redistributor frame pair holds the address, and the offset in it; null: none.
+    CpuInterface* find_redistributor(u64 address, u64& offset) const;
+    bool is_last_redistributor(const CpuInterface& cpu) const;
+
+    bool enabled() const { return enabled_.load_relaxed(); }
+    void set_enabled(bool on);
+    bool valid_spi(unsigned intid) const {
+        return intid >= kPrivateInterrupts && intid < kFirstSpecial && intid < interrupts() && initialized();
+    }
+    SpiBank& spi_bank(unsigned bank) const { return banks_[bank]; }
+    unsigned spi_banks() const { return spis_ / 32; }
+
+    // SPI lock held, interrupts off, no CpuInterface's lock: brings the holder in line with the SPI's state, notes whom to kick.
+    void update_spi(unsigned bank, unsigned bit, Kicks& kicks);
+    // SPIs held by any vCPU: while there are some, DIR of one vCPU may mean a list register of another.
+    unsigned held_spis() const { return held_spis_.load_relaxed(); }
+    // The vCPU's EOImode changed, as sync() saw it.
+    void note_split_eoi(CpuInterface& cpu, bool split);
+
+    u8 revision = 3;    // GICD_IIDR.Revision; config mutex
+    u64 propbaser = 0;  // config mutex
+
+private:
+    bool bases_sound() const;
+    Status assign_redistributor(CpuInterface& cpu);
+
+    Callbacks& callbacks_;
+    HostGic gic_;
+    u64 ipa_limit_;
+    Mutex config_;
+    SpinLock spi_lock_;
+    unsigned spis_ = 0;
+    u64 base_ = ~u64{0};
+    Atomic<bool> enabled_, initialized_, ready_;
+    Atomic<unsigned> held_spis_, split_eoi_cpus_;
+    Buffer<SpiBank> banks_;
+    RedistributorRegions regions_;
+    Atomic<unsigned> cpu_count_;
+    CpuInterface* cpus_[kMaxVcpus] = {};
+    CpuInterface* placed_[kMaxVcpus] = {};  // in the order in which they got redistributors
+    Atomic<unsigned> placed_count_;
+};
+
+}  // namespace nest::vgic

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Fold: one sync's worth of changes, and what remains to be done once the locks are dropped.
+#pragma once
+#include <vgic/distributor.hpp>
+
+namespace nest::vgic {
+
+class Fold {
+public:
+    Fold(CpuInterface& cpu, Distributor& distributor) : cpu_(cpu), distributor_(distributor), kicks_(cpu.index) {}
+
+    // The vCPU's lock held, and the SPI lock if the interrupt is an SPI.
+    void take_back(arch::ListRegister before, arch::ListRegister now);
+    // EOImode 0: EOIs come in the order of priority, so the n best active interrupts without a list register are meant.
+    void deactivate_outside(unsigned eoi_count, bool spis);
+    // One that is active and in no list register.
+    void deactivate_one(unsigned intid);
+    // The SPI lock held, the vCPU's not.
+    void requeue_spis();
+    // No lock held. The vCPU itself is not kicked: it comes from its sync, or will flush anyway.
+    void finish();
+
+private:
+    Bank& bank_of(unsigned intid) {
+        return is_private(intid) ? static_cast<Bank&>(cpu_.own) : distributor_.spi_bank(intid / 32 - 1);
+    }
+    void resample(Bank& bank, unsigned intid);
+    void touched(unsigned intid) { touched_[touched_count_++] = static_cast<u16>(intid); }
+    void ended(const Bank& bank, unsigned intid);
+
+    static constexpr unsigned kMost = kMaxListRegisters + 32;  // EOIcount has five bits
+    CpuInterface& cpu_;
+    Distributor& distributor_;
+    Kicks kicks_;
+    u16 touched_[kMost];
+    u16 ended_[kMost];
+    unsigned touched_count_ = 0, ended_count_ = 0;
+};
+
+}  // namespace nest::vgic

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// HostGic: what the physical GIC's virtualisation interface can do. The same on all CPUs; probed once.
+#pragma once
+#include <arch/cpu.hpp>
+#include <vgic/intid.hpp>
+
+namespace nest::vgic {
+
+struct HostGic {
+    arch::ICH_VTR_EL2 vtr{};
+    // ICC_SRE_EL1.SRE can be cleared: the guest must be kept from doing so (it would fall back to GICv2 registers).
+    bool v2_compat = false;
+
+    // The field has five bits, the architecture sixteen registers.
+    unsigned list_registers() const { return (vtr.get<arch::ICH_VTR_EL2::ListRegs>() & 15) + 1; }
+    unsigned priority_bits() const { return vtr.get<arch::ICH_VTR_EL2::PRIbits>() + 1; }
+    unsigned id_bits() const { return vtr.get<arch::ICH_VTR_EL2::IDbits>(); }
+    // Of each group: 32 preemption levels per register.
+    unsigned active_priority_registers() const {
+        const unsigned pre = vtr.get<arch::ICH_VTR_EL2::PREbits>() + 1;
+        return pre >= 7 ? 4 : pre == 6 ? 2 : 1;
+    }
+    // How ICC_DIR_EL1 is trapped: alone, or with the other common registers.
+    u64 dir_trap() const {
+        return vtr.get<arch::ICH_VTR_EL2::TDS>() ? arch::ICH_HCR_EL2::TDIR::kMask : arch::ICH_HCR_EL2::TC::kMask;
+    }
+};
+
+// Interrupts masked, on any CPU, while no guest runs there: takes the system registers away for an instant.
+template <arch::Cpu C>
+HostGic probe(C& cpu) {
+    HostGic gic{cpu.template read<arch::ICH_VTR_EL2>()};
+    const auto sre = cpu.template read<arch::ICC_SRE_EL1>();
+    cpu.write(arch::ICC_SRE_EL1::of(0));
+    cpu.isb();
+    gic.v2_compat = !(cpu.template read<arch::ICC_SRE_EL1>().raw & 1);
+    cpu.write(sre);
+    cpu.isb();
+    return gic;
+}
+
+}  // namespace nest::vgic

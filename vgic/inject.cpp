@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <vgic/inject.hpp>
+
+namespace nest::vgic {
+namespace {
+
+// Whether the line's change matters; bank's lock held.
+bool apply_line(Bank& bank, u32 bit, bool level) {
+    if (bank.edge & bit) {
+        if (level)
+            bank.latch |= bit;
+        return level;
+    }
+    if (((bank.line & bit) != 0) == level)
+        return false;
+    bank.line ^= bit;
+    return true;
+}
+
+}  // namespace
+
+Status inject_spi(Distributor& distributor, unsigned intid, bool level) {
+    if (!distributor.initialized())
+        return kOk;
+    if (!distributor.valid_spi(intid))
+        return Errno::kInval;
+    const unsigned bank = intid / 32 - 1;
+    Kicks kicks;
+    {
+        IrqGuard guard(distributor.spi_lock());
+        if (apply_line(distributor.spi_bank(bank), bit_of(intid), level))
+            distributor.update_spi(bank, intid % 32, kicks);
+    }
+    kicks.deliver(distributor);
+    return kOk;
+}
+
+Status inject_ppi(CpuInterface& cpu, unsigned intid, bool level, const void* owner) {
+    if (!is_ppi(intid))
+        return Errno::kInval;
+    if (!cpu.distributor->initialized())
+        return kOk;
+    const u32 bit = bit_of(intid);
+    bool kick;
+    {
+        IrqGuard guard(cpu.lock);
+        if (cpu.own.owner[intid] != owner || !apply_line(cpu.own, bit, level))
+            return kOk;
+        cpu.refresh();
+        // A level that falls while its list register says pending must be taken back from the guest.
+        kick = ((level ? cpu.own.relevant() : cpu.own.on_lr) & bit) != 0;
+    }
+    if (kick)
+        cpu.distributor->callbacks().kick(cpu.index);
+    return kOk;
+}
+
+Status inject(Distributor& distributor, unsigned vcpu_index, unsigned intid, bool level, const void* owner) {
+    if (!is_private(intid))
+        return inject_spi(distributor, intid, level);
+    CpuInterface* cpu = distributor.find(vcpu_index);
+    return cpu ? inject_ppi(*cpu, intid, level, owner) : Status(Errno::kInval);
+}
+
+Status set_owner(CpuInterface& cpu, unsigned intid, const void* owner) {
+    if (!is_ppi(intid))
+        return Errno::kInval;
+    IrqGuard guard(cpu.lock);
+    if (owner && cpu.own.owner[intid] && cpu.own.owner[intid] != owner)
+        return Errno::kExist;
+    cpu.own.owner[intid] = owner;
+    return kOk;
+}
+
+Status map_hw(CpuInterface& cpu, unsigned intid, unsigned host_intid) {
+    if (!is_ppi(intid) || !is_ppi(host_intid))
+        return Errno::kInval;
+    IrqGuard guard(cpu.lock);
+    cpu.own.host_intid[intid] = static_cast<u16>(host_intid);
+    cpu.own.hw |= bit_of(intid);
+    return kOk;
+}
+
+Status unmap_hw(CpuInterface& cpu, unsigned intid) {
+    if (!is_ppi(intid))
+        return Errno::kInval;
+    IrqGuard guard(cpu.lock);
+    cpu.own.hw &= ~bit_of(intid);
+    return kOk;
+}
+
+bool hw_active(CpuInterface& cpu, unsigned intid) {
+    IrqGuard guard(cpu.lock);
+    return is_ppi(intid) && (cpu.own.hw & cpu.own.active & bit_of(intid));
+}
+
+void reset_hw(CpuInterface& cpu, unsigned intid) {
+    if (!is_ppi(intid))
+        return;
+    const u32 bit = bit_of(intid);
+    IrqGuard guard(cpu.lock);
+    if (!(cpu.own.hw & bit))
+        return;
+    cpu.own.active &= ~bit;
+    cpu.own.latch &= ~bit;
+    cpu.own.line &= ~bit;
+    cpu.refresh();
+}
+
+}  // namespace nest::vgic

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Interrupt numbers and the limits of one virtual GIC. [IHI0069] 2.2
+#pragma once
+#include <arch/types.hpp>
+
+namespace nest::vgic {
+
+inline constexpr unsigned kSgis = 16;               // INTID 0 to 15
+inline constexpr unsigned kPrivateInterrupts = 32;  // SGIs and PPIs, one bank per vCPU
+inline constexpr unsigned kMaxInterrupts = 1024;    // of the distributor; LPIs start at 8192
+inline constexpr unsigned kFirstSpecial = 1020;     // 1020 to 1023 are no interrupts
+inline constexpr unsigned kDefaultInterrupts = 256;
+inline constexpr unsigned kMaxVcpus = 512;
+inline constexpr unsigned kMaxListRegisters = 16;
+inline constexpr unsigned kMaxSpiBanks = kMaxInterrupts / 32 - 1;
+inline constexpr u16 kNobody = 0xffff;  // instead of a vCPU index
+
+constexpr bool is_sgi(unsigned intid) { return intid < kSgis; }
+constexpr bool is_ppi(unsigned intid) { return intid >= kSgis && intid < kPrivateInterrupts; }
+constexpr bool is_private(unsigned intid) { return intid < kPrivateInterrupts; }
+constexpr u32 bit_of(unsigned intid) { return u32{1} << (intid % 32); }
+
+// Calls f(bit number) for each set bit, lowest first.
+template <typename F>
+constexpr void for_each_bit(u32 word, F&& f) {
+    for (; word; word &= word - 1)
+        f(static_cast<unsigned>(__builtin_ctz(word)));
+}
+
+}  // namespace nest::vgic

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which vCPU holds an SPI.
+#include <vgic/distributor.hpp>
+
+namespace nest::vgic {
+
+// The rule: an active SPI stays where it was acknowledged; a pending, enabled one goes to its target; nobody holds others.
+void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
+    SpiBank& spis = banks_[bank];
+    const u32 bit = u32{1} << n;
+    const u16 holder = spis.holder[n];
+    u16 wanted = kNobody;
+    if (spis.active & bit)
+        wanted = holder != kNobody ? holder : spis.target[n];
+    else if (spis.relevant() & bit)
+        wanted = spis.target[n];
+
+    if (spis.on_lr & bit) {
+        // Hardware has it; whoever holds it re-evaluates at its sync().
+        kicks.add(holder);
+        return;
+    }
+    if (holder == wanted) {
+        if (wanted != kNobody)
+            kicks.add(wanted);
+        return;
+    }
+    if (holder != kNobody) {
+        CpuInterface& from = cpu(holder);
+        Guard guard(from.lock);
+        from.release(bank, bit);
+        held_spis_.fetch_add_relaxed(-1u);
+    }
+    spis.holder[n] = wanted;
+    if (wanted == kNobody)
+        return;
+    {
+        CpuInterface& to = cpu(wanted);
+        Guard guard(to.lock);
+        to.hold(bank, bit);
+        held_spis_.fetch_add_relaxed(1);
+    }
+    kicks.add(wanted);
+
+    // With EOImode 1, any vCPU may deactivate it by ICC_DIR_EL1: those that do not trap that yet must flush again.
+    if (split_eoi_cpus_.load_relaxed() == 0) [[likely]]
+        return;
+    for (unsigned i = 0; i < cpu_count(); i++)
+        if (i != wanted && cpus_[i]->split_eoi.load_relaxed() && !cpus_[i]->dir_trapped.load_relaxed())
+            kicks.add(i);
+}
+
+void Distributor::note_split_eoi(CpuInterface& cpu, bool split) {
+    cpu.split_eoi.store_relaxed(split);
+    split_eoi_cpus_.fetch_add_relaxed(split ? 1u : -1u);
+}
+
+}  // namespace nest::vgic

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What an exit was, read while the guest's context is still loaded.
+#pragma once
+#include <arch/address.hpp>
+#include <arch/cpu.hpp>
+#include <arch/syndrome.hpp>
+#include <vhe/guest_context.hpp>
+
+namespace nest::vhe {
+
+// The vector that the exit came through; the numbers are enter.S's.
+enum class ExitKind : u8 { kSync = 0, kIrq = 1, kFiq = 2, kSerror = 3 };
+
+constexpr arch::Ec exception_class(u64 esr) {
+    return static_cast<arch::Ec>(arch::ESR_EL2::of(esr).get<arch::ESR_EL2::EC>());
+}
+constexpr arch::AbortIss abort_iss(u64 esr) { return arch::AbortIss::of(esr & arch::ESR_EL2::ISS::kMask); }
+constexpr u64 fault_status(u64 esr) { return abort_iss(esr).get<arch::AbortIss::FSC>(); }
+constexpr u64 fault_type(u64 esr) { return fault_status(esr) & ~u64{3}; }
+
+// Fills esr, far and hpfar after a synchronous exit. False: the guest moved the page under the access while we looked,
+// and the instruction should simply run again.
+//
+// HPFAR_EL2 is not valid after a permission fault that was not on a stage-1 walk ([DDI0487] D24.2.67): the address is
+// then translated anew through the guest's stage 1, which needs the guest's context: call this before deactivate().
+template <arch::Cpu C>
+bool capture_exit(C& cpu, GuestContext& context) {
+    using namespace arch;
+    context.esr = cpu.template read<ESR_EL2>().raw;
+    Ec ec = exception_class(context.esr);
+    if (ec != Ec::kDataAbortLower && ec != Ec::kInstrAbortLower) {
+        if (ec == Ec::kWatchpointLower || ec == Ec::kPcAlignment || ec == Ec::kSoftStepLower)
+            context.far = cpu.template read<FAR_EL2>().raw;
+        return true;
+    }
+    context.far = cpu.template read<FAR_EL2>().raw;
+    bool on_walk = abort_iss(context.esr).get<AbortIss::S1PTW>();
+    if (on_walk || fault_type(context.esr) != kFscPermission) {
+        context.hpfar = cpu.template read<HPFAR_EL2>().raw;
+        return true;
+    }
+    PAR_EL1 guests = cpu.template read<PAR_EL1>();
+    cpu.template at<AddressTranslation::S1E1R>(context.far);
+    cpu.isb();
+    PAR_EL1 par = cpu.template read<PAR_EL1>();
+    cpu.write(guests);
+    if (par.template get<PAR_EL1::F>())
+        return false;
+    context.hpfar = HPFAR_EL2{}.with<HPFAR_EL2::FIPA>(par.template get<PAR_EL1::PA>()).raw;
+    return true;
+}
+
+// The faulting IPA, byte-exact.
+constexpr arch::Ipa fault_ipa(const GuestContext& context) {
+    u64 page = arch::HPFAR_EL2::of(context.hpfar).get<arch::HPFAR_EL2::FIPA>() << arch::kPageShift;
+    return arch::Ipa(page | (context.far & (arch::kPageSize - 1)));
+}
+
+}  // namespace nest::vhe

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the host had in registers that a guest takes over: one per physical CPU, valid between load and put.
+#pragma once
+#include <arch/registers.hpp>
+#include <vhe/breakpoint_bank.hpp>
+#include <vhe/guest_context.hpp>
+#include <vhe/offsets.h>
+
+namespace nest::vhe {
+
+struct HostContext {
+    u64 key_ia[2];  // of the thread that runs the vCPU; enter.S puts it back at each exit
+    u64 flags;      // bit HOST_HAS_PAUTH_BIT
+    u64 other_keys[8];
+
+    // Swapped at load and put: they mean nothing to the host while it runs with TGE set, or only to its user space.
+    u64 tpidr_el0;
+    u64 tpidrro_el0;
+    arch::MDCR_EL2 mdcr;
+    arch::HCRX_EL2 hcrx;
+    arch::HFGRTR_EL2 hfgrtr;
+    arch::HFGWTR_EL2 hfgwtr;
+    arch::HFGITR_EL2 hfgitr;
+    arch::HDFGRTR_EL2 hdfgrtr;
+    arch::HDFGWTR_EL2 hdfgwtr;
+    arch::HAFGRTR_EL2 hafgrtr;
+
+    // Swapped at each entry and exit: the host cannot run without its own.
+    arch::HCR_EL2 hcr;
+    arch::VBAR_EL2 vbar;
+    arch::CPTR_EL2 cptr;
+    arch::MDSCR_EL1 mdscr;
+    bool bank_swapped;     // a guest's breakpoints are in the hardware, and `bank` holds the host's
+    BreakpointBank bank;
+};
+static_assert(offsetof(HostContext, key_ia) == HOST_KEY_IA);
+static_assert(offsetof(HostContext, flags) == HOST_FLAGS);
+static_assert(offsetof(GuestContext, x[30]) == GUEST_X(30));
+static_assert(offsetof(GuestContext, sp_el0) == GUEST_SP_EL0);
+static_assert(offsetof(GuestContext, pc) == GUEST_PC && offsetof(GuestContext, pstate) == GUEST_PC + 8);
+static_assert(offsetof(GuestContext, keys) == GUEST_KEY_IA);
+static_assert(offsetof(FpState, fpsr) == 512 && offsetof(FpState, fpcr) == 516);
+
+}  // namespace nest::vhe

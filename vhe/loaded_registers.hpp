@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Registers of the guest that are in this CPU's hardware right now. Preemption off.
+#pragma once
+#include <arch/sysreg.hpp>
+
+namespace nest::vhe {
+
+// False: this register is never kept in hardware between exits; ask the register file.
+bool read_loaded_register(arch::SysReg reg, u64& value);
+bool write_loaded_register(arch::SysReg reg, u64 value);
+
+}  // namespace nest::vhe

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What vhe/ has in assembly. AArch64 only.
+#pragma once
+#include <vhe/guest_context.hpp>
+#include <vhe/host_context.hpp>
+
+extern "C" {
+nest::u64 nest_enter_guest(nest::vhe::GuestContext* guest, const nest::vhe::HostContext* host);
+extern const char nest_guest_vectors[];
+void nest_fpsimd_save(nest::vhe::FpState* to);
+void nest_fpsimd_load(const nest::vhe::FpState* from);
+}

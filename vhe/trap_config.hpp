@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a guest may touch: the values of the trap-control registers while it runs.
+#pragma once
+#include <arch/registers.hpp>
+
+namespace nest::vhe {
+
+struct TrapConfig {
+    arch::HCR_EL2 hcr;    // without VSE, which follows the pending virtual SError
+    arch::HCRX_EL2 hcrx;
+    arch::CPTR_EL2 cptr;  // FP/SIMD trapped; the switch opens it while the guest's registers are loaded
+    arch::MDCR_EL2 mdcr;
+    arch::HSTR_EL2 hstr;
+    arch::HFGRTR_EL2 hfgrtr;
+    arch::HFGWTR_EL2 hfgwtr;
+    arch::HFGITR_EL2 hfgitr;
+    arch::HDFGRTR_EL2 hdfgrtr;
+    arch::HDFGWTR_EL2 hdfgwtr;
+    arch::HAFGRTR_EL2 hafgrtr;
+};
+
+}  // namespace nest::vhe

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The switch between the host (E2H and TGE set) and a guest at EL1, in two layers:
+//   load/put            at each scheduling of the vCPU's thread: what the host does not need while it runs
+//   activate/deactivate at each entry and exit: what it cannot run without
+// enter.S does the rest. [DDI0487] D8.1 (translation regimes), D13.1 (VHE), D19.12 (synchronisation of registers).
+#pragma once
+#include <arch/cpu.hpp>
+#include <vhe/debug_bank.hpp>
+#include <vhe/el1_state.hpp>
+#include <vhe/host_context.hpp>
+#include <vhe/pauth_keys.hpp>
+#include <vhe/trap_config.hpp>
+
+namespace nest::vhe {
+
+// What of the machine the switch must know; filled once, at load of the module.
+struct SwitchFeatures {
+    bool pauth;
+    bool fgt;
+    bool hcrx;
+    bool amu;  // HAFGRTR_EL2 exists
+    unsigned breakpoints;
+    unsigned watchpoints;
+};
+
+// What the guest's breakpoints look like for this run of the vCPU.
+struct DebugEntry {
+    arch::MDSCR_EL1 mdscr;
+    const BreakpointBank* bank;  // nullptr: nothing armed, the host's stay in place but disabled by MDSCR_EL1.MDE
+};
+
+struct GuestView {
+    GuestContext& context;
+    vncr::RegisterFile& file;
+    const TrapConfig& traps;
+};
+
+// Host user state out, guest EL1 state in. Preemption off, interrupts on or off.
+// Stage 2's VTTBR_EL2 and VTCR_EL2, timers and the vGIC are loaded by their own parts.
+template <arch::Cpu C>
+void load(C& cpu, const SwitchFeatures& features, HostContext& host, const GuestView& guest) {
+    using namespace arch;
+    host.tpidr_el0 = cpu.template read<TPIDR_EL0>().raw;
+    host.tpidrro_el0 = cpu.template read<TPIDRRO_EL0>().raw;
+    host.flags = features.pauth ? u64{1} << HOST_HAS_PAUTH_BIT : 0;
+    if (features.pauth) {
+        host.key_ia[0] = cpu.template read<APIAKeyLo_EL1>().raw;
+        host.key_ia[1] = cpu.template read<APIAKeyHi_EL1>().raw;
+        save_other_keys(cpu, host.other_keys);
+        load_other_keys(cpu, guest.context.keys.other);
+    }
+
+    host.mdcr = cpu.template read<MDCR_EL2>();
+    cpu.write(guest.traps.mdcr.with<MDCR_EL2::HPMN>(host.mdcr.template get<MDCR_EL2::HPMN>()));
+    cpu.write(guest.traps.hstr);
+    if (features.hcrx) {
+        host.hcrx = cpu.template read<HCRX_EL2>();
+        cpu.write(guest.traps.hcrx);
+    }
+    if (features.fgt) {
+        host.hfgrtr = cpu.template read<HFGRTR_EL2>();
+        host.hfgwtr = cpu.template read<HFGWTR_EL2>();
+        host.hfgitr = cpu.template read<HFGITR_EL2>();
+        host.hdfgrtr = cpu.template read<HDFGRTR_EL2>();
+        host.hdfgwtr = cpu.template read<HDFGWTR_EL2>();
+        cpu.write(guest.traps.hfgrtr);
+        cpu.write(guest.traps.hfgwtr);
+        cpu.write(guest.traps.hfgitr);
+        cpu.write(guest.traps.hdfgrtr);
+        cpu.write(guest.traps.hdfgwtr);
+        if (features.amu) {
+            host.hafgrtr = cpu.template read<HAFGRTR_EL2>();
+            cpu.write(guest.traps.hafgrtr);
+        }
+    }
+    cpu.write(VPIDR_EL2::of(guest.file.get(SysReg::MIDR_EL1)));
+    cpu.write(VMPIDR_EL2::of(guest.file.get(SysReg::MPIDR_EL1)));
+    load_el1(cpu, guest.file);
+}
+
+// The reverse of load().
+template <arch::Cpu C>
+void put(C& cpu, const SwitchFeatures& features, const HostContext& host, const GuestView& guest) {
+    using namespace arch;
+    save_el1(cpu, guest.file);
+    if (features.fgt) {
+        cpu.write(host.hfgrtr);
+        cpu.write(host.hfgwtr);
+        cpu.write(host.hfgitr);
+        cpu.write(host.hdfgrtr);
+        cpu.write(host.hdfgwtr);
+        if (features.amu)
+            cpu.write(host.hafgrtr);
+    }
+    if (features.hcrx)
+        cpu.write(host.hcrx);
+    cpu.write(HSTR_EL2::of(0));
+    cpu.write(host.mdcr);
+    if (features.pauth) {
+        save_other_keys(cpu, guest.context.keys.other);
+        load_other_keys(cpu, host.other_keys);
+    }
+    cpu.write(TPIDR_EL0::of(host.tpidr_el0));
+    cpu.write(TPIDRRO_EL0::of(host.tpidrro_el0));
+}
+
+// Interrupts, SErrors and debug exceptions masked from here to deactivate(). `vectors` is nest_guest_vectors' address.
+template <arch::Cpu C>
+void activate(C& cpu, const SwitchFeatures& features, HostContext& host, arch::HCR_EL2 hcr, arch::CPTR_EL2 cptr,
+              const DebugEntry& debug, u64 vectors) {
+    using namespace arch;
+    host.mdscr = cpu.template read<MDSCR_EL1>();
+    host.bank_swapped = debug.bank != nullptr;
+    if (host.bank_swapped) {
+        save_bank(cpu, features.breakpoints, features.watchpoints, host.bank);
+        load_bank(cpu, features.breakpoints, features.watchpoints, *debug.bank);
+    }
+    if (host.mdscr.raw != debug.mdscr.raw)
+        cpu.write(debug.mdscr);
+    host.vbar = cpu.template read<VBAR_EL2>();
+    host.cptr = cpu.template read<CPTR_EL2>();
+    host.hcr = cpu.template read<HCR_EL2>();
+    cpu.write(VBAR_EL2::of(vectors));
+    cpu.write(cptr);
+    cpu.write(hcr);
+    cpu.isb();  // TGE is clear from here on: address translation instructions and TLBI mean the guest's regime
+}
+
+template <arch::Cpu C>
+void deactivate(C& cpu, const SwitchFeatures& features, const HostContext& host, const DebugEntry& debug) {
+    using namespace arch;
+    cpu.write(host.hcr);
+    cpu.write(host.cptr);
+    cpu.write(host.vbar);
+    if (host.mdscr.raw != debug.mdscr.raw)
+        cpu.write(host.mdscr);
+    if (host.bank_swapped)
+        load_bank(cpu, features.breakpoints, features.watchpoints, host.bank);
+    cpu.isb();  // the vectors and TGE must be the host's before an interrupt may be taken
+}
+
+}  // namespace nest::vhe
