@@ -19,6 +19,7 @@ public:
     void store_release(T v) { __atomic_store_n(&value_, v, __ATOMIC_RELEASE); }
     T exchange_acq_rel(T v) { return __atomic_exchange_n(&value_, v, __ATOMIC_ACQ_REL); }
     T fetch_add_relaxed(T v) { return __atomic_fetch_add(&value_, v, __ATOMIC_RELAXED); }
+    T fetch_sub_acq_rel(T v) { return __atomic_fetch_sub(&value_, v, __ATOMIC_ACQ_REL); }
     T fetch_or_acq_rel(T v) { return __atomic_fetch_or(&value_, v, __ATOMIC_ACQ_REL); }
     T fetch_and_acq_rel(T v) { return __atomic_fetch_and(&value_, v, __ATOMIC_ACQ_REL); }
     // On failure `expected` holds what was found.

@@ -302,7 +302,7 @@ inline constexpr u64 kLrPendingActive = 3;
 
 // Registers that are read and written whole.
 #define NEST_PLAIN_REGISTERS(X)                                                                                   \
-    X(MDCCINT_EL1) X(OSLSR_EL1) X(MIDR_EL1) X(MPIDR_EL1) X(REVIDR_EL1) X(ACTLR_EL1) X(CPACR_EL1) X(TTBR0_EL1)     \
+    X(CurrentEL) X(MDCCINT_EL1) X(OSLSR_EL1) X(MIDR_EL1) X(MPIDR_EL1) X(REVIDR_EL1) X(ACTLR_EL1) X(CPACR_EL1) X(TTBR0_EL1)     \
     X(TTBR1_EL1) X(TCR_EL1) X(SP_EL0) X(DISR_EL1) X(CNTKCTL_EL1) X(CSSELR_EL1) X(TPIDR_EL0) X(TPIDRRO_EL0)        \
     X(TPIDR_EL1) X(CONTEXTIDR_EL1) X(CNTFRQ_EL0) X(CNTPCT_EL0) X(CNTVCT_EL0) X(CNTPCTSS_EL0) X(CNTVCTSS_EL0)      \
     X(VPIDR_EL2) X(VMPIDR_EL2) X(HSTR_EL2) X(HCRX_EL2) X(HACR_EL2) X(HFGRTR_EL2) X(HFGWTR_EL2) X(HFGITR_EL2)      \

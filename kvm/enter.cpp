@@ -2,7 +2,7 @@
 #include <kvm/enter.hpp>
 
 #include <kvm/guest_debug.hpp>
-#include <kvm/host.hpp>
+#include <kvm/machine.hpp>
 #include <kvm/vm.hpp>
 #include <vhe/native.hpp>
 #include <vhe/world_switch.hpp>
@@ -21,14 +21,14 @@ class MaskedExceptions {
 public:
     explicit MaskedExceptions(Cpu& c) : cpu_(c), daif_(c.read<DAIF>()) {
         c.write(DAIF::of(kDaifAll));
-        if (host().pmr_masking) {
+        if (machine().pmr_masking) {
             pmr_ = c.read<ICC_PMR_EL1>();
             c.write(ICC_PMR_EL1::of(kPmrAllowAll));
             c.dsb<Barrier::SY>();
         }
     }
     ~MaskedExceptions() {
-        if (host().pmr_masking)
+        if (machine().pmr_masking)
             cpu_.write(pmr_);
         cpu_.write(daif_);
     }
@@ -64,33 +64,37 @@ void load_stage2(Cpu& c, PerCpu& here, Vm& vm) {
 
 }  // namespace
 
-vhe::ExitKind enter_guest(Vcpu& vcpu) {
+Exit enter_guest(Vcpu& vcpu) {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
     const MaskedExceptions masked(c);
 
     load_stage2(c, here, vcpu.vm);
     const vhe::DebugEntry debug = debug_entry(vcpu);
-    vhe::activate(c, host().features, here.context, hcr_for(c, vcpu), cptr_for(vcpu), debug,
+    vhe::activate(c, machine().features, here.context, hcr_for(c, vcpu), cptr_for(vcpu), debug,
                   reinterpret_cast<u64>(nest_guest_vectors));
     vcpu.timers.enter_guest_regime(c);
-    vhe::ExitKind kind;
+    Exit exit{};
     for (;;) {
-        kind = static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context));
+        exit.kind = static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context));
         vcpu.stats.exits++;
-        if (kind != vhe::ExitKind::kSync)
+        if (exit.kind != vhe::ExitKind::kSync)
             break;
         if (!vhe::capture_exit(c, vcpu.context))
             continue;
         if (handle_in_guest_context(vcpu) != Next::kResume)
             break;
         vcpu.stats.tier0_exits++;
+        if (vcpu.has_requests() || vcpu.timers.needs_flush()) [[unlikely]] {
+            exit.handled = true;
+            break;
+        }
     }
     if (vcpu.serror.pending)
         vcpu.serror.pending = c.read<HCR_EL2>().get<HCR_EL2::VSE>();
-    vhe::deactivate(c, host().features, here.context, debug);
+    vhe::deactivate(c, machine().features, here.context, debug);
     vcpu.timers.leave_guest_regime(c);
-    return kind;
+    return exit;
 }
 
 }  // namespace nest::kvm

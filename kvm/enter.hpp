@@ -5,11 +5,17 @@
 
 namespace nest::kvm {
 
-// Interrupts off, guest state announced to the kernel (nest_port_guest_enter), timers and vGIC flushed. Returns how the
-// guest was left; after kSync, vcpu.context holds the syndrome.
-vhe::ExitKind enter_guest(Vcpu& vcpu);
+struct Exit {
+    vhe::ExitKind kind;
+    bool handled;  // by tier 0; it only made way for something that the run loop has to look at
+};
 
-// Tier 0: what registers alone decide. Guest context loaded, all exceptions masked: no lock that sleeps, no tracing.
+// Interrupts off, guest state announced to the kernel (nest_port_guest_enter), timers and vGIC flushed. After kSync,
+// vcpu.context holds the syndrome.
+Exit enter_guest(Vcpu& vcpu);
+
+// Tier 0: what registers alone decide; kResume or kHost. Guest context loaded, all exceptions masked: no lock that
+// sleeps, no tracing, no wake-up.
 Next handle_in_guest_context(Vcpu& vcpu);
 
 }  // namespace nest::kvm

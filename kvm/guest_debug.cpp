@@ -64,37 +64,28 @@ Status set_guest_debug(CpuState& state, const abi::GuestDebug& request) {
     return kOk;
 }
 
-DebugPlan enter_guest_debug(CpuState& state) {
-    DebugState& debug = state.debug;
-    u64 guest = state.regs.get(SysReg::MDSCR_EL1);
-    constexpr u64 enables = MDSCR_EL1::mask<MDSCR_EL1::MDE, MDSCR_EL1::KDE>();
-    if (debug.control == 0 && !debug.os_lock) {
-        give_back_step_state(state);
-        if (guest & enables)
-            debug.guest_uses_debug = true;
-        bool guest_owns = debug.guest_uses_debug;
-        return {guest, guest_owns ? &debug.guest : nullptr, !guest_owns, false};
-    }
-    // The VMM, or the OS Lock, which masks all debug exceptions but those of breakpoint instructions.
-    MDSCR_EL1 mdscr = MDSCR_EL1::of(guest & ~(enables | MDSCR_EL1::SS::kMask));
-    const BreakpointBank* bank = nullptr;
-    if (steps(debug)) {
+void enter_guest_debug(CpuState& state) {
+    if (steps(state.debug))
         take_step_state(state);
-        mdscr = mdscr.with<MDSCR_EL1::SS>(1);
-    } else
+    else
         give_back_step_state(state);
-    if (debug.control & abi::KVM_GUESTDBG_USE_HW) {
-        mdscr = mdscr.with<MDSCR_EL1::MDE>(1).with<MDSCR_EL1::KDE>(1);
-        bank = &debug.vmm;
-    }
-    // The guest's registers are in memory only: its accesses trap until it owns the hardware again.
-    return {mdscr.raw, bank, true, debug.control != 0};
 }
 
-void leave_guest_debug(CpuState& state) {
-    give_back_step_state(state);
-    // Trap the first access of the next run again, unless the guest has something armed.
-    state.debug.guest_uses_debug = false;
+void leave_guest_debug(CpuState& state) { give_back_step_state(state); }
+
+vhe::DebugEntry debug_entry(const CpuState& state) {
+    const DebugState& debug = state.debug;
+    auto mdscr = state.regs.get<MDSCR_EL1>();
+    constexpr u64 enables = MDSCR_EL1::mask<MDSCR_EL1::MDE, MDSCR_EL1::KDE>();
+    if (debug.control == 0 && !debug.os_lock) [[likely]]
+        return {mdscr, mdscr.raw & enables ? &debug.guest : nullptr};
+    // The VMM owns debugging, or the OS Lock masks all debug exceptions but those of breakpoint instructions.
+    mdscr.raw &= ~(enables | MDSCR_EL1::SS::kMask);
+    if (steps(debug))
+        mdscr = mdscr.with<MDSCR_EL1::SS>(1);
+    if (!(debug.control & abi::KVM_GUESTDBG_USE_HW))
+        return {mdscr, nullptr};
+    return {mdscr.with<MDSCR_EL1::MDE>(1).with<MDSCR_EL1::KDE>(1), &debug.vmm};
 }
 
 bool report_debug_exit(CpuState& state, abi::Run& run) {

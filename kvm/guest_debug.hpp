@@ -6,26 +6,22 @@
 #include <kvm/abi/registers.hpp>
 #include <kvm/abi/run.hpp>
 #include <kvm/cpu_state.hpp>
+#include <vhe/world_switch.hpp>
 
 namespace nest::kvm {
 
 // KVM_SET_GUEST_DEBUG. kInval: a flag that we do not know. Holder of the vCPU's mutex.
 Status set_guest_debug(CpuState& state, const abi::GuestDebug& request);
 
-// What the hardware is given for the next entries.
-struct DebugPlan {
-    u64 mdscr;                   // MDSCR_EL1
-    const BreakpointBank* bank;  // nullptr: none is armed
-    bool trap_access;            // MDCR_EL2.TDA: the guest's accesses to debug registers trap
-    bool route_exceptions;       // MDCR_EL2.TDE: debug exceptions come to EL2
-};
-
-// Before the vCPU enters the guest, on every KVM_RUN and again whenever SysregHooks::debug_changed() was called: decides
-// the owner and takes over PSTATE.SS if the VMM steps. Idempotent. Context: the vCPU's thread, guest state not running.
-DebugPlan enter_guest_debug(CpuState& state);
+// At the start of KVM_RUN and after a KVM_SET_GUEST_DEBUG: takes over PSTATE.SS if the VMM steps. Idempotent.
+void enter_guest_debug(CpuState& state);
 
 // At the end of KVM_RUN: PSTATE.SS is the guest's again. A step that emulation has completed stays pending. Idempotent.
 void leave_guest_debug(CpuState& state);
+
+// What the hardware is given for the next entry. The guest's own debug registers always trap (MDCR_EL2.TDA) and are kept in
+// memory: they are loaded only while it has MDSCR_EL1.MDE or KDE set, and need not be read back. Any tier.
+vhe::DebugEntry debug_entry(const CpuState& state);
 
 // An exit by a debug exception (EC 0x30 to 0x3c) while the VMM debugs: fills in kvm_run, and the exit goes to the VMM.
 // False when no VMM does: nothing was routed to us, the exception is not ours to explain.

@@ -5,14 +5,11 @@
 
 namespace nest::kvm {
 
-// Runs the guest until the VMM has to act. 0 with kvm_run filled in, or -EINTR (a signal), -ENOEXEC (not initialised),
-// -EPERM (not finalised) and what the first run checks. The vCPU's mutex is held.
+// Runs the guest until the VMM has to act: kOk with kvm_run filled in, kIntr (a signal, or immediate_exit), kNoExec (not
+// initialised), kIo (the VM is dead), and what the first run and the exits report. The vCPU's mutex is held.
 Status run(Vcpu& vcpu);
 
-// Blocks like WFI until an interrupt, a request or a signal. Interrupts and preemption on.
-void block(Vcpu& vcpu);
-
-// Gives the FP/SIMD registers back before anything that may use them in the kernel; the guest's are saved.
-void release_fpsimd(Vcpu& vcpu);
+// Blocks like WFI until an interrupt, a request, a signal, or `wait`'s deadline. Preemptible.
+void block(Vcpu& vcpu, timer::Wait wait);
 
 }  // namespace nest::kvm

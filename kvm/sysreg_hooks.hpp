@@ -27,9 +27,9 @@ public:
     virtual Emulation set_way() = 0;
     // Under HCR_EL2.TVM: SCTLR_EL1.{M,C} changed as a pair between "both set" and not.
     virtual Emulation caches_switched(bool enabled) = 0;
-    // The debug registers' owner changed (first use by the guest, OS Lock): MDCR_EL2, MDSCR_EL1 and the bank that were
-    // computed for this entry are out of date.
-    virtual void debug_changed() = 0;
+    // Before a write that changes MDSCR_EL1, a breakpoint register or the OS Lock. kHost in tier 0: the hardware gets the
+    // new values at the next activation only (kvm/guest_debug.hpp). kDone otherwise.
+    virtual Emulation debug_write() = 0;
 
 protected:
     ~SysregHooks() = default;

@@ -118,42 +118,47 @@ Emulation storage(Access& a, SysReg reg, bool writable) {
     return Emulation::kDone;
 }
 
-void guest_used_debug(Access& a) {
-    if (!a.state.debug.guest_uses_debug) {
-        a.state.debug.guest_uses_debug = true;
-        a.hooks.debug_changed();
+// A debug register's place in memory; its value in hardware is derived from it.
+Emulation debug_storage(Access& a, u64 old, u64& updated) {
+    updated = old;
+    if (a.is_read) {
+        a.value = old;
+        return Emulation::kDone;
     }
+    if (a.value == old)
+        return Emulation::kDone;
+    updated = a.value;
+    return a.hooks.debug_write();
 }
 
 Emulation debug_register(Access& a, SysReg reg) {
-    bool rewrites = !a.is_read && reg == SysReg::MDSCR_EL1;
-    storage(a, reg, true);
-    if (a.state.debug.guest_uses_debug && rewrites)
-        a.hooks.debug_changed();  // the value for the hardware was computed from the old one
-    guest_used_debug(a);
-    return Emulation::kDone;
+    u64 updated;
+    Emulation result = debug_storage(a, a.state.regs.get(reg), updated);
+    if (result == Emulation::kDone)
+        a.state.regs.set(reg, updated);
+    return result;
 }
 
 // (2, 0, 0, n, 4..7)
 Emulation breakpoint_register(Access& a, Encoding e) {
     u64& reg = debug_bank_register(a.state.debug.guest, e);
-    if (a.is_read)
-        a.value = reg;
-    else
-        reg = a.value;
-    guest_used_debug(a);
-    return Emulation::kDone;
+    u64 updated;
+    Emulation result = debug_storage(a, reg, updated);
+    if (result == Emulation::kDone)
+        reg = updated;
+    return result;
 }
 
 Emulation os_lock_access(Access& a) {
     if (a.is_read)
         return Emulation::kUndefined;
     bool lock = a.value & 1;
-    if (a.state.debug.os_lock != lock) {
+    if (a.state.debug.os_lock == lock)
+        return Emulation::kDone;
+    Emulation result = a.hooks.debug_write();
+    if (result == Emulation::kDone)
         a.state.debug.os_lock = lock;
-        a.hooks.debug_changed();
-    }
-    return Emulation::kDone;
+    return result;
 }
 
 bool has_ras_v1p1(const IdRegisters& ids) {

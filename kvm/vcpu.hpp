@@ -3,17 +3,26 @@
 #pragma once
 #include <arch/atomic.hpp>
 #include <arch/lock.hpp>
+#include <arch/memory.hpp>
 #include <arch/result.hpp>
+#include <kvm/abi/run.hpp>
 #include <kvm/cpu.hpp>
 #include <kvm/cpu_state.hpp>
+#include <kvm/guest_debug.hpp>
+#include <kvm/memslots.hpp>
+#include <kvm/mmio.hpp>
 #include <kvm/power.hpp>
+#include <kvm/preemption.hpp>
+#include <kvm/pvtime.hpp>
+#include <kvm/stats.hpp>
 #include <kvm/timer_lines.hpp>
-#include <kvm/vcpu_io.hpp>
+#include <kvm/trap_config.hpp>
+#include <kvm/vcpu_hooks.hpp>
+#include <stage2/table_cache.hpp>
 #include <timer/vcpu_timers.hpp>
 #include <vgic/cpu_interface.hpp>
 #include <vhe/exit.hpp>
 #include <vhe/next.hpp>
-#include <vhe/trap_config.hpp>
 
 namespace nest::kvm {
 
@@ -22,52 +31,82 @@ using vhe::Next;
 
 // Work that another thread asks of a vCPU; its run loop takes it before the next entry.
 enum class Request : u64 {
-    kSleep = 1 << 0,        // powered off or suspended: block until told otherwise
-    kReset = 1 << 1,        // PSCI CPU_ON: reset to Power::on
-    kStolenTime = 1 << 2,   // the stolen-time record is out of date
-    kSuspend = 1 << 3,      // PSCI SYSTEM_SUSPEND: report it to the VMM
+    kReset = 1 << 0,        // PSCI CPU_ON: reset to Power::on
+    kStolenTime = 1 << 1,   // the stolen-time record is out of date
+    kTraps = 1 << 2,        // what the trap controls depend on has changed
+    kLook = 1 << 3,         // nothing but: come out and look at your state
 };
+
+// What a blocked vCPU waits for.
+enum class WaitFor : u8 { kNothing, kInterrupt, kPower, kHaltEnd };
 
 class Vcpu final : public CpuState {
 public:
-    Vcpu(Vm& owner, IdRegisters& id_registers, unsigned vcpu_index, u32 vcpu_id);
+    // Its index is the number of vCPUs before. ENOMEM. Sleeps; the VM's lock held.
+    static Result<Vcpu*> create(Vm& vm, unsigned index, u32 id);
+    ~Vcpu();
 
     // Any context. What was written before is visible to whoever takes the request.
     void make_request(Request r) { requests_.fetch_or_acq_rel(static_cast<u64>(r)); }
     bool has_requests() const { return requests_.load_acquire() != 0; }
-    bool has_request(Request r) const { return requests_.load_acquire() & static_cast<u64>(r); }
     bool take_request(Request r) {
         const u64 bit = static_cast<u64>(r);
         return (requests_.load_relaxed() & bit) && (requests_.fetch_and_acq_rel(~bit) & bit);
     }
-    // Makes it leave the guest, or stop waiting, and look at its requests and interrupts. Any context.
+    // Makes it leave the guest, or end its wait, and look at its requests and interrupts. Any context.
     void kick() {
         memory_barrier();  // what was published before must be visible to a vCPU that we find outside the guest
         nest_port_vcpu_wake(host);
         nest_port_vcpu_kick(host);
     }
 
+    // The vCPU's thread comes onto this CPU, or leaves it. Preemption off.
+    void load();
+    void put(bool preempted);
+    // May the wait that the thread is in end? Any context.
+    bool wait_is_over();
+    // Would WFI fall through? The vCPU is not in the guest.
+    bool has_wakeup_event();
+
+    // Computes the trap controls anew, and writes those that load() writes if they are loaded. The vCPU's thread.
+    void refresh_traps();
+
+    bool has_gic() const { return gic.distributor != nullptr; }
+
     Vm& vm;
-    const u32 id;  // the VMM's number
+    const u32 id;         // the VMM's number
+    const unsigned slot;  // dense, in creation order
     nest_host_vcpu* host = nullptr;
     abi::Run* run = nullptr;  // the page that the VMM maps and may change at any time: read each field once
 
-    Mutex mutex;  // one ioctl at a time
-    Atomic<bool> in_guest;  // from before the last look at requests until after the vGIC's sync
-    bool waiting = false;   // its thread blocks: the timers need an alarm
-    timer::Wait wait{};     // why
-    bool fp_loaded = false;  // the thread owns FP/SIMD and the registers are the guest's
+    Mutex mutex;              // one ioctl at a time
+    Errno error{};            // of Next::kError
+    Atomic<bool> in_guest;    // from before the last look at requests until after the vGIC's sync
+    Atomic<u8> waiting_for;   // WaitFor
+    timer::Wait wait{};       // for the timers, while it waits for an interrupt
+    Atomic<bool> alarm;       // the deadline of a WFIT passed
+    bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
     Atomic<bool> has_run;
+    Atomic<u32> irq_pins;     // without an in-kernel GIC: HCR_EL2.VI and VF
 
     Power power;
-    VcpuIo io;
+    bool track_caches = false;  // HCR_EL2.TVM: watch for the guest's caches to go on
     vhe::TrapConfig traps{};
+    Mmio mmio;
+    MemslotHint slot_hint;
+    stage2::TableCache tables;
+    PvTime pvtime;
+    VcpuHooks hooks;
     TimerLines timer_lines;
     timer::VcpuTimers timers;
     vgic::CpuInterface gic;
-    VcpuStats stats;
+    VcpuStats stats{};
 
 private:
+    Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id);
+    template <typename T, typename... Args>
+    friend T* nest::make(Args&&...);
+
     Atomic<u64> requests_;
 };
 

@@ -32,9 +32,13 @@ static const struct file_operations vm_fops = {
 	.llseek = noop_llseek,
 };
 
-void nest_port_vm_free(struct nest_host_vm *vm)
+void nest_port_vm_quiesce(struct nest_host_vm *vm)
 {
 	nest_notifier_unregister(vm);
+}
+
+void nest_port_vm_free(struct nest_host_vm *vm)
+{
 	mmdrop(vm->mm);
 	kfree(vm);
 }

@@ -24,6 +24,11 @@ unsigned int nest_port_cpu_id(void)
 	return raw_smp_processor_id();
 }
 
+unsigned int nest_port_cpus_online(void)
+{
+	return num_online_cpus();
+}
+
 unsigned int nest_port_cpu_limit(void)
 {
 	return nr_cpu_ids;

@@ -35,6 +35,12 @@ void nest_port_debug(const char *format, ...)
 	va_end(args);
 }
 
+void nest_port_panic(uint64_t slot, uint64_t esr, uint64_t elr, uint64_t far)
+{
+	panic("nestvisor: exception at EL2 in a guest's context: vector %llu, ESR 0x%llx, ELR %pS, FAR 0x%llx", slot, esr,
+	      (void *)elr, far);
+}
+
 void nest_port_bug(const char *file, int line, const char *what)
 {
 	pr_emerg("broken invariant at %s:%d: %s\n", file, line, what);

@@ -94,7 +94,8 @@ bool nest_port_spin_needbreak(struct nest_spinlock *lock);
 /* The host's side of a vCPU; `owner` is the core's. NULL when there is no memory. */
 struct nest_host_vcpu *nest_port_vcpu_alloc(void *owner);
 void nest_port_vcpu_free(struct nest_host_vcpu *vcpu);
-/* The core has dropped the last reference to the VM: its mm, notifier and host side go. */
+/* The core has dropped the last reference to the VM: no MMU notifier runs from here on; then its host side goes. */
+void nest_port_vm_quiesce(struct nest_host_vm *vm);
 void nest_port_vm_free(struct nest_host_vm *vm);
 /* Does the calling thread belong to the process that created the VM? */
 bool nest_port_vm_is_ours(struct nest_host_vm *vm);
@@ -125,6 +126,8 @@ bool nest_port_irqfd_matches(struct nest_host_irqfd *irqfd, int fd);
 /* ---- time ------------------------------------------------------------------------------------------------------- */
 
 uint64_t nest_port_now_ns(void); /* monotonic; atomic */
+/* CLOCK_REALTIME in ns and CNTPCT_EL0 at one instant; false when the host's clock is not that counter. */
+bool nest_port_clock_snapshot(uint64_t *realtime_ns, uint64_t *counter);
 struct nest_hrtimer { uint64_t storage[24]; };
 /* nest_hrtimer_fired(owner, which) runs in hard interrupt context when it fires. */
 void nest_port_hrtimer_init(struct nest_hrtimer *timer, void *owner, unsigned which);
@@ -137,6 +140,7 @@ struct nest_percpu { uint64_t storage[160]; };
 struct nest_percpu *nest_port_this_cpu(void); /* atomic, preemption off */
 struct nest_percpu *nest_port_cpu(unsigned cpu);
 unsigned nest_port_cpu_id(void);
+unsigned nest_port_cpus_online(void);
 unsigned nest_port_cpu_limit(void); /* one more than the highest possible id */
 void nest_port_preempt_disable(void);
 void nest_port_preempt_enable(void);
@@ -189,6 +193,8 @@ void nest_port_random(void *to, size_t bytes);
 __attribute__((format(printf, 1, 2))) void nest_port_info(const char *format, ...);
 /* Rate-limited; for what a VMM or guest can bring about. */
 __attribute__((format(printf, 1, 2))) void nest_port_debug(const char *format, ...);
+/* An exception at EL2 where none may come. */
+__attribute__((noreturn)) void nest_port_panic(uint64_t slot, uint64_t esr, uint64_t elr, uint64_t far);
 /* Our own invariant is broken. Does not return. */
 __attribute__((noreturn)) void nest_port_bug(const char *file, int line, const char *what);
 

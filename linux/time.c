@@ -4,6 +4,8 @@
 #include <linux/entry.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
+#include <linux/timekeeping.h>
+#include <linux/clocksource_ids.h>
 
 struct host_hrtimer {
 	struct hrtimer timer;
@@ -28,6 +30,16 @@ static enum hrtimer_restart fired(struct hrtimer *timer)
 uint64_t nest_port_now_ns(void)
 {
 	return ktime_get_ns();
+}
+
+bool nest_port_clock_snapshot(uint64_t *realtime_ns, uint64_t *counter)
+{
+	struct system_time_snapshot snapshot;
+
+	ktime_get_snapshot(&snapshot);
+	*realtime_ns = ktime_to_ns(snapshot.real);
+	*counter = snapshot.cycles;
+	return snapshot.cs_id == CSID_ARM_ARCH_COUNTER;
 }
 
 void nest_port_hrtimer_init(struct nest_hrtimer *timer, void *owner, unsigned int which)

@@ -33,6 +33,7 @@ Status Table<Policy>::map(Address ipa, arch::Pa pa, unsigned block_shift, const 
             Leaf here = decode(e, ipa);
             if (here.pa == pa && here.attributes == attributes) {
                 change_live(e, e.pte);
+                policy_.publish();
                 return kOk;
             }
             if (!split_entry(e))

@@ -62,7 +62,6 @@ void Table<Policy>::visit_level(u64* table, unsigned level, Cursor& cursor, V& v
     while (cursor.goes_on() && (is_root || cursor.at.raw >> table_bits == first_table)) {
         u64* slot = slot_of(table, cursor.at, level);
         Entry e{slot, Pte::of(policy_.load(slot)), level, cursor.at.align_down(span_of_level(level))};
-        cursor.spend(1);
         if (e.pte.is_table(level)) {
             if (visitor.enter(e, cursor)) {
                 visit_level(child(e.pte), level + 1, cursor, visitor);
@@ -73,9 +72,12 @@ void Table<Policy>::visit_level(u64* table, unsigned level, Cursor& cursor, V& v
         } else {
             Step step = visitor.leaf(e);
             cursor.stopped = step == Step::Stop;
+            if (step == Step::Again)
+                cursor.spend(kEntries);  // it wrote a table
             if (step != Step::Next)
                 continue;
         }
+        cursor.spend(1);  // not for descending: the smallest budget makes progress
         cursor.at = e.end();
     }
 }

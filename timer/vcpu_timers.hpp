@@ -118,7 +118,8 @@ public:
     template <arch::Cpu C>
     bool update_device_irq_level(C& cpu, u64& level);
 
-    // vEL2 <-> L2: which pair owns the hardware. Loaded; preemption off. The vGIC's mapping of the PPIs is the caller's.
+    // vEL2 <-> L2: which pair owns the hardware. Preemption off, interrupts on: when loaded it cancels the hrtimer. The
+    // vGIC's mapping of the PPIs is the caller's.
     template <arch::Cpu C>
     void switch_direct(C& cpu, bool hyp);
     // Merge L1's controls in with merged(), then set_traps().

@@ -37,7 +37,7 @@ public:
     Status set_counter_offset(u64 counter_offset, u64 reserved);
 
     // KVM_ARM_VCPU_TIMER_CTRL. Under the VM's configuration lock, as Linux checks:
-    // EINVAL without an in-kernel irqchip or for what is no PPI, EBUSY after the first run, ENXIO for another attribute.
+    // EINVAL without an in-kernel irqchip or for what is no PPI, EBUSY after the first run, ENXIO: another attribute.
     Status set_ppi(bool irqchip_in_kernel, u64 attribute, s32 intid);
     Result<u32> ppi(u64 attribute) const;        // ENXIO
     static Status has_attribute(u64 attribute);  // ENXIO

@@ -19,7 +19,7 @@ namespace detail {
 
 // Calls f for list register i; the register's name is part of the instruction.
 template <typename F>
-inline void with_list_register(unsigned i, F&& f) {
+[[gnu::always_inline]] inline void with_list_register(unsigned i, F&& f) {
     using namespace arch;
     switch (i) {
 #define NEST_LR(n) \

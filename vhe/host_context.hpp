@@ -12,6 +12,7 @@ struct HostContext {
     u64 key_ia[2];  // of the thread that runs the vCPU; enter.S puts it back at each exit
     u64 flags;      // bit HOST_HAS_PAUTH_BIT
     u64 other_keys[8];
+    u64 sp_el0;     // the thread; only for the way out of an exception of our own
 
     // Swapped at load and put: they mean nothing to the host while it runs with TGE set, or only to its user space.
     u64 tpidr_el0;

@@ -17,6 +17,7 @@ namespace nest::vhe {
 struct SwitchFeatures {
     bool pauth;
     bool fgt;
+    bool fgt2;
     bool hcrx;
     bool amu;  // HAFGRTR_EL2 exists
     unsigned breakpoints;
@@ -35,11 +36,32 @@ struct GuestView {
     const TrapConfig& traps;
 };
 
+// The trap controls that stay loaded as long as the vCPU; again when they change while it is. Preemption off.
+template <arch::Cpu C>
+void load_traps(C& cpu, const SwitchFeatures& features, const HostContext& host, const TrapConfig& traps) {
+    using namespace arch;
+    // The host's share of the event counters stays the host's.
+    cpu.write(traps.mdcr.with<MDCR_EL2::HPMN>(host.mdcr.get<MDCR_EL2::HPMN>()));
+    cpu.write(traps.hstr);
+    if (features.hcrx)
+        cpu.write(traps.hcrx);
+    if (!features.fgt)
+        return;
+    cpu.write(traps.hfgrtr);
+    cpu.write(traps.hfgwtr);
+    cpu.write(traps.hfgitr);
+    cpu.write(traps.hdfgrtr);
+    cpu.write(traps.hdfgwtr);
+    if (features.amu)
+        cpu.write(traps.hafgrtr);
+}
+
 // Host user state out, guest EL1 state in. Preemption off, interrupts on or off.
 // Stage 2's VTTBR_EL2 and VTCR_EL2, timers and the vGIC are loaded by their own parts.
 template <arch::Cpu C>
 void load(C& cpu, const SwitchFeatures& features, HostContext& host, const GuestView& guest) {
     using namespace arch;
+    host.sp_el0 = cpu.template read<SP_EL0>().raw;
     host.tpidr_el0 = cpu.template read<TPIDR_EL0>().raw;
     host.tpidrro_el0 = cpu.template read<TPIDRRO_EL0>().raw;
     host.flags = features.pauth ? u64{1} << HOST_HAS_PAUTH_BIT : 0;
@@ -51,28 +73,18 @@ void load(C& cpu, const SwitchFeatures& features, HostContext& host, const Guest
     }
 
     host.mdcr = cpu.template read<MDCR_EL2>();
-    cpu.write(guest.traps.mdcr.with<MDCR_EL2::HPMN>(host.mdcr.template get<MDCR_EL2::HPMN>()));
-    cpu.write(guest.traps.hstr);
-    if (features.hcrx) {
+    if (features.hcrx)
         host.hcrx = cpu.template read<HCRX_EL2>();
-        cpu.write(guest.traps.hcrx);
-    }
     if (features.fgt) {
         host.hfgrtr = cpu.template read<HFGRTR_EL2>();
         host.hfgwtr = cpu.template read<HFGWTR_EL2>();
         host.hfgitr = cpu.template read<HFGITR_EL2>();
         host.hdfgrtr = cpu.template read<HDFGRTR_EL2>();
         host.hdfgwtr = cpu.template read<HDFGWTR_EL2>();
-        cpu.write(guest.traps.hfgrtr);
-        cpu.write(guest.traps.hfgwtr);
-        cpu.write(guest.traps.hfgitr);
-        cpu.write(guest.traps.hdfgrtr);
-        cpu.write(guest.traps.hdfgwtr);
-        if (features.amu) {
+        if (features.amu)
             host.hafgrtr = cpu.template read<HAFGRTR_EL2>();
-            cpu.write(guest.traps.hafgrtr);
-        }
     }
+    load_traps(cpu, features, host, guest.traps);
     cpu.write(VPIDR_EL2::of(guest.file.get(SysReg::MIDR_EL1)));
     cpu.write(VMPIDR_EL2::of(guest.file.get(SysReg::MPIDR_EL1)));
     load_el1(cpu, guest.file);

@@ -50,6 +50,9 @@ struct FakePort {
     };
     std::map<int, File> files;
     int fd_error = 0;  // what nest_port_fd_create answers instead, for example -EMFILE
+    size_t live_host_vcpus = 0;  // nest_port_vcpu_alloc without its free
+    unsigned vm_quiesces = 0, vm_frees = 0;
+    bool vm_is_foreign = false;  // the calling thread belongs to another process
     int make_eventfd();
     void close_eventfd(int fd);       // the last reference: nest_irqfd_shutdown runs
     u64 eventfd_count(int fd) const;  // signals so far
@@ -58,6 +61,9 @@ struct FakePort {
     size_t live_irqfds = 0;
     // ---- time
     u64 now_ns = 1'000'000'000;
+    u64 realtime_offset_ns = 1'700'000'000'000'000'000;
+    u64 counter_hz = 1'000'000'000;
+    bool clock_is_counter = true;  // false: nest_port_clock_snapshot refuses
     void advance(u64 ns);  // fires the timers that come due, in order
     size_t armed_timers() const;
     // ---- CPUs and the scheduler
@@ -72,6 +78,7 @@ struct FakePort {
     std::map<unsigned, u64> feature_registers;
     std::map<unsigned, bool> timer_active;
     std::function<void(nest_host_vcpu*)> on_wait;
+    std::function<void()> on_relax;
     // ---- calls up (entry.h): used instead of the linked nest_* function when set
     std::function<void(void*)> irqfd_wakeup, irqfd_shutdown;
     std::function<void(void*, unsigned)> hrtimer_fired;
@@ -82,7 +89,8 @@ struct FakePort {
     // Everything settable back to its start; what is still allocated stays counted.
     void reset();
     bool nothing_leaked() const {
-        return live_objects == 0 && live_runs == 0 && live_page_refs == 0 && live_eventfd_refs == 0 && live_irqfds == 0;
+        return live_objects == 0 && live_runs == 0 && live_page_refs == 0 && live_eventfd_refs == 0 &&
+               live_irqfds == 0 && live_host_vcpus == 0;
     }
 
     mutable std::recursive_mutex mutex;  // the fake's own

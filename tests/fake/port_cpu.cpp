@@ -41,6 +41,10 @@ void FakePort::reset() {
     feature_registers.clear();
     timer_active.clear();
     on_wait = nullptr;
+    on_relax = nullptr;
+    vm_quiesces = vm_frees = 0;
+    vm_is_foreign = false;
+    clock_is_counter = true;
     irqfd_wakeup = irqfd_shutdown = nullptr;
     hrtimer_fired = nullptr;
     cpu_call = nullptr;
@@ -67,6 +71,12 @@ struct nest_percpu* nest_port_cpu(unsigned cpu) {
 }
 unsigned nest_port_cpu_id(void) { return thread_context().cpu; }
 unsigned nest_port_cpu_limit(void) { return port().cpu_limit; }
+unsigned nest_port_cpus_online(void) { return port().cpu_limit; }
+void nest_port_relax(void) {
+    might_sleep(__func__);
+    if (port().on_relax)
+        port().on_relax();
+}
 void nest_port_preempt_disable(void) { thread_context().preempt_off++; }
 void nest_port_preempt_enable(void) {
     if (thread_context().preempt_off-- == 0)

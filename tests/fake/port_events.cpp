@@ -137,6 +137,32 @@ int nest_port_fd_create(enum nest_fd_kind kind, void* object) {
     return fd;
 }
 
+struct nest_host_vcpu* nest_port_vcpu_alloc(void* owner) {
+    void** memory = static_cast<void**>(nest_port_alloc(sizeof(void*)));
+    if (!memory)
+        return nullptr;
+    *memory = owner;
+    Lock lock(port().mutex);
+    port().live_host_vcpus++;
+    return reinterpret_cast<nest_host_vcpu*>(memory);
+}
+void nest_port_vcpu_free(struct nest_host_vcpu* vcpu) {
+    if (!vcpu)
+        return;
+    Lock lock(port().mutex);
+    port().live_host_vcpus--;
+    nest_port_free(vcpu);
+}
+void nest_port_vm_quiesce(struct nest_host_vm*) {
+    might_sleep(__func__);
+    port().vm_quiesces++;
+}
+void nest_port_vm_free(struct nest_host_vm*) {
+    might_sleep(__func__);
+    port().vm_frees++;
+}
+bool nest_port_vm_is_ours(struct nest_host_vm*) { return !port().vm_is_foreign; }
+
 struct nest_eventfd* nest_port_eventfd_get(int fd) {
     Lock lock(port().mutex);
     auto found = state().eventfds.find(fd);
@@ -182,6 +208,11 @@ bool nest_port_irqfd_matches(struct nest_host_irqfd* irqfd, int fd) {
 }
 
 uint64_t nest_port_now_ns(void) { return port().now_ns; }
+bool nest_port_clock_snapshot(uint64_t* realtime_ns, uint64_t* counter) {
+    *realtime_ns = port().realtime_offset_ns + port().now_ns;
+    *counter = port().now_ns / 1000 * (port().counter_hz / 1'000'000);
+    return port().clock_is_counter;
+}
 void nest_port_hrtimer_init(struct nest_hrtimer* timer, void* owner, unsigned which) { fields(timer) = {owner, which}; }
 void nest_port_hrtimer_start(struct nest_hrtimer* timer, uint64_t relative_ns) {
     Lock lock(port().mutex);

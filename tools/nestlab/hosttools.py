@@ -36,7 +36,13 @@ def need(packages: list[str]) -> None:
     become = privilege(wanted)
     apt.refresh()
     options = install_options()
-    plan = proc.run(["apt-get", *options, "install", "-s", "--no-install-recommends", *wanted], "planning the installation")
+    try:
+        plan = proc.run(["apt-get", *options, "install", "-s", "--no-install-recommends", *wanted], "planning the installation")
+    except LabError as error:
+        if "Unable to locate package" in str(error):
+            name = str(error).rsplit(" ", 1)[-1]
+            raise LabError(f"Debian {host.release().number} has no package {name}: this needs a newer release") from None
+        raise
     upgrades = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ") and line.split()[2][0] == "["]
     removals = [line.split()[1] for line in plan.splitlines() if line.startswith("Remv ")]
     if upgrades or removals:

@@ -48,7 +48,11 @@ def build(wanted: str = "6.12", top: Path = paths.REPO, verbose: bool = False) -
         raise LabError(f"{top} has no Kbuild file: nothing to build")
     version = kernels.choose(wanted)
     tree = headers.get(version)
-    hosttools.need(hosttools.BUILD + hosttools.cross(headers.gcc(tree)))
+    hosttools.need(hosttools.BUILD)
+    try:
+        hosttools.need(hosttools.cross(headers.gcc(tree)))
+    except LabError as error:
+        raise LabError(f"kernel {version} was built by GCC {headers.gcc(tree)}: {error}") from None
     compiler = headers.compiler(tree)
     where = paths.BUILD / version
     where.mkdir(parents=True, exist_ok=True)
@@ -60,11 +64,16 @@ def build(wanted: str = "6.12", top: Path = paths.REPO, verbose: bool = False) -
             proc.run(["nice", "make", "-C", str(tree), f"M={where}", "ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-",
                       f"CC={compiler}", "CONFIG_DEBUG_INFO_BTF_MODULES=", f"-j{os.cpu_count()}", f"V={int(verbose)}",
                       "modules"], "building nestvisor.ko", log=log)
-        except LabError:
-            say.result(log.read_text(errors="replace").rstrip())
-            raise
+        except LabError as error:
+            say.result(said(log, where))
+            raise LabError(str(error).replace(f"{where}/", "", 1)) from None
         if verbose:
-            say.result(log.read_text(errors="replace").rstrip())
+            say.result(said(log, where))
         if not artefact(version).exists():
             raise LabError(f"the build left no nestvisor.ko in {where}; see {log}")
     return artefact(version)
+
+
+def said(log: Path, where: Path) -> str:
+    """The compiler's words, with the sources named as the repository has them."""
+    return log.read_text(errors="replace").rstrip().replace(f"{where}/", "")

@@ -7,6 +7,7 @@
 // * a table page may not be freed, nor get valid content, while a walk cache may still point to it;
 // * when an operation is over (settled()), nothing cached allows more than the tables do.
 #pragma once
+#include <cstdio>
 #include <map>
 #include <set>
 #include <stage2/invalidation.hpp>
@@ -35,7 +36,8 @@ public:
     }
     void forget_all() {
         pages_.clear();
-        cached_.clear();
+        for (auto& level : cached_)
+            level.clear();
         pointers_.clear();
     }
 
@@ -61,43 +63,40 @@ public:
 
     // level 0: leaves and tables of any level; else only leaves of that level.
     void on_invalidate(u64 start, u64 end, unsigned level, bool everything) {
-        for (auto it = cached_.begin(); it != cached_.end();) {
-            auto& [key, values] = *it;
-            bool hit = everything || (key.second < end && key.second + span(key.first) > start);
-            if (!hit) {
-                ++it;
-                continue;
+        start = everything ? 0 : start;
+        end = everything ? ~u64{0} : end;
+        for (unsigned l = 0; l <= 3; l++)
+            for (auto it = cached_[l].lower_bound(start & ~(span(l) - 1)); it != cached_[l].end() && it->first < end;) {
+                std::erase_if(it->second, [&](u64 v) {
+                    bool goes = everything || level == 0 || (level == l && !is_table(v, l));
+                    if (goes && is_table(v, l))
+                        pointers_.erase(pointers_.find(child_va(v)));
+                    return goes;
+                });
+                it = it->second.empty() ? cached_[l].erase(it) : std::next(it);
             }
-            std::erase_if(values, [&, k = key](u64 v) {
-                bool goes = everything || level == 0 || (level == k.first && !is_table(v, k.first));
-                if (goes && is_table(v, k.first))
-                    pointers_.erase(pointers_.find(child_va(v)));
-                return goes;
-            });
-            it = values.empty() ? cached_.erase(it) : std::next(it);
-        }
         for (auto& [va, page] : pages_)  // what is in the tables now may be fetched again at once
             if (page.linked && page.base < end && page.base + 512 * span(page.level) > start)
-                refetch(va, page, everything ? 0 : start, everything ? ~u64{0} : end);
+                refetch(va, page, start, end);
     }
 
     // The operation is over and its lock about to be dropped.
     void settled() {
-        std::map<std::pair<unsigned, u64>, u64> now;
+        std::map<u64, u64> tables[4];  // base -> address
         for (auto& [va, page] : pages_)
-            for (unsigned i = 0; page.linked && i < 512; i++)
-                if (u64 v = word(va, i); v & 1)
-                    now[{page.level, page.base + i * span(page.level)}] = v;
-        for (auto& [key, values] : cached_) {
-            auto current = now.find(key);
-            for (u64 v : values) {
-                if (current == now.end() || is_table(v, key.first) != is_table(current->second, key.first) ||
-                    ((v ^ current->second) & ~kLive))
-                    fail("a stale translation is left in TLBs", key.second);
-                else if (!is_table(v, key.first) && (rights(v) & ~rights(current->second)))
-                    fail("TLBs allow more than the tables", key.second);
+            if (page.linked)
+                tables[page.level][page.base] = va;
+        for (unsigned l = 0; l <= 3; l++)
+            for (auto& [base, values] : cached_[l]) {
+                auto table = tables[l].find(base & ~(512 * span(l) - 1));
+                u64 now = table == tables[l].end() ? 0 : word(table->second, base / span(l) % 512);
+                for (u64 v : values) {
+                    if (!(now & 1) || is_table(v, l) != is_table(now, l) || ((v ^ now) & ~kLive))
+                        fail("a stale translation is left in TLBs", base);
+                    else if (!is_table(v, l) && (rights(v) & ~rights(now)))
+                        fail("TLBs allow more than the tables", base);
+                }
             }
-        }
     }
 
 private:
@@ -113,7 +112,7 @@ private:
     static u64 span(unsigned level) { return u64{1} << (39 - 9 * level); }
     static bool is_table(u64 v, unsigned level) { return (v & 3) == 3 && level < 3; }
     static u64 child_va(u64 v) { return (v & kOutput) ^ (u64{1} << 47); }
-    static u64 word(u64 va, unsigned i) { return reinterpret_cast<const u64*>(va)[i]; }
+    static u64 word(u64 va, u64 i) { return reinterpret_cast<const u64*>(va)[i]; }
     static u64 rights(u64 v) {
         u64 xn = v >> 53 & 3;
         return (v >> 6 & 3) | u64{xn == 0 || xn == 1} << 2 | u64{xn == 0 || xn == 3} << 3;
@@ -155,7 +154,7 @@ private:
     }
 
     void cache(u64 base, unsigned level, u64 v) {
-        auto& values = cached_[{level, base}];
+        auto& values = cached_[level][base];
         for (u64 c : values)
             if (c == v)
                 return;
@@ -166,32 +165,31 @@ private:
 
     void conflicts(u64 base, unsigned level, u64 v) {
         for (unsigned l = 0; l < level; l++)  // above: only tables
-            if (auto it = cached_.find({l, base & ~(span(l) - 1)}); it != cached_.end())
+            if (auto it = cached_[l].find(base & ~(span(l) - 1)); it != cached_[l].end())
                 for (u64 c : it->second)
                     if (!is_table(c, l))
                         fail("a larger block may still be cached", base);
-        if (auto it = cached_.find({level, base}); it != cached_.end())
+        if (auto it = cached_[level].find(base); it != cached_[level].end())
             for (u64 c : it->second)
                 if (is_table(c, level) != is_table(v, level) || ((c ^ v) & (is_table(v, level) ? ~u64{0} : ~kLive)))
                     fail("changed from valid to valid without break", base);
         for (unsigned l = level + 1; l <= 3 && !is_table(v, level); l++) {  // below a block: nothing
-            auto it = cached_.lower_bound({l, base});
-            if (it != cached_.end() && it->first.first == l && it->first.second < base + span(level))
+            auto it = cached_[l].lower_bound(base);
+            if (it != cached_[l].end() && it->first < base + span(level))
                 fail("smaller entries may still be cached", base);
         }
     }
 
     void refetch(u64 va, const Page& page, u64 start, u64 end) {
-        for (unsigned i = 0; i < 512; i++) {
-            u64 base = page.base + i * span(page.level);
-            if (u64 v = word(va, i); (v & 1) && base < end && base + span(page.level) > start)
-                cache(base, page.level, v);
-        }
+        u64 first = start > page.base ? (start - page.base) / span(page.level) : 0;
+        for (u64 i = first; i < 512 && page.base + i * span(page.level) < end; i++)
+            if (u64 v = word(va, i); v & 1)
+                cache(page.base + i * span(page.level), page.level, v);
     }
 
-    std::map<u64, Page> pages_;                                         // by address
-    std::map<std::pair<unsigned, u64>, std::vector<u64>> cached_;       // (level, base) -> descriptors
-    std::multiset<u64> pointers_;                                       // table pages that cached descriptors name
+    std::map<u64, Page> pages_;                  // by address
+    std::map<u64, std::vector<u64>> cached_[4];  // by level: base -> descriptors
+    std::multiset<u64> pointers_;                // table pages that cached descriptors name
 };
 
 }  // namespace nest::test

@@ -52,13 +52,13 @@ public:
         settle();
     }
     void unmap(u64 start, u64 end) {
-        auto debt = table->unmap(arch::Ipa(start), arch::Ipa(end));
+        auto debt = table->unmap(arch::Ipa(start), arch::Ipa(end), ~0u);
         EXPECT_EQ(debt.resume().raw, end);
         std::move(debt).complete(memory);
         settle();
     }
     void write_protect(u64 start, u64 end) {
-        auto debt = table->write_protect(arch::Ipa(start), arch::Ipa(end));
+        auto debt = table->write_protect(arch::Ipa(start), arch::Ipa(end), ~0u);
         EXPECT_EQ(debt.resume().raw, end);
         std::move(debt).complete(memory);
         settle();

@@ -93,6 +93,26 @@ TEST_F(EmulationTest, APhysicalOffsetTrapsWithoutCntpoff) {
     EXPECT_EQ(timers.read_register(cpu, kPTval), 50u);
 }
 
+// A guest whose count is far ahead of the machine's: CVAL plus the (negative) offset would wrap to the far future.
+TEST_F(EmulationTest, APastDeadlineFiresWhateverTheOffset) {
+    set_one_reg(kPCount, u64{1} << 55);
+    enable();
+    load();
+    for (u64 cval : {u64{0}, u64{1}, u64{1} << 55}) {
+        timers.write_register(cpu, kPCval, cval);
+        timers.write_register(cpu, kPCtl, 1);
+        EXPECT_EQ(cpu.ctl(Slot::kPhysical), 5u) << cval;
+        EXPECT_EQ(timers.read_register(cpu, kPCval), cval);
+    }
+    for (u64 cval : {(u64{1} << 55) + 1, ~u64{0}}) {
+        timers.write_register(cpu, kPCval, cval);
+        EXPECT_EQ(cpu.ctl(Slot::kPhysical), 1u) << cval;
+        put();
+        EXPECT_EQ(timers.get_one_reg(kPCval, cpu.count), cval);
+        load();
+    }
+}
+
 TEST_F(EmulationTest, CntpoffNeedsNoTrapsAndChangesOverWithTge) {
     using R = arch::CNTHCTL_EL2;
     host.cntpoff = true;
@@ -107,6 +127,12 @@ TEST_F(EmulationTest, CntpoffNeedsNoTrapsAndChangesOverWithTge) {
     EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], 150u);
     EXPECT_EQ(cpu.log.back().kind, Event::kIsb);
     cpu.registers[SysReg::CNTP_CVAL_EL02] = 170;  // the guest's doing
+    cpu.tge = false;
+    EXPECT_EQ(timers.read_register(cpu, kPCval), 170u);
+    timers.write_register(cpu, kPTval, 80);
+    EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], 180u);
+    cpu.registers[SysReg::CNTP_CVAL_EL02] = 170;
+    cpu.tge = true;
     timers.leave_guest_regime(cpu);
     EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], kStart + 70);
     put();

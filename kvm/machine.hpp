@@ -3,6 +3,8 @@
 #pragma once
 #include <arch/memory.hpp>
 #include <kvm/cpu.hpp>
+#include <kvm/smccc_config.hpp>
+#include <kvm/trap_config.hpp>
 #include <linux/entry.h>
 #include <stage2/host_features.hpp>
 #include <stage2/vmid.hpp>
@@ -15,7 +17,7 @@ namespace nest::kvm {
 
 class Vcpu;
 
-struct Host {
+struct Machine {
     nest_host_config config{};
     vhe::SwitchFeatures features{};
     stage2::HostFeatures stage2{};
@@ -24,13 +26,21 @@ struct Host {
     stage2::VmidAllocator<Cpu> vmids{cpu()};
     unsigned ipa_limit = 40;   // the largest IPA size that a VM may have, in bits
     bool pmr_masking = false;  // the kernel masks interrupts by ICC_PMR_EL1 (pseudo-NMI)
-    bool fgt = false;
-    bool ecv = false;
+    TrapHost traps{};
+    Mitigations mitigations{};
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
 };
 
-// Set by nest_core_init(), before anything else can ask.
-Host& host();
+// NULL, or why this machine cannot run guests. At any EL.
+const char* refusal();
+// At load and unload of the module. ENOMEM, ENOSPC. Sleeps.
+Status init_machine(const nest_host_config& config);
+void exit_machine();
+// On each CPU that comes up, preemption off.
+void init_this_cpu();
+
+// After init_machine().
+Machine& machine();
 
 // What one physical CPU knows. Preemption off.
 struct PerCpu {

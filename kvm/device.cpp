@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/device.hpp>
+
+#include <kvm/abi/ioctl.hpp>
+#include <kvm/user_access.hpp>
+#include <kvm/vm.hpp>
+#include <vgic/device_abi.hpp>
+
+namespace nest::kvm {
+namespace {
+
+// The only kind of device: its descriptor stands for the VM's vGIC, and the VM is the object behind it.
+class VgicContext final : public vgic::DeviceContext {
+public:
+    explicit VgicContext(Vm& vm) : vm_(vm) {}
+    bool read_user(void* to, u64 from, size_t bytes) override { return nest_port_copy_from_user(to, from, bytes) == 0; }
+    bool write_user(u64 to, const void* from, size_t bytes) override {
+        return nest_port_copy_to_user(to, from, bytes) == 0;
+    }
+    bool try_lock_vcpus() override { return vm_.try_lock_vcpus(); }
+    void unlock_vcpus() override { vm_.unlock_vcpus(); }
+
+private:
+    Vm& vm_;
+};
+
+Status create_vgic(Vm& vm) {
+    Guard guard(vm.lock);
+    // A vCPU inside KVM_RUN has no vGIC, and could not get one under way.
+    if (!vm.try_lock_vcpus())
+        return Errno::kBusy;
+    const Status status = vm.gic.create();
+    vm.unlock_vcpus();
+    return status;
+}
+
+Status attribute(Vm& vm, unsigned cmd, const vgic::DeviceAttr& attr) {
+    VgicContext context(vm);
+    Guard guard(vm.lock);
+    vgic::Distributor& distributor = *vm.gic.distributor();
+    if (cmd == abi::KVM_HAS_DEVICE_ATTR)
+        return vgic::has_attr(distributor, attr);
+    if (cmd == abi::KVM_GET_DEVICE_ATTR)
+        return vgic::get_attr(distributor, context, attr);
+    const bool was_initialized = distributor.initialized();
+    NEST_TRY(vgic::set_attr(distributor, context, attr));
+    return !was_initialized && distributor.initialized() ? vm.gic.initialized() : kOk;
+}
+
+}  // namespace
+
+Status create_device(Vm& vm, abi::CreateDevice& args) {
+    if (args.type != abi::KVM_DEV_TYPE_ARM_VGIC_V3)
+        return Errno::kNoDev;
+    if (args.flags & abi::KVM_CREATE_DEVICE_TEST)
+        return kOk;
+    NEST_TRY(create_vgic(vm));
+    vm.get();
+    const int fd = nest_port_fd_create(NEST_FD_DEVICE, &vm);
+    if (fd < 0) {
+        vm.put();
+        return static_cast<Errno>(-fd);
+    }
+    args.fd = static_cast<u32>(fd);
+    return kOk;
+}
+
+long device_ioctl(void* device, unsigned cmd, u64 arg) {
+    Vm& vm = *static_cast<Vm*>(device);
+    if (!nest_port_vm_is_ours(vm.host) || vm.dead.load_acquire())
+        return to_abi(Status(Errno::kIo));
+    if (cmd != abi::KVM_SET_DEVICE_ATTR && cmd != abi::KVM_GET_DEVICE_ATTR && cmd != abi::KVM_HAS_DEVICE_ATTR)
+        return to_abi(Status(Errno::kNoTty));
+    const auto attr = fetch<vgic::DeviceAttr>(arg);
+    return attr ? to_abi(attribute(vm, cmd, attr.value())) : to_abi(attr.error() == Errno::kFault ? Status(Errno::kFault) : kOk);
+}
+
+void device_release(void* device) { static_cast<Vm*>(device)->put(); }
+
+}  // namespace nest::kvm

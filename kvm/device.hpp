@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Devices of a VM that have descriptors of their own: the vGIC.
+#pragma once
+#include <arch/result.hpp>
+#include <kvm/abi/device.hpp>
+
+namespace nest::kvm {
+
+class Vm;
+
+// KVM_CREATE_DEVICE: fills in args.fd. ENODEV: no such device here; EEXIST, EBUSY, EMFILE, ENOMEM.
+Status create_device(Vm& vm, abi::CreateDevice& args);
+
+// The descriptor's ioctls and its end.
+long device_ioctl(void* device, unsigned cmd, u64 arg);
+void device_release(void* device);
+
+}  // namespace nest::kvm

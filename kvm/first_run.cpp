@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/first_run.hpp>
+
+#include <kvm/reset.hpp>
+#include <kvm/vm.hpp>
+
+namespace nest::kvm {
+
+Status prepare_first_run(Vcpu& vcpu) {
+    if (vcpu.has_run.load_acquire()) [[likely]]
+        return kOk;
+    Vm& vm = vcpu.vm;
+    Guard guard(vm.lock);
+    if (vcpu.has_gic())
+        NEST_TRY(vm.gic.distributor()->check_ready());
+    NEST_TRY(vcpu.timers.enable(vcpu.has_gic()));
+    if (vcpu.has_gic())
+        vcpu.timer_lines.connect();
+    vm.ids.freeze(vcpu.has_gic());
+    publish_id_registers(vcpu);
+    vm.has_run = true;
+    vcpu.has_run.store_release(true);
+    return kOk;
+}
+
+bool tell_device_levels(Vcpu& vcpu) {
+    u64 level = vcpu.run->s.regs.device_irq_level;
+    bool changed;
+    {
+        const PreemptionOff here;
+        changed = vcpu.timers.update_device_irq_level(cpu(), level);
+    }
+    if (!changed)
+        return false;
+    vcpu.run->s.regs.device_irq_level = level;
+    vcpu.run->exit_reason = abi::KVM_EXIT_INTR;
+    return true;
+}
+
+}  // namespace nest::kvm

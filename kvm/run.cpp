@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/run.hpp>
+
+#include <kvm/enter.hpp>
+#include <kvm/exits.hpp>
+#include <kvm/first_run.hpp>
+#include <kvm/fpsimd.hpp>
+#include <kvm/machine.hpp>
+#include <kvm/inject.hpp>
+#include <kvm/stolen_time.hpp>
+#include <kvm/vcpu_reset.hpp>
+#include <kvm/vm.hpp>
+#include <vgic/absent.hpp>
+#include <vgic/entry.hpp>
+
+namespace nest::kvm {
+namespace {
+
+void wait_for(Vcpu& vcpu, WaitFor what) {
+    release_fpsimd(vcpu);
+    vcpu.waiting_for.store_release(static_cast<u8>(what));
+    nest_port_vcpu_wait(vcpu.host);
+    vcpu.waiting_for.store_release(static_cast<u8>(WaitFor::kNothing));
+}
+
+// A suspended vCPU stays so until its VMM intervenes; what would wake it is reported.
+Next suspended(Vcpu& vcpu) {
+    block(vcpu, {true, false, 0});
+    if (!vcpu.has_wakeup_event())
+        return Next::kResume;
+    vcpu.hooks.exit_system_event(abi::KVM_SYSTEM_EVENT_WAKEUP, 0, 0);
+    return Next::kUser;
+}
+
+// What other threads asked for. kHost: look again, the guest may not be entered yet.
+Next serve_requests(Vcpu& vcpu) {
+    if (vcpu.vm.dead.load_acquire()) {
+        vcpu.error = Errno::kIo;
+        return Next::kError;
+    }
+    switch (vcpu.power.get()) {
+    case PowerState::kRunnable:
+        break;
+    case PowerState::kStopped:
+        wait_for(vcpu, WaitFor::kPower);
+        return Next::kHost;
+    case PowerState::kSuspended:
+        return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kHost;
+    }
+    if (vcpu.vm.halted()) {
+        wait_for(vcpu, WaitFor::kHaltEnd);
+        return Next::kHost;
+    }
+    if (!vcpu.has_requests()) [[likely]]
+        return Next::kResume;
+    (void)vcpu.take_request(Request::kLook);
+    if (vcpu.take_request(Request::kReset))
+        reset_for_cpu_on(vcpu);
+    if (vcpu.take_request(Request::kTraps))
+        vcpu.refresh_traps();
+    if (vcpu.take_request(Request::kStolenTime))
+        record_stolen_time(vcpu);
+    return Next::kResume;
+}
+
+// Once around: in, guest, out. False: something came up before the guest ran.
+bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
+    Cpu& c = cpu();
+    nest_port_preempt_disable();
+    vcpu.timers.flush(c);
+    nest_port_irq_disable();
+    vcpu.in_guest.store_relaxed(true);
+    memory_barrier();  // halt_all() sees us in the guest, or we see the halt; a kick finds us, or we its reason
+    if (vcpu.has_gic())
+        vgic::flush(c, vcpu.gic);
+    else
+        vgic::hide(c);
+
+    bool ran = false;
+    if (!vcpu.has_requests() && !vcpu.vm.halted() && !nest_port_vcpu_entry_blocked() && !this_cpu().disabled) [[likely]] {
+        nest_port_guest_enter();
+        exit = enter_guest(vcpu);
+        nest_port_guest_exit();
+        ran = true;
+    }
+    if (vcpu.has_gic())
+        vgic::sync(c, vcpu.gic);
+    else
+        vgic::unhide(c);
+    vcpu.timers.sync(c);
+    vcpu.in_guest.store_release(false);
+    if (ran)
+        nest_port_guest_exit_time();
+    nest_port_irq_enable();
+    nest_port_preempt_enable();
+    return ran;
+}
+
+Next after_guest(Vcpu& vcpu, const Exit& exit) {
+    switch (exit.kind) {
+    case vhe::ExitKind::kIrq:
+    case vhe::ExitKind::kFiq:
+        vcpu.stats.irq_exits++;
+        return Next::kResume;
+    case vhe::ExitKind::kSerror:
+        // The machine has contained it, or we would not be here; what it hit belongs to this guest.
+        inject_serror(vcpu);
+        return Next::kResume;
+    case vhe::ExitKind::kSync:
+        break;
+    }
+    return exit.handled ? Next::kResume : handle_exit(vcpu);
+}
+
+Status loop(Vcpu& vcpu) {
+    for (;;) {
+        if (nest_port_vcpu_entry_blocked()) {
+            release_fpsimd(vcpu);  // task work may do anything, file systems with checksums included
+            if (nest_port_vcpu_before_entry(vcpu.host)) {
+                vcpu.run->exit_reason = abi::KVM_EXIT_INTR;
+                vcpu.stats.signal_exits++;
+                return Errno::kIntr;
+            }
+        }
+        Next next = serve_requests(vcpu);
+        Exit exit{};
+        if (next == Next::kResume && pass_through_guest(vcpu, exit))
+            next = after_guest(vcpu, exit);
+        if (next == Next::kUser)
+            return kOk;
+        if (next == Next::kError)
+            return vcpu.error;
+        if (!vcpu.has_gic() && tell_device_levels(vcpu))
+            return Errno::kIntr;
+    }
+}
+
+}  // namespace
+
+void block(Vcpu& vcpu, timer::Wait wait) {
+    wait.blocking = true;
+    vcpu.wait = wait;
+    vcpu.alarm.store_release(false);
+    const u64 start = nest_port_now_ns();
+    wait_for(vcpu, WaitFor::kInterrupt);
+    count_halt_wait(vcpu.stats, nest_port_now_ns() - start);
+    vcpu.wait = {};
+}
+
+Status run(Vcpu& vcpu) {
+    if (!vcpu.initialized)
+        return Errno::kNoExec;
+    NEST_TRY(prepare_first_run(vcpu));
+
+    abi::Run& run = *vcpu.run;
+    vcpu.mmio.complete(vcpu, run);
+    if (report_emulated_step(vcpu, run))
+        return kOk;
+    if (__atomic_load_n(&run.immediate_exit, __ATOMIC_RELAXED))
+        return Errno::kIntr;
+    run.exit_reason = abi::KVM_EXIT_UNKNOWN;
+    run.flags = 0;
+
+    vcpu.refresh_traps();
+    nest_port_sigmask_enter(vcpu.host);
+    nest_port_vcpu_attach(vcpu.host);
+    const Status status = loop(vcpu);
+    release_fpsimd(vcpu);
+    nest_port_vcpu_detach(vcpu.host);
+    nest_port_sigmask_leave(vcpu.host);
+    leave_guest_debug(vcpu);
+    return status;
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vcpu.hpp>
+
+#include <kvm/machine.hpp>
+#include <kvm/reset.hpp>
+#include <kvm/vm.hpp>
+#include <vgic/entry.hpp>
+#include <vhe/world_switch.hpp>
+
+namespace nest::kvm {
+
+Vcpu::Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id)
+    : CpuState(owner.ids, vcpu_id), vm(owner), id(vcpu_id), slot(vcpu_index), hooks(*this), timer_lines(*this) {}
+
+Result<Vcpu*> Vcpu::create(Vm& vm, unsigned index, u32 id) {
+    Owned<Vcpu> vcpu(make<Vcpu>(vm, index, id));
+    if (!vcpu)
+        return Errno::kNoMem;
+    vcpu->host = nest_port_vcpu_alloc(vcpu.get());
+    vcpu->run = static_cast<abi::Run*>(nest_port_pages_alloc(0, false));
+    if (!vcpu->host || !vcpu->run || !vcpu->regs.init())
+        return Errno::kNoMem;
+    vcpu->regs.set(arch::SysReg::MPIDR_EL1, mpidr_of(id));
+    vcpu->timers.init(vm.timers, vcpu->timer_lines, vcpu.get(), 0);
+    return vcpu.release();
+}
+
+Vcpu::~Vcpu() {
+    timers.terminate();
+    if (run)
+        nest_port_pages_free(run, 0);
+    if (host)
+        nest_port_vcpu_free(host);
+}
+
+void Vcpu::load() {
+    Cpu& c = cpu();
+    PerCpu& here = this_cpu();
+    vhe::load(c, machine().features, here.context, {context, regs, traps});
+    residence = Residence::kHardware;
+    timers.load(c);
+    if (has_gic())
+        vgic::load(c, gic);
+    here.loaded = this;
+    // The run delay grew while the thread waited for a CPU.
+    if (pvtime.configured())
+        make_request(Request::kStolenTime);
+}
+
+void Vcpu::put(bool) {
+    Cpu& c = cpu();
+    PerCpu& here = this_cpu();
+    here.loaded = nullptr;
+    if (has_gic())
+        vgic::put(c, gic);
+    timers.put(c, wait);
+    vhe::put(c, machine().features, here.context, {context, regs, traps});
+    residence = Residence::kMemory;
+    machine().vmids.clear(nest_port_cpu_id());
+    here.vttbr = 0;
+}
+
+bool Vcpu::has_wakeup_event() {
+    return (has_gic() && vgic::has_pending(gic)) || irq_pins.load_relaxed() != 0 || serror.pending ||
+           alarm.load_acquire();
+}
+
+bool Vcpu::wait_is_over() {
+    if (vm.dead.load_acquire())
+        return true;
+    switch (static_cast<WaitFor>(waiting_for.load_acquire())) {
+    case WaitFor::kPower:
+        return power.get() != PowerState::kStopped;
+    case WaitFor::kHaltEnd:
+        return !vm.halted();
+    case WaitFor::kInterrupt:
+        return has_requests() || power.get() == PowerState::kStopped || has_wakeup_event();
+    case WaitFor::kNothing:
+        break;
+    }
+    return true;
+}
+
+void Vcpu::refresh_traps() {
+    enter_guest_debug(*this);
+    TrapPolicy policy;
+    policy.track_caches = track_caches;
+    traps = compute_traps(*this, machine().traps, policy);
+    const PreemptionOff here;
+    if (residence == Residence::kHardware)
+        vhe::load_traps(cpu(), machine().features, this_cpu().context, traps);
+}
+
+}  // namespace nest::kvm

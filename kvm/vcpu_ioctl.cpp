@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vcpu_ioctl.hpp>
+
+#include <kvm/abi/ioctl.hpp>
+#include <kvm/machine.hpp>
+#include <kvm/one_reg.hpp>
+#include <kvm/register_providers.hpp>
+#include <kvm/reset.hpp>
+#include <kvm/run.hpp>
+#include <kvm/user_access.hpp>
+#include <kvm/vcpu_attributes.hpp>
+#include <kvm/vcpu_events.hpp>
+#include <kvm/vcpu_reset.hpp>
+#include <kvm/vm.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace abi;
+
+Status get_mp_state(Vcpu& vcpu, u64 user) {
+    switch (vcpu.power.get()) {
+    case PowerState::kStopped:
+        return store(user, MpState{KVM_MP_STATE_STOPPED});
+    case PowerState::kSuspended:
+        return store(user, MpState{KVM_MP_STATE_SUSPENDED});
+    case PowerState::kRunnable:
+        break;
+    }
+    return store(user, MpState{KVM_MP_STATE_RUNNABLE});
+}
+
+Status set_mp_state(Vcpu& vcpu, const MpState& state) {
+    Guard guard(vcpu.power.lock);
+    switch (state.mp_state) {
+    case KVM_MP_STATE_RUNNABLE:
+        vcpu.power.set(PowerState::kRunnable);
+        return kOk;
+    case KVM_MP_STATE_STOPPED:
+        vcpu.power.set(PowerState::kStopped);
+        return kOk;
+    case KVM_MP_STATE_SUSPENDED:
+        vcpu.power.set(PowerState::kSuspended);
+        return kOk;
+    default:
+        return Errno::kInval;
+    }
+}
+
+Status set_signal_mask(Vcpu& vcpu, u64 user) {
+    if (!user) {
+        (void)nest_port_sigmask_set(vcpu.host, 0, 0, true);
+        return kOk;
+    }
+    const auto mask = NEST_TRY(fetch<SignalMask>(user));
+    const int error = nest_port_sigmask_set(vcpu.host, user + sizeof(SignalMask), mask.len, false);
+    return error ? Status(static_cast<Errno>(-error)) : kOk;
+}
+
+Status set_events(Vcpu& vcpu, const VcpuEvents& events) {
+    NEST_TRY(set_vcpu_events(vcpu, events, machine().traps.ras));
+    if (events.ext_dabt_pending)
+        vcpu.mmio.abandon();
+    return kOk;
+}
+
+// A reset that PSCI asked for is due before anyone looks at a register.
+void settle(Vcpu& vcpu) {
+    if (vcpu.take_request(Request::kReset))
+        reset_for_cpu_on(vcpu);
+}
+
+Status registers(Vcpu& vcpu, unsigned cmd, u64 arg) {
+    if (!vcpu.initialized)
+        return Errno::kNoExec;
+    settle(vcpu);
+    Providers providers(vcpu);
+    if (cmd == KVM_GET_REG_LIST)
+        return get_reg_list(vcpu, providers.span(), arg);
+    const auto request = NEST_TRY(fetch<OneReg>(arg));
+    return cmd == KVM_GET_ONE_REG ? get_one_reg(vcpu, providers.span(), request)
+                                  : set_one_reg(vcpu, providers.span(), request);
+}
+
+Status ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
+    switch (cmd) {
+    case KVM_RUN:
+        return arg ? Status(Errno::kInval) : run(vcpu);
+    case KVM_ARM_VCPU_INIT:
+        return initialize(vcpu, NEST_TRY(fetch<VcpuInit>(arg)));
+    case KVM_GET_ONE_REG:
+    case KVM_SET_ONE_REG:
+    case KVM_GET_REG_LIST:
+        return registers(vcpu, cmd, arg);
+    case KVM_GET_MP_STATE:
+        return get_mp_state(vcpu, arg);
+    case KVM_SET_MP_STATE:
+        return set_mp_state(vcpu, NEST_TRY(fetch<MpState>(arg)));
+    case KVM_SET_SIGNAL_MASK:
+        return set_signal_mask(vcpu, arg);
+    case KVM_SET_GUEST_DEBUG:
+        return set_guest_debug(vcpu, NEST_TRY(fetch<GuestDebug>(arg)));
+    case KVM_GET_VCPU_EVENTS:
+        return vcpu.initialized ? store(arg, get_vcpu_events(vcpu, machine().traps.ras)) : Status(Errno::kNoExec);
+    case KVM_SET_VCPU_EVENTS:
+        return vcpu.initialized ? set_events(vcpu, NEST_TRY(fetch<VcpuEvents>(arg))) : Status(Errno::kNoExec);
+    case KVM_SET_DEVICE_ATTR:
+    case KVM_GET_DEVICE_ATTR:
+    case KVM_HAS_DEVICE_ATTR:
+        return vcpu_attribute(vcpu, cmd, NEST_TRY(fetch<DeviceAttr>(arg)));
+    case KVM_ARM_VCPU_FINALIZE:
+        // No feature here needs it.
+        return vcpu.initialized ? Status(Errno::kInval) : Status(Errno::kNoExec);
+    default:
+        return Errno::kInval;
+    }
+}
+
+Result<int> stats_fd(Vcpu& vcpu) {
+    vcpu.vm.get();
+    const int fd = nest_port_fd_create(NEST_FD_VCPU_STATS, &vcpu);
+    if (fd >= 0)
+        return fd;
+    vcpu.vm.put();
+    return static_cast<Errno>(-fd);
+}
+
+}  // namespace
+
+long vcpu_ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
+    if (!nest_port_vm_is_ours(vcpu.vm.host) || vcpu.vm.dead.load_acquire())
+        return to_abi(Status(Errno::kIo));
+    if (cmd == KVM_GET_STATS_FD)
+        return to_abi(stats_fd(vcpu));
+    if (!vcpu.mutex.lock_killable())
+        return to_abi(Status(Errno::kIntr));
+    const Status status = ioctl(vcpu, cmd, arg);
+    vcpu.mutex.unlock();
+    return to_abi(status);
+}
+
+}  // namespace nest::kvm

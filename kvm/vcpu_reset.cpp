@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vcpu_reset.hpp>
+
+#include <kvm/fpsimd.hpp>
+#include <kvm/reset.hpp>
+#include <kvm/vm.hpp>
+#include <vgic/inject.hpp>
+
+namespace nest::kvm {
+namespace {
+
+// A reset finds the state in memory: inside KVM_RUN the registers come out of the hardware for it.
+class InMemory {
+public:
+    explicit InMemory(Vcpu& vcpu) : vcpu_(vcpu), attached_(vcpu.residence == Residence::kHardware) {
+        release_fpsimd(vcpu);
+        if (attached_)
+            nest_port_vcpu_detach(vcpu.host);
+    }
+    ~InMemory() {
+        if (attached_)
+            nest_port_vcpu_attach(vcpu_.host);
+    }
+    InMemory(const InMemory&) = delete;
+    InMemory& operator=(const InMemory&) = delete;
+
+private:
+    Vcpu& vcpu_;
+    bool attached_;
+};
+
+void reset_devices(Vcpu& vcpu) {
+    vcpu.mmio.abandon();
+    vcpu.timers.reset();
+    if (vcpu.has_gic())
+        for (timer::Slot slot : timer::kSlots)
+            vgic::reset_hw(vcpu.gic, vcpu.timers.guest_intid(vcpu.timers.direct(slot)));
+}
+
+}  // namespace
+
+Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
+    const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(false)));
+    reset_devices(vcpu);
+    // Without forced write-back the guest starts with its caches off: what an earlier life cached must be in memory.
+    if (vcpu.has_run.load_acquire() && !vcpu.vm.stage2.tables().fwb())
+        vcpu.vm.stage2.unmap_gfns(0, arch::gfn_of(vcpu.vm.stage2.tables().limit()));
+    vcpu.track_caches = !vcpu.vm.stage2.tables().fwb();
+    (void)vcpu.take_request(Request::kReset);
+    Guard guard(vcpu.power.lock);
+    vcpu.power.set(off ? PowerState::kStopped : PowerState::kRunnable);
+    return kOk;
+}
+
+void reset_for_cpu_on(Vcpu& vcpu) {
+    PowerOn on;
+    {
+        Guard guard(vcpu.power.lock);
+        on = vcpu.power.on;
+    }
+    const InMemory state(vcpu);
+    reset_vcpu(vcpu, on);
+    reset_devices(vcpu);
+    vcpu.track_caches = !vcpu.vm.stage2.tables().fwb();
+    vcpu.make_request(Request::kTraps);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vgic_wiring.hpp>
+
+#include <kvm/machine.hpp>
+#include <kvm/vm.hpp>
+#include <vgic/inject.hpp>
+#include <vgic/mmio.hpp>
+
+namespace nest::kvm {
+
+Status VgicWiring::create() {
+    if (distributor_)
+        return Errno::kExist;
+    bool ran = false;
+    vm_.for_each_vcpu([&](Vcpu& v) { ran |= v.has_run.load_acquire(); });
+    if (ran)
+        return Errno::kBusy;
+    Owned<vgic::Distributor> made(
+        make<vgic::Distributor>(*this, machine().gic, vm_.stage2.tables().limit().raw));
+    if (!made)
+        return Errno::kNoMem;
+    distributor_ = std::move(made);
+    for (unsigned i = 0; i < vm_.online(); i++)
+        if (Status s = add(vm_.vcpu(i)); !s.ok()) {
+            for (unsigned j = 0; j < vm_.online(); j++)
+                vm_.vcpu(j).gic.distributor = nullptr;
+            distributor_.reset();
+            return s;
+        }
+    return kOk;
+}
+
+Status VgicWiring::add(Vcpu& vcpu) {
+    return distributor_ ? distributor_->register_cpu(vcpu.gic, vcpu.id, vcpu.regs.get(arch::SysReg::MPIDR_EL1)) : kOk;
+}
+
+void VgicWiring::forget(Vcpu& vcpu) {
+    if (distributor_)
+        distributor_->unregister_last(vcpu.gic);
+}
+
+Status VgicWiring::initialized() {
+    return vm_.routing.set_default(distributor_->interrupts() - 32);
+}
+
+void VgicWiring::kick(unsigned vcpu_index) { vm_.vcpu(vcpu_index).kick(); }
+
+void VgicWiring::eoi(unsigned intid) { vm_.irqfds.notify_ack(intid); }
+
+bool VgicWiring::irq_line_level(unsigned vcpu_index, unsigned intid) {
+    timer::VcpuTimers& timers = vm_.vcpu(vcpu_index).timers;
+    for (timer::Slot slot : timer::kSlots)
+        if (timers.guest_intid(timers.direct(slot)) == intid)
+            return timers.asserted(cpu(), timers.direct(slot));
+    return false;
+}
+
+void VgicWiring::set_physical_active(unsigned vcpu_index, unsigned host_intid, bool active) {
+    timer::VcpuTimers& timers = vm_.vcpu(vcpu_index).timers;
+    for (timer::Slot slot : timer::kSlots)
+        if (timers.host_intid(slot) == host_intid)
+            nest_port_timer_irq_set_active(timer::index_of(slot), active);
+}
+
+void VgicWiring::halt_all() { vm_.halt_all(); }
+void VgicWiring::resume_all() { vm_.resume_all(); }
+
+bool VgicWiring::ready() { return distributor_ && distributor_->initialized(); }
+
+void VgicWiring::inject_spi(u32 intid, bool level) { (void)vgic::inject_spi(*distributor_, intid, level); }
+
+void VgicWiring::inject_msi(const abi::Msi&) {}  // no ITS knows any device: lost, as on a machine without one
+
+bool VcpuDevices::mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) {
+    return vcpu_.has_gic() && vgic::mmio_read(vcpu_.gic, ipa, bytes, value);
+}
+
+bool VcpuDevices::mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) {
+    return vcpu_.has_gic() && vgic::mmio_write(vcpu_.gic, ipa, bytes, value);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The vGIC of a VM and the wires around it: kicks to vCPUs, irqfds in, resampling out, MMIO from faults.
+#pragma once
+#include <arch/memory.hpp>
+#include <kvm/irqfd.hpp>
+#include <kvm/mmio.hpp>
+#include <vgic/distributor.hpp>
+
+namespace nest::kvm {
+
+class Vm;
+class Vcpu;
+
+class VgicWiring final : public vgic::Callbacks, public IrqSink {
+public:
+    explicit VgicWiring(Vm& vm) : vm_(vm) {}
+
+    // EEXIST: there is one; EBUSY: a vCPU has run; ENOMEM and what registering the existing vCPUs reports. The VM's lock.
+    Status create();
+    // A vCPU that is created after the vGIC. EINVAL, E2BIG, EBUSY once initialised. The VM's lock.
+    Status add(Vcpu& vcpu);
+    // The vCPU that add() took last will not come to be after all.
+    void forget(Vcpu& vcpu);
+    vgic::Distributor* distributor() const { return distributor_.get(); }
+    // It has just been initialised: irqfds get their default routes. ENOMEM. The VM's lock.
+    Status initialized();
+
+    // vgic::Callbacks
+    void kick(unsigned vcpu_index) override;
+    void eoi(unsigned intid) override;
+    bool irq_line_level(unsigned vcpu_index, unsigned intid) override;
+    void set_physical_active(unsigned vcpu_index, unsigned host_intid, bool active) override;
+    void halt_all() override;
+    void resume_all() override;
+
+    // IrqSink
+    bool ready() override;
+    void inject_spi(u32 intid, bool level) override;
+    void inject_msi(const abi::Msi& msi) override;
+
+private:
+    Vm& vm_;
+    Owned<vgic::Distributor> distributor_;
+};
+
+// The devices in the kernel that one vCPU's loads and stores reach.
+class VcpuDevices final : public MmioDevices {
+public:
+    explicit VcpuDevices(Vcpu& vcpu) : vcpu_(vcpu) {}
+    bool mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) override;
+    bool mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) override;
+
+private:
+    Vcpu& vcpu_;
+};
+
+}  // namespace nest::kvm

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vm_stage2.hpp>
+
+#include <kvm/cpu_calls.hpp>
+#include <kvm/machine.hpp>
+
+namespace nest::kvm {
+
+using arch::Ipa;
+using arch::ipa_of_gfn;
+
+// The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot.
+void VmStage2::unmap_gfns(u64 start, u64 end) {
+    Ipa at = ipa_of_gfn(start);
+    const Ipa stop = ipa_of_gfn(end);
+    while (at < stop) {
+        {
+            Guard guard(mmu_lock_);
+            auto debt = tables_.unmap(at, stop);
+            at = debt.resume();
+            tables_.complete(std::move(debt));
+        }
+        nest_port_relax();
+    }
+    reap();
+}
+
+void VmStage2::write_protect_gfns(u64 start, u64 end) {
+    Ipa at = ipa_of_gfn(start);
+    const Ipa stop = ipa_of_gfn(end);
+    while (at < stop) {
+        {
+            Guard guard(mmu_lock_);
+            auto debt = tables_.write_protect(at, stop);
+            at = debt.resume();
+            tables_.complete(std::move(debt));
+        }
+        nest_port_relax();
+    }
+}
+
+void VmStage2::split_gfns(u64 start, u64 end) {
+    constexpr unsigned kTablesAtOnce = 16;
+    Guard one(split_lock_);
+    Ipa at = ipa_of_gfn(start);
+    const Ipa stop = ipa_of_gfn(end);
+    while (at < stop) {
+        if (!split_cache_.top_up(kTablesAtOnce).ok())
+            break;  // only a hint: write faults split what is left
+        Guard guard(mmu_lock_);
+        at = tables_.split(split_cache_, at, stop).next;
+    }
+    split_cache_.drain();
+}
+
+void VmStage2::clean_all() {
+    const auto ctr = stage2::CacheType::of(machine().stage2.ctr);
+    Ipa at{};
+    while (at < tables_.limit()) {
+        Guard guard(mmu_lock_);
+        at = tables_.for_each_leaf(at, tables_.limit(), [&](Ipa, const stage2::Leaf& leaf) {
+            if (leaf.attributes.type == stage2::MemoryType::Normal)
+                stage2::clean_invalidate_to_poc(cpu(), ctr, reinterpret_cast<u64>(nest_port_pa_to_va(leaf.pa.raw)),
+                                                leaf.span());
+        });
+    }
+}
+
+// A notifier cannot drop the lock half-way: until it returns, the page must be out of every TLB.
+void VmStage2::unmap_locked(Ipa start, Ipa end) {
+    auto debt = tables_.unmap(start, end);
+    while (debt.resume() < end)
+        debt.absorb(tables_.unmap(debt.resume(), end));
+    tables_.complete(std::move(debt));
+}
+
+void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end) {
+    Guard guard(mmu_lock_);
+    in_progress_++;
+    slots.for_each_hva_range(start, end, [&](const Memslot&, u64 first, u64 last) {
+        unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
+    });
+}
+
+void VmStage2::notifier_end() {
+    Guard guard(mmu_lock_);
+    // In this order: a fault that read the old sequence sees either the range in progress or the new sequence.
+    seq_.store_release(seq_.load_relaxed() + 1);
+    in_progress_--;
+}
+
+bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva end, bool clear) {
+    bool young = false;
+    Guard guard(mmu_lock_);
+    slots.for_each_hva_range(start, end, [&](const Memslot&, u64 first, u64 last) {
+        Ipa at = ipa_of_gfn(first);
+        while (at < ipa_of_gfn(last) && (clear || !young)) {
+            auto aged = tables_.age(at, ipa_of_gfn(last), clear);
+            young |= aged.young;
+            at = aged.next;
+            if (aged.young && !clear)
+                break;
+        }
+    });
+    return young;
+}
+
+void VmStage2::reap() {
+    unsigned long flags = mmu_lock_.lock_irqsave();
+    if (!tables_.reap_due()) {
+        mmu_lock_.unlock_irqrestore(flags);
+        return;
+    }
+    stage2::TableChain chain = tables_.take_retired();
+    mmu_lock_.unlock_irqrestore(flags);
+    // Tier 0 walks with interrupts off: a CPU that has taken an interrupt has left every walk that it had begun.
+    call_all_cpus(CpuCall::kNothing);
+    tables_.free_retired(std::move(chain));
+}
+
+void VmStage2::destroy() { tables_.destroy(); }
+
+}  // namespace nest::kvm

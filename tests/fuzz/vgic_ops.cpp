@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Random sequences of injections, MMIO, entries, exits, acknowledges, EOIs and route changes against a model that knows
+// no list registers. Kicks and maintenance interrupts take effect at once, so that the guest must always see the best
+// interrupt: nothing is lost, nothing comes twice, nothing is in two vCPUs' list registers.
+#include <cstdio>
+#include <cstdlib>
+#include <tests/unit/vgic/machine.hpp>
+#include <vgic/icc.hpp>
+
+using namespace nest;
+using namespace nest::test;
+
+namespace {
+
+constexpr unsigned kVcpus = 3, kMask = 0xf0;
+
+void require(bool condition, const char* what) {
+    if (condition)
+        return;
+    std::fprintf(stderr, "vgic_ops: %s\n", what);
+    std::abort();
+}
+
+struct Interrupt {
+    unsigned intid;
+    int owner;  // a vCPU, or -1 for an SPI
+    bool enabled = false, edge = false, line = false, latch = false, active = false;
+    unsigned target = 0;
+    unsigned priority = 0;
+    bool pending() const { return latch || (line && !edge); }
+};
+
+class Run {
+public:
+    Run(unsigned list_registers, bool split) : m_(kVcpus, list_registers, 64), split_(split) {
+        for (unsigned v = 0; v < kVcpus; v++)
+            for (const unsigned intid : {1u, 2u, 20u, 21u})
+                all_.push_back({intid, static_cast<int>(v), vgic::is_sgi(intid), vgic::is_sgi(intid)});
+        for (unsigned intid = 32; intid < 48; intid++)
+            all_.push_back({intid, -1});
+        m_.callbacks.on_halt = [this] {
+            for (unsigned v = 0; v < kVcpus; v++)
+                leave(v, true);
+        };
+        for (unsigned v = 0; v < kVcpus; v++)
+            m_.run(v, [&](FakeGuest& g) { g.set_vmcr(kMask, true, split_); });
+    }
+
+    void step(u8 op, u8 which, u8 who) {
+        Interrupt& i = all_[which % all_.size()];
+        const unsigned v = i.owner >= 0 ? static_cast<unsigned>(i.owner) : who % kVcpus;
+        const u32 bit = vgic::bit_of(i.intid);
+        const bool stacked = on_a_stack(i);
+        switch (op % 17) {
+        case 0: case 1:
+            if (!vgic::is_sgi(i.intid))
+                set_line(i, v, op % 17 == 0);
+            break;
+        case 2: i.enabled = true; mmio(who, frame(i) + 0x100, bit); break;
+        case 3: i.enabled = false; mmio(who, frame(i) + 0x180, bit); break;
+        case 4: i.latch = true; mmio(who, frame(i) + 0x200, bit); break;
+        case 5: i.latch = false; mmio(who, frame(i) + 0x280, bit); break;
+        case 6:
+            if (split_ && !i.active) {
+                i.active = true;
+                mmio(who, frame(i) + 0x300, bit);
+            }
+            break;
+        case 7:
+            if (split_ && !stacked) {
+                i.active = false;
+                mmio(who, frame(i) + 0x380, bit);
+            }
+            break;
+        case 8:
+            if (!i.active) {
+                i.priority = (who & 31) < 29 ? (who & 31u) * 8 : 0;
+                mmio(which, (vgic::is_private(i.intid) ? frame(i) : Machine::gicd(0)) + 0x400 + i.intid, i.priority, 1);
+            }
+            break;
+        case 9:
+            if (i.owner < 0 && !i.active) {
+                i.edge = who & 1;
+                const u64 word = Machine::gicd(0xc00 + i.intid / 16 * 4);
+                const u32 field = 3u << i.intid % 16 * 2;
+                mmio(which, word, (m_.read(0, word) & ~field) | (i.edge ? 2u : 0u) << i.intid % 16 * 2);
+            }
+            break;
+        case 10:
+            if (i.owner < 0) {
+                i.target = who % (kVcpus + 1);
+                mmio(which, Machine::gicd(0x6000 + 8 * i.intid), i.target, 8);
+            }
+            break;
+        case 11:
+            if (vgic::is_sgi(i.intid)) {
+                i.latch = true;
+                vgic::send_sgi(m_.cpu(who % kVcpus), arch::SysReg::ICC_SGI1R_EL1, u64{i.intid} << 24 | 1u << v);
+            }
+            break;
+        case 12: enter(who % kVcpus); break;
+        case 13: leave(who % kVcpus, false); break;
+        case 14: acknowledge(who % kVcpus); break;
+        case 15: end(who % kVcpus); break;
+        case 16:
+            if (split_ && i.active && !stacked)
+                deactivate(i, v);
+            break;
+        }
+        settle();
+        check();
+    }
+
+    // Everything that is deliverable arrives in the end.
+    void drain() {
+        for (unsigned v = 0; v < kVcpus; v++)
+            while (!stack_[v].empty())
+                end(v), settle(), check();
+        for (Interrupt& i : all_) {
+            if (i.active && split_)
+                deactivate(i, i.owner >= 0 ? static_cast<unsigned>(i.owner) : 0);
+            settle();
+            if (i.line)
+                set_line(i, i.owner >= 0 ? static_cast<unsigned>(i.owner) : 0, false);
+            settle();
+        }
+        check();
+        for (unsigned v = 0; v < kVcpus; v++)
+            for (unsigned n = 0; n < 40; n++) {
+                acknowledge(v), settle(), check();
+                if (stack_[v].empty())
+                    break;
+                const unsigned intid = stack_[v].back()->intid;
+                Interrupt& i = *stack_[v].back();
+                end(v), settle(), check();
+                if (split_)
+                    deactivate(i, v), settle(), check();
+                require(i.intid == intid && !i.active, "drained");
+            }
+        for (unsigned v = 0; v < kVcpus; v++)
+            require(best(v, kMask) == nullptr, "something deliverable was never delivered");
+    }
+
+private:
+    u64 frame(const Interrupt& i) const {
+        return i.owner >= 0 ? Machine::gicr(static_cast<unsigned>(i.owner), 0x10000) : Machine::gicd(i.intid / 32 * 4);
+    }
+    bool on_a_stack(const Interrupt& i) const {
+        for (const auto& stack : stack_)
+            for (const Interrupt* s : stack)
+                if (s == &i)
+                    return true;
+        return false;
+    }
+    void set_line(Interrupt& i, unsigned v, bool up) {
+        if (i.edge)
+            i.latch |= up;
+        else
+            i.line = up;
+        m_.inject(v, i.intid, up);
+    }
+    void mmio(unsigned who, u64 address, u64 value, unsigned length = 4) {
+        const unsigned v = who % kVcpus;
+        const bool was = in_guest_[v];
+        leave(v, false);  // the access is an exit
+        m_.write(v, address, value, length);
+        if (was)
+            enter(v);
+    }
+    void enter(unsigned v) {
+        if (!in_guest_[v])
+            m_.flush(v);
+        in_guest_[v] = true;
+        again_[v] = false;
+    }
+    void leave(unsigned v, bool come_back) {
+        if (!in_guest_[v])
+            return;
+        m_.sync(v);
+        in_guest_[v] = false;
+        again_[v] = come_back;
+    }
+    // Kicks and maintenance interrupts, until there are none.
+    void settle() {
+        for (unsigned rounds = 0;; rounds++) {
+            require(rounds < 100, "vCPUs kick each other for ever");
+            const std::vector<unsigned> kicks = std::exchange(m_.callbacks.kicks, {});
+            bool quiet = kicks.empty();
+            for (const unsigned v : kicks)
+                leave(v, true);
+            for (unsigned v = 0; v < kVcpus; v++) {
+                if (again_[v])
+                    enter(v);
+                if (in_guest_[v] && m_.guest(v).maintenance()) {
+                    leave(v, true);
+                    quiet = false;
+                }
+            }
+            if (quiet)
+                return;
+        }
+    }
+    bool listed_elsewhere(const Interrupt& i, unsigned v) {
+        for (unsigned o = 0; o < kVcpus; o++)
+            if (o != v && i.owner < 0 && m_.guest(o).find(i.intid) >= 0)
+                return true;
+        return false;
+    }
+    Interrupt* best(unsigned v, unsigned limit) {
+        Interrupt* best = nullptr;
+        for (Interrupt& i : all_) {
+            const bool mine = i.owner >= 0 ? i.owner == static_cast<int>(v) : i.target == v && !listed_elsewhere(i, v);
+            if (mine && i.enabled && i.pending() && !i.active && i.priority < limit) {
+                limit = i.priority;
+                best = &i;
+            }
+        }
+        return best;
+    }
+    unsigned limit(unsigned v) const { return stack_[v].empty() ? kMask : std::min(kMask, stack_[v].back()->priority); }
+
+    void acknowledge(unsigned v) {
+        enter(v);
+        Interrupt* wanted = best(v, limit(v));
+        const unsigned intid = m_.guest(v).acknowledge();
+        if (intid == FakeGuest::kSpurious) {
+            require(!wanted, "a deliverable interrupt was not there");
+            return;
+        }
+        Interrupt* got = nullptr;
+        for (Interrupt& i : all_)
+            if (i.intid == intid && (i.owner < 0 || i.owner == static_cast<int>(v)))
+                got = &i;
+        require(got && got->enabled && got->pending(), "an interrupt came that is not pending, or twice");
+        require(!got->active, "an active interrupt came again");
+        require(!wanted || got->priority <= wanted->priority, "a better interrupt was left behind");
+        got->latch = false;
+        got->active = true;
+        stack_[v].push_back(got);
+    }
+    void end(unsigned v) {
+        if (stack_[v].empty())
+            return;
+        enter(v);
+        Interrupt* i = stack_[v].back();
+        stack_[v].pop_back();
+        m_.guest(v).eoi(i->intid);
+        i->active = split_;
+    }
+    void deactivate(Interrupt& i, unsigned v) {
+        enter(v);
+        const bool here = m_.guest(v).state(i.intid) & arch::kLrActive;
+        if (m_.guest(v).dir(i.intid)) {
+            require(here, "a deactivation that matters did not trap");
+        } else {
+            leave(v, true);
+            vgic::trapped_write(m_.cpu(v), arch::SysReg::ICC_DIR_EL1, i.intid);
+        }
+        i.active = false;
+    }
+    void check() {
+        for (Interrupt& i : all_) {
+            if (i.owner >= 0)
+                continue;
+            unsigned lists = 0, holders = 0;
+            for (unsigned v = 0; v < kVcpus; v++) {
+                lists += m_.guest(v).find(i.intid) >= 0;
+                holders += (m_.cpu(v).held[0] & vgic::bit_of(i.intid)) != 0;
+                require(!(m_.cpu(v).held[0] & vgic::bit_of(i.intid)) ||
+                            m_.distributor->spi_bank(0).holder[i.intid - 32] == v, "the holder does not hold it");
+            }
+            require(lists <= 1, "in the list registers of two vCPUs");
+            require(holders == (m_.distributor->spi_bank(0).holder[i.intid - 32] != vgic::kNobody), "two holders");
+        }
+        unsigned held = 0;
+        for (unsigned v = 0; v < kVcpus; v++)
+            held += m_.cpu(v).held_count.load_relaxed();
+        require(held == m_.distributor->held_spis(), "the count of held SPIs is wrong");
+    }
+
+    Machine m_;
+    bool split_;
+    std::vector<Interrupt> all_;
+    std::vector<Interrupt*> stack_[kVcpus];  // acknowledged, priority not dropped
+    bool in_guest_[kVcpus] = {}, again_[kVcpus] = {};
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    if (size < 4 || size > 600)
+        return 0;
+    constexpr unsigned kListRegisters[] = {2, 4, 16, 3};
+    Run run(kListRegisters[data[0] & 3], data[0] & 4);
+    for (size_t i = 1; i + 2 < size; i += 3)
+        run.step(data[i], data[i + 1], data[i + 2]);
+    run.drain();
+    return 0;
+}

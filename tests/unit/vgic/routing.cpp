@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// SGIs, SPI routes, wake-ups, deactivation on another vCPU, and interrupts in the list registers of a running vCPU.
+#include <gtest/gtest.h>
+#include <tests/unit/vgic/machine.hpp>
+#include <vgic/icc.hpp>
+
+namespace nest::test {
+namespace {
+
+using arch::SysReg;
+
+struct Sgi : testing::Test {
+    Machine m{4};
+    std::vector<unsigned> send(unsigned from, u64 value, SysReg reg = SysReg::ICC_SGI1R_EL1) {
+        m.callbacks.kicks.clear();
+        EXPECT_TRUE(vgic::trapped_write(m.cpu(from), reg, value));
+        std::vector<unsigned> kicked = m.callbacks.kicks;
+        std::sort(kicked.begin(), kicked.end());
+        return kicked;
+    }
+};
+
+TEST_F(Sgi, TargetListSelects) {
+    EXPECT_EQ(send(0, 7u << 24 | 0b1010), (std::vector<unsigned>{1, 3}));
+    EXPECT_EQ(m.handle(1), 7u);
+    EXPECT_EQ(m.handle(3), 7u);
+    EXPECT_EQ(m.handle(2), FakeGuest::kSpurious);
+}
+TEST_F(Sgi, SelfIsAllowed) {
+    EXPECT_EQ(send(2, 1u << 24 | 0b100), std::vector<unsigned>{2});
+    EXPECT_EQ(m.handle(2), 1u);
+}
+TEST_F(Sgi, BroadcastSparesTheSender) {
+    EXPECT_EQ(send(1, u64{1} << 40 | 0xffff), (std::vector<unsigned>{0, 2, 3}));
+}
+TEST_F(Sgi, OtherAffinityAndRangeHitNobody) {
+    EXPECT_TRUE(send(0, 1 | u64{1} << 16).empty());
+    EXPECT_TRUE(send(0, 1 | u64{1} << 32).empty());
+    EXPECT_TRUE(send(0, 1 | u64{1} << 48).empty());
+    EXPECT_TRUE(send(0, 1 | u64{1} << 44).empty());
+}
+TEST_F(Sgi, Group1IsNotRaisedByTheGroup0Registers) {
+    EXPECT_TRUE(send(0, 0b10, SysReg::ICC_SGI0R_EL1).empty());
+    EXPECT_TRUE(send(0, 0b10, SysReg::ICC_ASGI1R_EL1).empty());
+    m.write(1, Machine::gicr(1, 0x10080), ~1u);  // SGI 0 to group 0
+    EXPECT_EQ(send(0, 0b10, SysReg::ICC_SGI0R_EL1), std::vector<unsigned>{1});
+    EXPECT_EQ(send(0, 0b10, SysReg::ICC_SGI1R_EL1), std::vector<unsigned>{1});
+}
+TEST_F(Sgi, DisabledLatchesWithoutAKick) {
+    m.enable(1, 5, false);
+    EXPECT_TRUE(send(0, 5u << 24 | 0b10).empty());
+    m.enable(1, 5);
+    EXPECT_EQ(m.handle(1), 5u);
+}
+TEST_F(Sgi, AffinityAbove16Vcpus) {
+    Machine none(0);
+    vgic::Distributor d(none.callbacks, none.gic, kIpaLimit);
+    std::vector<std::unique_ptr<vgic::CpuInterface>> cpus;
+    for (unsigned i = 0; i < 40; i++) {
+        cpus.push_back(std::make_unique<vgic::CpuInterface>());
+        Machine::ok(d.register_cpu(*cpus.back(), 39 - i, (39 - i) % 16 | (39 - i) / 16 << 8));
+    }
+    vgic::send_sgi(*cpus[0], SysReg::ICC_SGI1R_EL1, u64{2} << 16 | 0b10);  // id 33, created as the seventh
+    EXPECT_EQ(none.callbacks.kicks, std::vector<unsigned>{6});
+}
+
+struct Route : testing::Test {
+    Machine m{3};
+    Route() {
+        m.make_edge(40);
+        m.enable(0, 40);
+    }
+    void route(u64 affinity) { m.write(0, Machine::gicd(0x6000 + 8 * 40), affinity, 8); }
+};
+
+TEST_F(Route, PendingFollowsTheRouteAtOnce) {
+    m.inject(0, 40, true);
+    m.callbacks.kicks.clear();
+    route(2);
+    EXPECT_TRUE(m.callbacks.kicked(2));
+    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(2), 40u);
+}
+TEST_F(Route, ActiveStaysAndTheNextOneMoves) {
+    m.inject(0, 40, true);
+    m.run(0, [](FakeGuest& g) { g.acknowledge(); });
+    route(1);
+    m.inject(0, 40, true);
+    EXPECT_EQ(m.handle(1), FakeGuest::kSpurious);
+    m.run(0, [](FakeGuest& g) {
+        g.eoi(40);
+        EXPECT_EQ(g.acknowledge(), 40u) << "both states were in the list register";
+        g.eoi(40);
+    });
+    m.inject(0, 40, true);
+    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(1), 40u);
+}
+TEST_F(Route, ListedOneMovesWhenItsVcpuComesBack) {
+    m.inject(0, 40, true);
+    m.flush(0);
+    m.callbacks.kicks.clear();
+    route(1);
+    EXPECT_FALSE(m.callbacks.kicked(1));
+    EXPECT_EQ(m.handle(1), FakeGuest::kSpurious);
+    m.callbacks.kicks.clear();
+    m.sync(0);
+    EXPECT_TRUE(m.callbacks.kicked(1));
+    EXPECT_EQ(m.handle(1), 40u);
+}
+TEST_F(Route, NobodyThere) {
+    route(0x700);
+    m.inject(0, 40, true);
+    for (unsigned i = 0; i < 3; i++)
+        EXPECT_EQ(m.handle(i), FakeGuest::kSpurious);
+    EXPECT_EQ(m.read(0, Machine::gicd(0x6000 + 8 * 40), 8), 0x700u);
+    route(0);
+    EXPECT_EQ(m.handle(0), 40u);
+}
+
+TEST(Wake, MaskGroupActiveAndEnable) {
+    Machine m(1);
+    vgic::CpuInterface& cpu = m.cpu(0);
+    EXPECT_FALSE(vgic::has_pending(cpu));
+    m.inject(0, 20, true);
+    EXPECT_FALSE(vgic::has_pending(cpu));
+    m.enable(0, 20);
+    EXPECT_TRUE(vgic::has_pending(cpu));
+    m.write(0, Machine::gicr(0, 0x10400 + 20), 0xf8, 1);
+    EXPECT_FALSE(vgic::has_pending(cpu)) << "not above the mask 0xf0";
+    m.write(0, Machine::gicr(0, 0x10400 + 20), 0xe8, 1);
+    EXPECT_TRUE(vgic::has_pending(cpu));
+    m.write(0, Machine::gicr(0, 0x10080), 0);
+    EXPECT_FALSE(vgic::has_pending(cpu)) << "group 0 is off";
+    m.write(0, Machine::gicr(0, 0x10080), ~0u);
+    m.write(0, Machine::gicr(0, 0x10300), 1u << 20);
+    EXPECT_FALSE(vgic::has_pending(cpu)) << "active";
+    m.enable(0, 40);
+    m.inject(0, 40, true);
+    EXPECT_TRUE(vgic::has_pending(cpu)) << "an SPI";
+}
+
+struct SplitEoi : testing::Test {
+    Machine m{2};
+    SplitEoi() {
+        m.make_edge(40);
+        m.enable(0, 40);
+        for (unsigned i = 0; i < 2; i++)
+            m.run(i, [](FakeGuest& g) { g.set_vmcr(0xf0, true, true); });
+        m.callbacks.kicks.clear();
+    }
+};
+
+TEST_F(SplitEoi, OwnInterruptIsDeactivatedWithoutATrap) {
+    m.inject(0, 40, true);
+    m.run(0, [](FakeGuest& g) {
+        g.eoi(g.acknowledge());
+        EXPECT_EQ(g.state(40), arch::kLrActive);
+        EXPECT_TRUE(g.dir(40));
+    });
+    EXPECT_EQ(m.bank(0, 40).active, 0u);
+}
+TEST_F(SplitEoi, OtherVcpuTrapsWhileAnSpiIsOut) {
+    m.flush(1);
+    m.inject(0, 40, true);
+    EXPECT_TRUE(m.callbacks.kicked(1)) << "it runs without the trap";
+    m.sync(1);
+    m.run(0, [](FakeGuest& g) { g.eoi(g.acknowledge()); });
+    m.run(1, [](FakeGuest& g) { EXPECT_FALSE(g.dir(40)); });
+    EXPECT_TRUE(vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40));
+    EXPECT_EQ(m.bank(0, 40).active, 0u);
+    m.run(1, [](FakeGuest& g) { EXPECT_TRUE(g.dir(40)); });
+}
+TEST_F(SplitEoi, DeactivationOfAListedInterruptHaltsItsVcpu) {
+    m.inject(0, 40, true);
+    m.flush(0);
+    FakeGuest g = m.guest(0);
+    g.eoi(g.acknowledge());
+    m.callbacks.on_halt = [&] { m.sync(0); };
+    EXPECT_TRUE(vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40));
+    EXPECT_EQ(m.callbacks.halts, 1u);
+    EXPECT_EQ(m.callbacks.resumes, 1u);
+    EXPECT_EQ(m.bank(0, 40).active, 0u);
+    EXPECT_EQ(m.cpu(0).work.load_relaxed(), 0u);
+}
+TEST_F(SplitEoi, LevelDeactivatedByTrapIsAnnounced) {
+    m.enable(0, 41);
+    m.inject(0, 41, true);
+    m.run(0, [](FakeGuest& g) { g.eoi(g.acknowledge()); });
+    m.inject(0, 41, false);
+    vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 41);
+    EXPECT_EQ(m.callbacks.eois, std::vector<unsigned>{41});
+    vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 41);
+    vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 5000);
+    EXPECT_EQ(m.callbacks.eois.size(), 1u);
+}
+
+TEST(Running, ClearingWhatIsListedElsewhereHalts) {
+    Machine m(2);
+    m.make_edge(40);
+    m.enable(0, 40);
+    for (const u64 offset : {0x180, 0x280, 0x300, 0x380}) {  // ICENABLER, ICPENDR, ISACTIVER, ICACTIVER
+        m.enable(0, 40);
+        m.inject(0, 40, true);
+        m.flush(0);
+        m.callbacks.halts = 0;
+        m.callbacks.on_halt = [&] { m.sync(0); };
+        m.write(1, Machine::gicd(offset + 4), 1u << 8);
+        EXPECT_EQ(m.callbacks.halts, 1u) << offset;
+        m.callbacks.on_halt = nullptr;
+        const bool deliverable = offset == 0x380;
+        m.write(1, Machine::gicd(0x384), 0);
+        EXPECT_EQ(m.handle(0), deliverable ? 40u : FakeGuest::kSpurious) << offset;
+        m.write(0, Machine::gicd(0x384), 1u << 8);
+        m.write(0, Machine::gicd(0x284), 1u << 8);
+    }
+}
+TEST(Running, ReadingStateThatIsListedElsewhereHaltsAndIsExact) {
+    Machine m(2);
+    m.make_edge(40);
+    m.enable(0, 40);
+    m.inject(0, 40, true);
+    m.flush(0);
+    m.guest(0).acknowledge();
+    m.callbacks.on_halt = [&] { m.sync(0); };
+    EXPECT_EQ(m.read(1, Machine::gicd(0x304)), 1u << 8);
+    EXPECT_EQ(m.callbacks.halts, 1u);
+    EXPECT_EQ(m.read(1, Machine::gicd(0x304)), 1u << 8);
+    EXPECT_EQ(m.callbacks.halts, 1u) << "nothing is listed any more";
+}
+TEST(Running, FallingLevelIsTakenBack) {
+    Machine m(1);
+    m.enable(0, 41);
+    m.enable(0, 20);
+    for (const unsigned intid : {20u, 41u}) {
+        m.inject(0, intid, true);
+        m.flush(0);
+        m.callbacks.kicks.clear();
+        m.inject(0, intid, false);
+        EXPECT_TRUE(m.callbacks.kicked(0)) << intid;
+        m.sync(0);
+        EXPECT_EQ(m.handle(0), FakeGuest::kSpurious) << intid;
+    }
+}
+
+}  // namespace
+}  // namespace nest::test
