@@ -37,7 +37,6 @@ public:
     Result<u64> ipa(bool supported, u64 attribute) const;
 
     bool configured() const { return base_ != kNoStolenTime; }
-    bool enabled() const { return configured(); }
     // PV_TIME_ST: clears the record and counts from now. Its IPA, or kNoStolenTime. May fault: preemptible.
     u64 start(StolenTimeMemory& memory, u64 run_delay_ns);
     // Before an entry, after the vCPU was scheduled: adds what was stolen since. May fault: preemptible.

@@ -38,10 +38,10 @@ void Vcpu::load() {
     PerCpu& here = this_cpu();
     vhe::load(c, machine().features, here.context, {context, regs, traps});
     residence = Residence::kHardware;
+    here.loaded = this;  // before the timers may fire: an interrupt without an owner gets its timer masked
     timers.load(c);
     if (has_gic())
         vgic::load(c, gic);
-    here.loaded = this;
     // The run delay grew while the thread waited for a CPU.
     if (pvtime.configured())
         make_request(Request::kStolenTime);
@@ -50,10 +50,10 @@ void Vcpu::load() {
 void Vcpu::put(bool) {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
-    here.loaded = nullptr;
     if (has_gic())
         vgic::put(c, gic);
     timers.put(c, wait);
+    here.loaded = nullptr;
     vhe::put(c, machine().features, here.context, {context, regs, traps});
     residence = Residence::kMemory;
     machine().vmids.clear(nest_port_cpu_id());

@@ -14,6 +14,8 @@ Status timer_attribute(Vcpu& vcpu, unsigned cmd, const abi::DeviceAttr& attr) {
         return timer::VmTimers::has_attribute(attr.attr);
     if (cmd == abi::KVM_GET_DEVICE_ATTR)
         return store(attr.addr, static_cast<s32>(NEST_TRY(timers.ppi(attr.attr))));
+    if (!vcpu.has_gic())
+        return Errno::kInval;
     const s32 intid = NEST_TRY(fetch<s32>(attr.addr));
     Guard guard(vcpu.vm.lock);
     return timers.set_ppi(vcpu.has_gic(), attr.attr, intid);

@@ -48,10 +48,13 @@ void VgicWiring::kick(unsigned vcpu_index) { vm_.vcpu(vcpu_index).kick(); }
 void VgicWiring::eoi(unsigned intid) { vm_.irqfds.notify_ack(intid); }
 
 bool VgicWiring::irq_line_level(unsigned vcpu_index, unsigned intid) {
-    timer::VcpuTimers& timers = vm_.vcpu(vcpu_index).timers;
+    Vcpu& vcpu = vm_.vcpu(vcpu_index);
+    // Loaded on another CPU, whose timer registers are out of reach: what the vGIC knows stands until its own sync.
+    if (vcpu.timers.loaded() && this_cpu().loaded != &vcpu)
+        return vcpu.gic.own.line >> (intid % 32) & 1;
     for (timer::Slot slot : timer::kSlots)
-        if (timers.guest_intid(timers.direct(slot)) == intid)
-            return timers.asserted(cpu(), timers.direct(slot));
+        if (vcpu.timers.guest_intid(vcpu.timers.direct(slot)) == intid)
+            return vcpu.timers.asserted(cpu(), vcpu.timers.direct(slot));
     return false;
 }
 

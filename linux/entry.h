@@ -19,9 +19,7 @@ struct nest_vcpu;
 /* What the glue found out about the machine before it hands over. */
 struct nest_host_config {
 	bool nv2;                  /* module parameter: use FEAT_NV2 if it is there */
-	bool has_virtual_ppi;      /* the virtual timer's physical interrupt is ours */
-	bool has_physical_ppi;     /* and the physical EL1 timer's */
-	unsigned virtual_ppi;      /* INTIDs, 16 to 31 */
+	unsigned virtual_ppi;      /* INTIDs of the EL1 timers and the vGIC, 16 to 31 */
 	unsigned physical_ppi;
 	unsigned maintenance_ppi;
 };

@@ -174,24 +174,20 @@ int nest_irq_init(struct nest_host_config *config)
 		find_in_device_tree();
 	else
 		find_in_acpi();
-	if (!ppis[MAINTENANCE].irq || !ppis[VIRTUAL_TIMER].irq) {
-		pr_err("no GICv3 maintenance interrupt or no virtual timer interrupt in the firmware's tables\n");
+	if (!ppis[MAINTENANCE].irq || !ppis[VIRTUAL_TIMER].irq || !ppis[PHYSICAL_TIMER].irq) {
+		pr_err("the firmware's tables lack the GICv3 maintenance interrupt or an EL1 timer's\n");
 		return -ENODEV;
 	}
 	ret = take(&ppis[MAINTENANCE], maintenance_handler);
 	if (!ret)
 		ret = take(&ppis[VIRTUAL_TIMER], timer_handler);
+	if (!ret)
+		ret = take(&ppis[PHYSICAL_TIMER], timer_handler);
 	if (ret) {
-		pr_err("the vGIC's or the virtual timer's interrupt is in use: error %d\n", ret);
+		pr_err("the vGIC's or an EL1 timer's interrupt is in use: error %d\n", ret);
 		nest_irq_exit();
 		return ret;
 	}
-	/* Without this one a guest's physical timer is emulated. */
-	if (ppis[PHYSICAL_TIMER].irq && take(&ppis[PHYSICAL_TIMER], timer_handler))
-		pr_info("the physical timer's interrupt is in use; guests' physical timers are emulated\n");
-
-	config->has_virtual_ppi = true;
-	config->has_physical_ppi = ppis[PHYSICAL_TIMER].irq != 0;
 	config->virtual_ppi = ppis[VIRTUAL_TIMER].intid;
 	config->physical_ppi = ppis[PHYSICAL_TIMER].intid;
 	config->maintenance_ppi = ppis[MAINTENANCE].intid;

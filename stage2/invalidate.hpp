@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// TLB maintenance for one VMID: [DDI0487] D8.16.5 (what an instruction applies to), D8.16.6 (stage 2 and combined entries).
+// TLB maintenance for one VMID: [DDI0487] D8.16.5 (what an instruction applies to), D8.16.6 (stage 2 and combined
+// entries).
 #pragma once
 #include <arch/lock.hpp>
 #include <stage2/host_features.hpp>
@@ -29,11 +30,12 @@ public:
     // What the four SCALEs of one range sequence reach.
     static constexpr u64 kMaxRangePages = u64{1} << 21;
 
-    Invalidator(C& cpu, const HostFeatures& host, const TlbTarget& target) : cpu_(cpu), host_(host), target_(target) {}
+    Invalidator(C& cpu, const HostFeatures& host, const TlbTarget& target)
+        : cpu_(cpu), host_(host), target_(target) {}
 
     // On all CPUs; complete on return.
     void invalidate(const Invalidation& what) {
-        // The changed descriptors reach the walkers before the TLBs are cleared, and before the VMID is read (vmid.hpp).
+        // The changed descriptors reach the walkers before TLBs are cleared and before the VMID is read (vmid.hpp).
         cpu_.template dsb<arch::Barrier::ISHST>();
         Context context(cpu_, target_);
         if (by_address(what)) {

@@ -34,7 +34,9 @@ public:
     void publish() { cpu_.template dsb<arch::Barrier::ISHST>(); }
 
     void invalidate(const Invalidation& what) { Invalidator<C>(cpu_, host_, target_).invalidate(what); }
-    void invalidate_local(u64 ipa, unsigned level) { Invalidator<C>(cpu_, host_, target_).invalidate_local(ipa, level); }
+    void invalidate_local(u64 ipa, unsigned level) {
+        Invalidator<C>(cpu_, host_, target_).invalidate_local(ipa, level);
+    }
 
     // With FEAT_S2FWB the guest cannot reach memory past the caches.
     void clean_dcache(arch::Pa pa, u64 bytes) {

@@ -69,7 +69,9 @@ class [[nodiscard]] Pending {
 public:
     using Address = typename Policy::Address;
 
-    Pending(Policy& policy, Ledger& ledger, Address start) : policy_(policy), ledger_(&ledger), resume_(start) { ledger.open++; }
+    Pending(Policy& policy, Ledger& ledger, Address start) : policy_(policy), ledger_(&ledger), resume_(start) {
+        ledger.open++;
+    }
     Pending(Pending&& other) noexcept
         : policy_(other.policy_), ledger_(std::exchange(other.ledger_, nullptr)), resume_(other.resume_),
           invalidation_(other.invalidation_), tables_(std::move(other.tables_)) {}

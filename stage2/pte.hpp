@@ -113,7 +113,8 @@ struct Leaf {
 static_assert(PteFormat{}.leaf(arch::Pa(0x40000000), 3, {kProtRwx}).raw == 0x400007ff);
 static_assert(PteFormat{}.leaf(arch::Pa(0x40000000), 2, {kProtR}).raw == 0x0040'0000'4000'077d);
 static_assert(PteFormat{true, true}.leaf(arch::Pa(0x40000000), 3, {kProtRw}).raw == 0x0040'0000'4000'07db);
-static_assert(PteFormat{}.leaf(arch::Pa(0x09000000), 3, {kProtRw, MemoryType::Device_nGnRE}).raw == 0x0040'0000'0900'07c7);
+static_assert(PteFormat{}.leaf(arch::Pa(0x09000000), 3, {kProtRw, MemoryType::Device_nGnRE}).raw ==
+              0x0040'0000'0900'07c7);
 static_assert(PteFormat::table(arch::Pa(0xffff'ffff'f000)).raw == 0xffff'ffff'f003);
 
 }  // namespace nest::stage2

@@ -56,7 +56,9 @@ public:
     Status relax(Address ipa, const Prot& add) { return table_.relax(ipa, add); }
     Status set_writable(Address ipa, unsigned max_shift) { return table_.set_writable(ipa, max_shift); }
     Status make_young(Address ipa) { return table_.make_young(ipa); }
-    Debt unmap(Address start, Address end, unsigned budget = kDefaultBudget) { return table_.unmap(start, end, budget); }
+    Debt unmap(Address start, Address end, unsigned budget = kDefaultBudget) {
+        return table_.unmap(start, end, budget);
+    }
     Debt write_protect(Address start, Address end, unsigned budget = kDefaultBudget) {
         return table_.write_protect(start, end, budget);
     }

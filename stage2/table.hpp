@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A stage-2 translation table: a tree of real descriptors, and the operations on it, each a visitor of a screenful.
 //
-// Locking: whoever changes the table holds the lock that guards it (the VM's mmu spinlock). walk() and for tier 0 needs
-// none: tables that leave the tree stay readable until take_retired() hands them out, and their owner frees them only
-// after every CPU has left the code that may walk. Hardware updates access flags at any time.
+// Locking: whoever changes the table holds the lock that guards it (the VM's mmu spinlock). walk(), also from tier 0,
+// needs none: tables that leave the tree stay readable until take_retired() hands them out, and their owner frees them
+// only after every CPU has left the code that may walk. Hardware updates access flags at any time.
 //
 // Ranges are [start, end), page-aligned, inside limit(). An operation on a range visits about `budget` entries and then
 // stops; it says where, so that the caller can drop its lock and go on from there.
@@ -41,8 +41,8 @@ public:
     Status map(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes);
     // For a permission fault: adds what `add` has to the leaf. -ENOENT: nothing is mapped there.
     Status relax(Address ipa, const Prot& add);
-    // For dirty logging: as relax(write), but -E2BIG when the leaf is larger than 2^max_shift, so that the caller maps a
-    // page and marks no more than that dirty.
+    // For dirty logging: as relax(write), but -E2BIG when the leaf is larger than 2^max_shift, so that the caller maps
+    // a page and marks no more than that dirty.
     Status set_writable(Address ipa, unsigned max_shift);
     // For an access-flag fault. -ENOENT.
     Status make_young(Address ipa);

@@ -8,11 +8,12 @@
 namespace nest::stage2 {
 
 template <typename P>
-concept TablePolicy = requires(P& p, void* table, u64* slot, u64 value, unsigned order, arch::Pa pa, const Invalidation& i) {
+concept TablePolicy = requires(P& p, void* table, u64* slot, u64 value, unsigned order, arch::Pa pa,
+                               const Invalidation& i) {
     // The input address: arch::Ipa for a VM's own stage 2, arch::L2Ipa for a shadow.
     typename P::Address;
-    // When true, leaf_changed(Address, level, Pte old, Pte now) is called for each leaf that appears, changes its output
-    // or goes; else whole subtrees leave unvisited, which is faster.
+    // When true, leaf_changed(Address, level, Pte old, Pte now) is called for each leaf that appears, changes its
+    // output or goes; else whole subtrees leave unvisited, which is faster.
     { P::kTracksLeaves } -> std::convertible_to<bool>;
     // Zeroed; nullptr when the caller has to fill up its cache first. Must not sleep.
     { p.alloc_table() } -> std::same_as<void*>;

@@ -2,8 +2,8 @@
 // VMIDs: handed out until they run out; then a new generation begins with empty TLBs.
 //
 // A VMID is a number below 2^bits under a generation in the bits above. Each CPU publishes the VMID that it runs
-// (active). At a roll-over these stay valid under their number (reserved), for that CPU keeps running with it; all others
-// are free again. Zeroing `active` at a roll-over makes every CPU's next load take the lock, where it learns of it.
+// (active). At a roll-over these stay valid under their number (reserved), for that CPU keeps running with it; all
+// others are free again. Zeroing `active` at a roll-over makes every CPU's next load take the lock and learn of it.
 #pragma once
 #include <arch/atomic.hpp>
 #include <arch/cpu.hpp>
@@ -51,7 +51,7 @@ public:
         u64& active = cpus_[cpu].active;
         u64 id = vmid.id_.load_relaxed();
         u64 old = __atomic_load_n(&active, __ATOMIC_RELAXED);
-        // The exchange fails when a roll-over has just zeroed `active`: it did not see us, so our number may be given away.
+        // The exchange fails when a roll-over has just zeroed `active`: it may give our number away.
         if (old != 0 && is_current(id) &&
             __atomic_compare_exchange_n(&active, &old, id, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
             return number_of(id);

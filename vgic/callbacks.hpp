@@ -16,13 +16,13 @@ public:
     // A level-sensitive SPI was deactivated: time for resampling irqfds. No lock held; interrupts may be off.
     virtual void eoi(unsigned intid) = 0;
 
-    // The level of a hardware-mapped PPI's input (for a timer: would it fire now?). Called with interrupts off and locks
-    // of the vGIC held: must not call the vGIC.
+    // The level of a hardware-mapped PPI's input (for a timer: would it fire now?). Called with interrupts off and
+    // locks of the vGIC held: must not call the vGIC.
     virtual bool irq_line_level(unsigned vcpu_index, unsigned intid) = 0;
 
-    // Sets the active state of the physical interrupt behind a mapped PPI, on the physical CPU of the caller. From sync()
-    // this is the vCPU's CPU; from an MMIO access it is only if the accessing vCPU owns the redistributor, which is why
-    // timer code looks at hw_active() at each load. Same context as irq_line_level().
+    // Sets the active state of the physical interrupt behind a mapped PPI, on the physical CPU of the caller. From
+    // sync() this is the vCPU's CPU; from an MMIO access it is only if the accessing vCPU owns the redistributor, which
+    // is why timer code looks at hw_active() at each load. Same context as irq_line_level().
     virtual void set_physical_active(unsigned vcpu_index, unsigned host_intid, bool active) = 0;
 
     // Makes all vCPUs but the caller's leave the guest, waits until each has run its sync(), and keeps them out until

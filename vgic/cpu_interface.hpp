@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// CpuInterface: what the virtual GIC keeps for one vCPU: its SGIs and PPIs, the SPIs that it holds, and the state of its
-// virtual CPU interface while that is not in hardware.
+// CpuInterface: what the virtual GIC keeps for one vCPU: its SGIs and PPIs, the SPIs that it holds, and the state of
+// its virtual CPU interface while that is not in hardware.
 #pragma once
 #include <arch/atomic.hpp>
 #include <arch/lock.hpp>

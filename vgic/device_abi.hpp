@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// KVM_DEV_TYPE_ARM_VGIC_V3: the attributes of the device file. Numbers from Documentation/virt/kvm/devices/arm-vgic-v3.rst.
+// KVM_DEV_TYPE_ARM_VGIC_V3: the attributes of the device file. Numbers from Linux's
+// Documentation/virt/kvm/devices/arm-vgic-v3.rst.
 #pragma once
 #include <arch/result.hpp>
 #include <vgic/distributor.hpp>
@@ -43,9 +44,9 @@ protected:
     ~DeviceContext() = default;
 };
 
-// KVM_SET/GET/HAS_DEVICE_ATTR. Errors as Linux's: ENXIO group or attribute unknown; EINVAL, EEXIST, E2BIG, ENOENT, EBUSY
-// (initialised too late or too early, or a vCPU runs), EFAULT. Sleeps; the VM's lock held, which serialises with the
-// creation of vCPUs and with other attribute calls.
+// KVM_SET/GET/HAS_DEVICE_ATTR. Errors as Linux's: ENXIO group or attribute unknown; EINVAL, EEXIST, E2BIG, ENOENT,
+// EBUSY (initialised too late or too early, or a vCPU runs), EFAULT. Sleeps; the VM's lock held, which serialises with
+// the creation of vCPUs and with other attribute calls.
 Status set_attr(Distributor& distributor, DeviceContext& context, const DeviceAttr& attr);
 Status get_attr(Distributor& distributor, DeviceContext& context, const DeviceAttr& attr);
 Status has_attr(Distributor& distributor, const DeviceAttr& attr);

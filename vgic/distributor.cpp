@@ -110,12 +110,7 @@ Status Distributor::add_region(u64 base, unsigned index, unsigned count) {
         const Status status = assign_redistributor(*cpus_[i]);
         if (status.ok())
             continue;
-        // Regions fill in order: what this one got was placed last.
-        const unsigned r = regions_.size() - 1;
-        for (unsigned j = 0; j < i; j++)
-            if (cpus_[j]->redist_base != kUnset && cpus_[j]->region == r)
-                cpus_[j]->redist_base = kUnset;
-        placed_count_.store_release(placed_count_.load_relaxed() - regions_[r].used);
+        // The only error is a collision, which the first vCPU without a redistributor meets: nothing was placed.
         regions_.remove_last();
         return status;
     }

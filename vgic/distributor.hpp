@@ -5,8 +5,8 @@
 //   config mutex    addresses, regions, initialisation, MMIO accesses that halt the VM
 //   SPI spinlock    every property of every SPI, who holds it
 //   CpuInterface::lock   a vCPU's private interrupts, the set of SPIs it holds; one vCPU's at a time
-// The spinlocks are taken with interrupts off: injection comes from hard interrupts. An SPI that sits in a list register
-// (on_lr) stays with its holder until the holder's sync(); every other change of holder is immediate.
+// The spinlocks are taken with interrupts off: injection comes from hard interrupts. An SPI that sits in a list
+// register (on_lr) stays with its holder until the holder's sync(); every other change of holder is immediate.
 #pragma once
 #include <arch/address.hpp>
 #include <arch/memory.hpp>
@@ -99,7 +99,8 @@ public:
     SpiBank& spi_bank(unsigned bank) const { return banks_[bank]; }
     unsigned spi_banks() const { return spis_ / 32; }
 
-    // SPI lock held, interrupts off, no CpuInterface's lock: brings the holder in line with the SPI's state, notes whom to kick.
+    // SPI lock held, interrupts off, no CpuInterface's lock: brings the holder in line with the SPI's state and notes
+    // whom to kick.
     void update_spi(unsigned bank, unsigned bit, Kicks& kicks);
     // SPIs held by any vCPU: while there are some, DIR of one vCPU may mean a list register of another.
     unsigned held_spis() const { return held_spis_.load_relaxed(); }

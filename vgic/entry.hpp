@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The hardware side of a vCPU's CPU interface: load/put at each switch of the vCPU, flush/sync around each run of the guest.
+// The hardware side of a vCPU's CPU interface: load/put at each switch of the vCPU, flush/sync around each run of the
+// guest.
 //
 //   load   preemption off             VMCR, active priorities; the guest is kept from ICC_SRE_EL1
 //   flush  interrupts off             list registers and ICH_HCR_EL2, the last thing before the world switch
-//   sync   interrupts still off       takes them back; ICH_HCR_EL2 is 0 afterwards
+//   sync   interrupts still off       takes them back; ICH_HCR_EL2 is 0 afterwards. Once after each flush, even when
+//                                     the entry was called off: state has moved into the list registers
 //   put    preemption off             the reverse of load
 //
 // None issues the context synchronisation that its writes need before a guest runs: the world switch's ERET is one.
@@ -30,11 +32,11 @@ template <typename F>
     }
 }
 template <arch::Cpu C>
-inline void write_list_register(C& cpu, unsigned i, u64 value) {
+[[gnu::always_inline]] inline void write_list_register(C& cpu, unsigned i, u64 value) {
     with_list_register(i, [&]<typename R>(R) { cpu.write(R::of(value)); });
 }
 template <arch::Cpu C>
-inline u64 read_list_register(C& cpu, unsigned i) {
+[[gnu::always_inline]] inline u64 read_list_register(C& cpu, unsigned i) {
     u64 value = 0;
     with_list_register(i, [&]<typename R>(R) { value = cpu.template read<R>().raw; });
     return value;
@@ -62,7 +64,8 @@ inline void for_each_active_priorities(HardwareState& hw, unsigned count, F&& f)
 
 inline constexpr u64 kSreEnable = 8;  // ICC_SRE_EL2.Enable: EL1 may write ICC_SRE_EL1
 
-// Once per physical CPU, before any guest runs there: list registers come up unknown, and flush only writes those it uses.
+// Once per physical CPU, before any guest runs there: list registers come up unknown, and flush writes only those that
+// it uses.
 template <arch::Cpu C>
 void init_cpu(C& cpu, const HostGic& gic) {
     for (unsigned i = 0; i < gic.list_registers(); i++)
@@ -137,7 +140,8 @@ inline void sync(C& cpu, CpuInterface& state) {
     hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
     unsigned eois = 0;
     if (state.lr_lacks_active) [[unlikely]]
-        eois = static_cast<unsigned>(cpu.template read<arch::ICH_HCR_EL2>().template get<arch::ICH_HCR_EL2::EOIcount>());
+        eois = static_cast<unsigned>(
+            cpu.template read<arch::ICH_HCR_EL2>().template get<arch::ICH_HCR_EL2::EOIcount>());
     cpu.write(arch::ICH_HCR_EL2{});
 
     const bool split = hw.vmcr & arch::ICH_VMCR_EL2::VEOIM::kMask;

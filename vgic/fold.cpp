@@ -29,9 +29,9 @@ void Fold::take_back(ListRegister before, ListRegister now) {
     const bool done = state == arch::kLrInvalid && before.get<ListRegister::State>() != arch::kLrInvalid;
 
     bank.active = state & arch::kLrActive ? bank.active | bit : bank.active & ~bit;
-    // Not acknowledged: give back what made it pending. For a level's input nothing needs to be given back.
+    // Not acknowledged: give back the latch, if that is what made it pending, and not the line.
     if (pending)
-        bank.latch |= bit & (bank.edge | bank.lr_latch);
+        bank.latch |= bit & bank.lr_latch;
     bank.lr_latch &= ~bit;
     bank.on_lr &= ~bit;
     if ((bank.hw_level() & bit) && (pending || (done && bank.line & bit)))

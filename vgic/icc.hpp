@@ -13,8 +13,8 @@ bool user_has_register(arch::SysReg reg);
 Result<u64> user_get_register(const CpuInterface& cpu, arch::SysReg reg);
 Status user_set_register(CpuInterface& cpu, arch::SysReg reg, u64 value);
 
-// A trapped access of the guest: the SGI registers always trap; DIR, and on a GIC without ICH_VTR_EL2.TDS also PMR, CTLR
-// and RPR, while flush() asked for it; ICC_SRE_EL1 where GICv2 compatibility exists. False: not one of them, or a
+// A trapped access of the guest: the SGI registers always trap; DIR, and on a GIC without ICH_VTR_EL2.TDS also PMR,
+// CTLR and RPR, while flush() asked for it; ICC_SRE_EL1 where GICv2 compatibility exists. False: not one of them, or a
 // direction that it does not have: the access is undefined.
 // Sleepable context, the vCPU synced (for RPR also save_active_priorities()); the SGI registers: any context.
 bool trapped_read(const CpuInterface& cpu, arch::SysReg reg, u64& value);

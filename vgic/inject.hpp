@@ -8,7 +8,7 @@
 namespace nest::vgic {
 
 // A device's line changes: a level is set, an edge latches when it rises. Ignored before init(), and for a line that an
-// in-kernel device owns unless `owner` is that device. EINVAL: no such interrupt. Any context, hard interrupts included.
+// in-kernel device owns unless `owner` is that device. EINVAL: no such interrupt. Any context, hard interrupts too.
 Status inject_spi(Distributor& distributor, unsigned intid, bool level);
 Status inject_ppi(CpuInterface& cpu, unsigned intid, bool level, const void* owner = nullptr);
 // Both at once; vcpu_index is ignored for an SPI.

@@ -110,7 +110,7 @@ u64 compute_hcr(const CpuInterface& cpu, const Selection& chosen, unsigned own_s
         hcr = hcr.with<ICH_HCR_EL2::VGrp1DIE>(g1).with<ICH_HCR_EL2::VGrp1EIE>(!g1);
     }
     // EOImode 1 deactivates in any order, on any vCPU, and EOIcount does not speak of it.
-    if (lacks_active || distributor.held_spis() > own_spis)
+    if (lacks_active || (cpu.split_eoi.load_relaxed() && distributor.held_spis() > own_spis))
         hcr.raw |= distributor.gic().dir_trap();
     return hcr.raw;
 }

@@ -6,8 +6,8 @@
 namespace nest::vgic {
 
 enum class What : u8 {
-    Raz, DistControl, DistType, DistIdentity, DistType2, RedistControl, RedistIdentity, RedistType, Propbaser, Pendbaser,
-    Identification, Group, SetEnable, ClearEnable, SetPending, ClearPending, SetActive, ClearActive, Priority, Config,
+    Raz, DistControl, DistType, DistIdentity, DistType2, RedistControl, RedistIdentity, RedistType, Propbaser,
+    Pendbaser, Identification, Group, SetEnable, ClearEnable, SetPending, ClearPending, SetActive, ClearActive, Priority, Config,
     Router
 };
 

@@ -4,16 +4,21 @@
 
 namespace nest::vgic {
 
-// The rule: an active SPI stays where it was acknowledged; a pending, enabled one goes to its target; nobody holds others.
+// The rule: an active SPI stays where it was acknowledged; a pending, enabled one goes to its target; nobody holds
+// others.
 void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
     SpiBank& spis = banks_[bank];
     const u32 bit = u32{1} << n;
     const u16 holder = spis.holder[n];
     u16 wanted = kNobody;
-    if (spis.active & bit)
+    if (spis.active & bit) {
         wanted = holder != kNobody ? holder : spis.target[n];
-    else if (spis.relevant() & bit)
+        // Made active by a write, with a route to nowhere: someone must be able to deactivate it.
+        if (wanted == kNobody && cpu_count())
+            wanted = 0;
+    } else if (spis.relevant() & bit) {
         wanted = spis.target[n];
+    }
 
     if (spis.on_lr & bit) {
         // Hardware has it; whoever holds it re-evaluates at its sync().

@@ -71,7 +71,7 @@ ThreadContext& thread_context() {
 
 void might_sleep(const char* caller) {
     if (thread_context().atomic()) {
-        std::fprintf(stderr, "fake port: %s may sleep, but a spinlock is held or interrupts or preemption are off\n", caller);
+        std::fprintf(stderr, "fake port: %s may sleep: lock held, interrupts or preemption off\n", caller);
         std::abort();
     }
 }

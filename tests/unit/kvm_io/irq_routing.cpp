@@ -139,8 +139,7 @@ TEST(IrqLine, DecodesEveryKind) {
         EXPECT_EQ(decoded.value().kind, c.kind);
         EXPECT_EQ(decoded.value().intid, c.intid);
         EXPECT_TRUE(decoded.value().level);
-        if (c.kind != K::kSpi)
-            EXPECT_EQ(decoded.value().vcpu, c.vcpu);
+        EXPECT_EQ(decoded.value().vcpu, c.vcpu);
     }
     EXPECT_FALSE(kvm::decode_irq_line({line(1, 0, 40), 0}, true).value().level);
     EXPECT_TRUE(kvm::decode_irq_line({line(1, 0, 40), 0x100}, true).value().level);

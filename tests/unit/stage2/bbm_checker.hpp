@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Watches every write to a translation table and every TLBI, and says when the architecture's rules are broken.
 //
-// It keeps what the worst TLB could hold: each descriptor that was reachable and valid at any time since an invalidation
-// that covered it. Since it judges at each event, every prefix of the history is judged. Rules ([DDI0487] D8.16.1):
+// It keeps what the worst TLB could hold: each descriptor that was reachable and valid at any time since an
+// invalidation that covered it. Since it judges at each event, every prefix of the history is judged.
+// Rules ([DDI0487] D8.16.1):
 // * a descriptor that becomes valid may not contradict anything that may still be cached for its addresses;
 // * a table page may not be freed, nor get valid content, while a walk cache may still point to it;
 // * when an operation is over (settled()), nothing cached allows more than the tables do.

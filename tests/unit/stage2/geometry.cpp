@@ -51,7 +51,8 @@ TEST(Pte, EncodesAndDecodesEveryCombination) {
             for (MemoryType type : {MemoryType::Normal, MemoryType::NormalNC, MemoryType::Device_nGnRE})
                 for (unsigned level = 1; level <= 3; level++) {
                     PteFormat f{(bits & 8) != 0, true};
-                    Attributes a{{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, at}, type, static_cast<u8>(bits & 16 ? 0xa : 0)};
+                    Attributes a{{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, at}, type,
+                                 static_cast<u8>(bits & 16 ? 0xa : 0)};
                     if (!a.prot.x)
                         a.prot.x_at = ExecAt::Both;
                     Pte p = f.leaf(arch::Pa(0xabc'4000'0000), level, a);

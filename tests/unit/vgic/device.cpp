@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The device file: addresses and regions in the order in which KVM's own selftest tries them, error codes, save/restore.
+// The device file: addresses and regions in the order in which KVM's own selftest tries them, error codes, migration.
 #include <gtest/gtest.h>
 #include <cstring>
 #include <tests/unit/vgic/machine.hpp>
@@ -14,8 +14,12 @@ constexpr u64 kFault = 0xdead0000;
 struct Context final : DeviceContext {
     bool running = false;
     unsigned locks = 0;
-    bool read_user(void* to, u64 from, size_t n) override { return from != kFault && std::memcpy(to, reinterpret_cast<void*>(from), n); }
-    bool write_user(u64 to, const void* from, size_t n) override { return to != kFault && std::memcpy(reinterpret_cast<void*>(to), from, n); }
+    bool read_user(void* to, u64 from, size_t n) override {
+        return from != kFault && std::memcpy(to, reinterpret_cast<void*>(from), n);
+    }
+    bool write_user(u64 to, const void* from, size_t n) override {
+        return to != kFault && std::memcpy(reinterpret_cast<void*>(to), from, n);
+    }
     bool try_lock_vcpus() override { return !running && ++locks; }
     void unlock_vcpus() override { locks--; }
 };

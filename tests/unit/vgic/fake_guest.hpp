@@ -85,7 +85,8 @@ private:
     bool split() { return vmcr().get<arch::ICH_VMCR_EL2::VEOIM>(); }
     arch::ICH_VMCR_EL2 vmcr() { return arch::ICH_VMCR_EL2::of(cpu_.registers[arch::SysReg::ICH_VMCR_EL2]); }
     static bool wants_eoi(arch::ListRegister l) {
-        return !l.get<arch::ListRegister::State>() && l.get<arch::ListRegister::EOI>() && !l.get<arch::ListRegister::HW>();
+        return !l.get<arch::ListRegister::State>() && l.get<arch::ListRegister::EOI>() &&
+               !l.get<arch::ListRegister::HW>();
     }
     int best_pending() {
         int best = -1;

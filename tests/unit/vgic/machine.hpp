@@ -131,7 +131,9 @@ public:
     static u64 gicd(u64 offset) { return kDistBase + offset; }
     static u64 gicr(unsigned vcpu, u64 offset) { return kRedistBase + vcpu * 0x20000 + offset; }
     vgic::Bank& bank(unsigned vcpu, unsigned intid) {
-        return vgic::is_private(intid) ? static_cast<vgic::Bank&>(cpu(vcpu).own) : distributor->spi_bank(intid / 32 - 1);
+        if (vgic::is_private(intid))
+            return cpu(vcpu).own;
+        return distributor->spi_bank(intid / 32 - 1);
     }
     void inject(unsigned vcpu, unsigned intid, bool level) {
         ok(vgic::inject(*distributor, vcpu, intid, level));

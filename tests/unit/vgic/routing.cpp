@@ -128,6 +128,8 @@ TEST(Wake, MaskGroupActiveAndEnable) {
     EXPECT_TRUE(vgic::has_pending(cpu));
     m.write(0, Machine::gicr(0, 0x10400 + 20), 0xf8, 1);
     EXPECT_FALSE(vgic::has_pending(cpu)) << "not above the mask 0xf0";
+    m.write(0, Machine::gicr(0, 0x10400 + 20), 0xf0, 1);
+    EXPECT_FALSE(vgic::has_pending(cpu)) << "equal to the mask";
     m.write(0, Machine::gicr(0, 0x10400 + 20), 0xe8, 1);
     EXPECT_TRUE(vgic::has_pending(cpu));
     m.write(0, Machine::gicr(0, 0x10080), 0);
@@ -170,6 +172,25 @@ TEST_F(SplitEoi, OtherVcpuTrapsWhileAnSpiIsOut) {
     EXPECT_TRUE(vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40));
     EXPECT_EQ(m.bank(0, 40).active, 0u);
     m.run(1, [](FakeGuest& g) { EXPECT_TRUE(g.dir(40)); });
+}
+TEST_F(SplitEoi, OtherVcpuTrapsAlsoWithInterruptsOfItsOwn) {
+    m.inject(0, 40, true);
+    m.run(0, [](FakeGuest& g) { g.eoi(g.acknowledge()); });
+    m.enable(1, 20);
+    m.inject(1, 20, true);
+    m.run(1, [](FakeGuest& g) {
+        EXPECT_EQ(g.acknowledge(), 20u);
+        EXPECT_FALSE(g.dir(40));
+    });
+    m.run(0, [](FakeGuest& g) { EXPECT_TRUE(g.dir(40)) << "its own needs no trap"; });
+}
+TEST_F(SplitEoi, ActiveSpiWithoutATargetCanBeDeactivated) {
+    m.write(0, Machine::gicd(0x6000 + 8 * 40), 0x700, 8);
+    m.write(1, Machine::gicd(0x304), 1u << 8);
+    m.run(1, [](FakeGuest& g) { EXPECT_FALSE(g.dir(40)); });
+    vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40);
+    EXPECT_EQ(m.bank(0, 40).active, 0u);
+    EXPECT_EQ(m.distributor->held_spis(), 0u);
 }
 TEST_F(SplitEoi, DeactivationOfAListedInterruptHaltsItsVcpu) {
     m.inject(0, 40, true);

@@ -114,6 +114,17 @@ TEST(StatesOfDistributor, DisabledForwardsNothingAndKeepsAll) {
     EXPECT_EQ(m.handle(0), 40u);
 }
 
+// What made it pending is remembered from the flush, not guessed from the configuration at the sync.
+TEST(StatesOfDistributor, LevelListedByItsLineThenMadeAnEdge) {
+    Machine m(1);
+    m.enable(0, 40);
+    m.inject(0, 40, true);
+    m.flush(0);
+    m.make_edge(40);
+    m.sync(0);
+    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+}
+
 TEST(StatesOfDistributor, InjectionErrors) {
     Machine m(1, 4, 64);
     EXPECT_EQ(vgic::inject(*m.distributor, 0, 64, true).error(), Errno::kInval);

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every test that fits in half an hour: host tests, the module, boot tests.
+"""Every test that fits in half an hour: the lab itself, host tests, the module, boot tests.
 
-Stages: host (CMake, ctest), build (nestvisor.ko), boot (tests/boot/tests.toml).
+Stages: lab (tools/tests), host (CMake, ctest), build (nestvisor.ko), boot (tests/boot/tests.toml).
 Closes with one line `N passed, N failed, N skipped`; exit status 1 if anything failed.
 """
 
 import argparse
 import time
 
-from nestlab import boottests, hosttests, module, paths, results
+from nestlab import boottests, hosttests, module, paths, results, selfcheck
 from nestlab.errors import LabError
 from nestlab.results import FAIL, PASS, Result
 
-STAGES = ["host", "build", "boot"]
+STAGES = ["lab", "host", "build", "boot"]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     stages = args.stage or STAGES
     report = results.Report()
     tests = boottests.read(paths.BOOT_TESTS / "tests.toml")
+    if "lab" in stages:
+        report.add(*selfcheck.run())
     if "host" in stages:
         for result in hosttests.run():
             report.add(result)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The parts of the lab that decide something, without a machine: python3 -m unittest discover -s tools/tests"""
+
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from nestlab import boottests, campaign, cpio, judge, kernels, mirror, module, selftest_plan
+from nestlab.errors import LabError
+from nestlab.results import FAIL, PASS, SKIP
+
+
+def outcome(*output: str, status: int | None = 0, log: list[str] = [], seconds: float = 1, lost: str = "") -> campaign.Outcome:
+    return campaign.Outcome(campaign.Item("t", "true", 60), status, lost, seconds, list(output), list(log))
+
+
+class Judge(unittest.TestCase):
+    def verdicts(self, *args, must=(), **more):
+        return [(r.verdict, r.name) for r in judge.verdicts(outcome(*args, **more), "t", list(must))]
+
+    def test_plain(self):
+        self.assertEqual(self.verdicts("fine"), [(PASS, "t")])
+        self.assertEqual(self.verdicts("fine", must=["^other$"]), [(FAIL, "t")])
+        self.assertEqual(self.verdicts("bad", status=1), [(FAIL, "t")])
+        self.assertEqual(self.verdicts("no device", status=4), [(SKIP, "t")])
+
+    def test_kernel_log_fails_a_test_that_says_pass(self):
+        self.assertEqual(self.verdicts("PASS a", log=["[ 1.0] WARNING: CPU: 0"]), [(PASS, "t/a"), (FAIL, "t")])
+
+    def test_lost_machine_and_time(self):
+        self.assertEqual(self.verdicts(status=None, lost="hung"), [(FAIL, "t")])
+        self.assertEqual(self.verdicts(status=143, seconds=60), [(FAIL, "t")])
+
+    def test_protocol_lines(self):
+        self.assertEqual(self.verdicts("PASS a", "FAIL b why", "SKIP c none", status=1),
+                         [(PASS, "t/a"), (FAIL, "t/b"), (SKIP, "t/c")])
+
+
+class Mirror(unittest.TestCase):
+    def test_both_formats(self):
+        old = mirror.parse_one_line("# deb x y z\ndeb [arch=amd64 signed-by=/k.gpg] http://m/debian bookworm main\n"
+                                    "deb-src http://m/debian bookworm main\n")
+        new = mirror.parse_deb822("Types: deb\nURIs: http://m/debian\nSuites: bookworm bookworm-updates\nSigned-By: /k.gpg\n")
+        self.assertEqual([source.uri for source in old + new], ["http://m/debian"] * 2)
+        self.assertEqual({source.signed_by for source in old + new}, {"/k.gpg"})
+        self.assertIn("bookworm-updates", new[0].suites)
+
+    def test_disabled_stanza_does_not_count(self):
+        self.assertEqual(mirror.parse_deb822("Types: deb\nEnabled: no\nURIs: http://m\nSuites: bookworm\n"), [])
+
+
+class Kernels(unittest.TestCase):
+    def test_newest_by_number(self):
+        self.assertLess(kernels.order("6.12.9+deb12-arm64"), kernels.order("6.12.10+deb12-arm64"))
+
+    def test_other_packages_are_no_kernels(self):
+        for name in ("7.2.12+deb13-amd64-dbg", "7.2.12+deb13-rt-arm64", "7.2.12+deb13-cloud-arm64"):
+            self.assertFalse(kernels.fits(name, "7.2", "arm64"), name)
+        self.assertTrue(kernels.fits("7.2.12+deb13-arm64", "7.2", "arm64"))
+
+
+class Lists(unittest.TestCase):
+    def read(self, text: str):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "tests.toml")
+            file.write_text(text)
+            return boottests.read(file)
+
+    def test_the_lists_of_the_repository_are_sound(self):
+        self.assertTrue(boottests.read(boottests.paths.BOOT_TESTS / "tests.toml"))
+        self.assertTrue(boottests.read(boottests.paths.BOOT_TESTS / "soak.toml"))
+        self.assertTrue(selftest_plan.plans("7.2", ["arch_timer"])[0].args)
+
+    def test_mistakes_are_errors(self):
+        for bad in ('[[test]]\nname = "a"\n', '[[test]]\nname = "a"\nrun = "b"\nlimt = 3\n',
+                    '[[test]]\nname = "a"\nrun = "b"\nenabled = false\n', '[[test]]\nname = "a"\nrun = "b"\n' * 2):
+            with self.assertRaises(LabError):
+                self.read(bad)
+
+    def test_one_result_for_each_cpu(self):
+        test = self.read('[[test]]\nname = "a"\nrun = "b"\ncpu = ["max", "neoverse-v1"]\n')[0]
+        self.assertEqual([name for name, _ in test.machines()], ["a@max", "a@neoverse-v1"])
+
+
+class Farm(unittest.TestCase):
+    def test_links_come_and_go(self):
+        with tempfile.TemporaryDirectory() as folder:
+            top, where = Path(folder, "src"), Path(folder, "build")
+            (top / "kvm").mkdir(parents=True)
+            (top / "Kbuild").touch()
+            (top / "kvm" / "a.cpp").touch()
+            module.farm(top, where)
+            self.assertTrue((where / "kvm" / "a.cpp").samefile(top / "kvm" / "a.cpp"))
+            (top / "kvm" / "a.cpp").unlink()
+            module.farm(top, where)
+            self.assertFalse((where / "kvm" / "a.cpp").is_symlink())
+
+
+class Cpio(unittest.TestCase):
+    def test_cpio_reads_it(self):
+        archive = cpio.Archive()
+        archive.file("a/b/c", b"text", 0o755)
+        archive.link("a/l", "b/c")
+        done = subprocess.run(["cpio", "-t", "--quiet"], input=archive.finish(), capture_output=True)
+        self.assertEqual(done.stdout.decode().split(), ["a", "a/b", "a/b/c", "a/l"])
+
+
+if __name__ == "__main__":
+    unittest.main()
