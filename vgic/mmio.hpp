@@ -17,7 +17,7 @@ bool mmio_write(CpuInterface& accessor, arch::Ipa address, unsigned length, u64 
 bool mmio_read_is_static(const CpuInterface& accessor, arch::Ipa address);
 
 // User space's view: 32 bits at an aligned offset of the distributor (redistributor null) or of one redistributor's
-// frames. Differs from the guest's: pending bits are the latches, active bits and mapped interrupts do not touch hardware, and
+// frames. Differs from the guest's: pending bits are the latches, nothing touches hardware for mapped interrupts, and
 // identification may be written. No vCPU runs. Nonexistent registers read as zero and ignore writes.
 u32 user_read(Distributor& distributor, CpuInterface* redistributor, unsigned offset);
 Status user_write(Distributor& distributor, CpuInterface* redistributor, unsigned offset, u32 value);

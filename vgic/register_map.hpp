@@ -7,8 +7,8 @@ namespace nest::vgic {
 
 enum class What : u8 {
     Raz, DistControl, DistType, DistIdentity, DistType2, RedistControl, RedistIdentity, RedistType, Propbaser,
-    Pendbaser, Identification, Group, SetEnable, ClearEnable, SetPending, ClearPending, SetActive, ClearActive, Priority, Config,
-    Router
+    Pendbaser, Identification, Group, SetEnable, ClearEnable, SetPending, ClearPending, SetActive, ClearActive,
+    Priority, Config, Router
 };
 
 inline constexpr u8 W8 = 1, W32 = 4, W64 = 8;  // a width is its own bit: 1, 4, 8 bytes

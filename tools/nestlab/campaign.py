@@ -50,6 +50,8 @@ def run(items: list[Item], boot: Boot, log_name: str) -> Iterator[Outcome]:
         for outcome in one_boot(left, boot, f"{log_name}-{boots}"):
             done += 1
             yield outcome
+        if not done:
+            raise LabError(f"L0 ran none of the {len(left)} commands; its console: {log_file(f'{log_name}-{boots}')}")
         left = left[done:]
 
 
@@ -62,7 +64,7 @@ def script(items: list[Item]) -> str:
 def one_boot(items: list[Item], boot: Boot, log_name: str) -> Iterator[Outcome]:
     """Outcomes until the items end or the machine does."""
     queue = iter(items)
-    current, started, in_log = None, 0.0, False
+    current, started, in_log, finished = None, 0.0, False, False
     with replace(boot, job=script(items)).command() as argv, Console(argv, log_file(log_name)) as console:
         deadline = time.monotonic() + BOOT_SECONDS
         before: list[str] = []
@@ -73,6 +75,8 @@ def one_boot(items: list[Item], boot: Boot, log_name: str) -> Iterator[Outcome]:
             except TimeUp:
                 line, lost = None, "hung the machine"
             if line is None:
+                if current is None and finished:
+                    return              # it went down between two items: the rest gets a fresh boot
                 if current is None:
                     raise LabError(f"L0 did not come up: {telling(before)}; its console: {console.log}")
                 current.lost = (lost or "the machine went down") + f", console: {console.log}"
@@ -85,6 +89,8 @@ def one_boot(items: list[Item], boot: Boot, log_name: str) -> Iterator[Outcome]:
                 (before if current is None else current.log if in_log else current.output).append(line)
                 continue
             rest, kind, value = mark.groups()
+            if rest and current:                # a last line without its newline
+                current.output.append(rest)
             if kind == "DEAD":
                 raise LabError(f"L0: {value}: {telling(before)}; its console: {console.log}")
             if kind == "ITEM":
@@ -98,7 +104,7 @@ def one_boot(items: list[Item], boot: Boot, log_name: str) -> Iterator[Outcome]:
             elif kind == "DONE":
                 current.status = int(re.match(r"\d+", value)[0])
                 yield current
-                deadline = time.monotonic() + GRACE
+                current, finished, deadline = None, True, time.monotonic() + GRACE
             elif kind == "EXIT":
                 return
 

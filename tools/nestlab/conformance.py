@@ -66,7 +66,8 @@ def cell(result: Result | None) -> str:
     reason = result.reason.replace("|", "\\|").replace("<", "&lt;")
     if ", console: " in reason:             # a path on one machine says nothing to a reader
         reason = reason.split(", console: ")[0]
-    return result.verdict.lower() + (f", {result.seconds:.0f} s" if result.seconds >= 0.5 else "") + (f": {reason}" if reason else "")
+    seconds = f", {result.seconds:.0f} s" if result.seconds >= 0.5 else ""
+    return result.verdict.lower() + seconds + (f": {reason}" if reason else "")
 
 
 def summary(found: list[Result]) -> str:

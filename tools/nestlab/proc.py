@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Running other programs."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,7 +37,7 @@ def telling_line(output: str) -> str:
     """The line that most likely says why: the first with an error in it, else the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for line in lines:
-        if line.startswith("E:") or "error" in line.lower() or "No space left" in line:
+        if re.search(r"^E:|\berror:|\bError:|undefined reference|No space left", line):
             return line
     return lines[-1] if lines else "it printed nothing"
 

@@ -40,7 +40,8 @@ def bootstrap(work: Path) -> None:
     sources, pins, tar = apt.root() / "root.list", apt.root() / "root.pref", work / "tree.tar"
     sources.write_text(apt.entries(["trixie", "trixie-backports"], "arm64"))
     pins.write_text("Package: src:qemu\nPin: release n=trixie-backports\nPin-Priority: 990\n")
-    proc.run(["mmdebstrap", "--quiet", "--variant=extract", "--arch=arm64", "--skip=output/dev",
+    mode = "root" if os.geteuid() == 0 else "chrootless"        # only unpacking, so no user name space is needed
+    proc.run(["mmdebstrap", "--quiet", f"--mode={mode}", "--variant=extract", "--arch=arm64", "--skip=output/dev",
               f'--aptopt=Dir::Etc::preferences "{pins}"', '--aptopt=APT::Install-Recommends "false"',
               "--include=" + ",".join(PACKAGES), "trixie", str(tar), str(sources)], "mmdebstrap")
     (work / "tree").mkdir()

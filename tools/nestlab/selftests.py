@@ -29,7 +29,8 @@ def tests(suite: str) -> list[str]:
 
 def source_package(suite: str) -> str:
     """6.12 comes from the release's own suites, anything newer from trixie-backports."""
-    return f"linux-source-6.12:all/{host.release().kernel_suite}" if suite == "6.12" else f"linux-source-{suite}:all/trixie-backports"
+    origin = host.release().kernel_suite if suite == "6.12" else "trixie-backports"
+    return f"linux-source-{suite}:all/{origin}"
 
 
 def build(suite: str, made: Path) -> None:

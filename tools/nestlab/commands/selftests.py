@@ -8,12 +8,15 @@ import argparse
 import fnmatch
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nestlab import boottests, campaign, conformance, judge, results, say, selftest_plan, selftests
 from nestlab.boot import Boot
 from nestlab.commands import options
 from nestlab.errors import LabError
 from nestlab.results import SKIP, Result
+
+HUGE_PAGE = "hugepagesz=1G hugepages=1"         # sea_to_user's memory
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +54,9 @@ def one_suite(args: argparse.Namespace, suite: str, plans: list[selftest_plan.Pl
     """Run a suite; the JSON file grows with each result, so that a broken-off run still counts."""
     kernel, file = options.l0(args.peer)
     side = "peer" if args.peer else "ours"
-    boot = Boot(options.machine(args), kernel, file, share=selftests.get(), scripts=boottests.scripts())
+    machine = options.machine(args)
+    machine = replace(machine, append=f"{HUGE_PAGE} {machine.append}".strip())
+    boot = Boot(machine, kernel, file, share=selftests.get(), scripts=boottests.scripts())
     header = {"kernel": kernel.version, "machine": f"-cpu {args.cpu}, {args.smp} CPUs", "date": time.strftime("%Y-%m-%d")}
     say.step(f"{len(plans)} selftests of {suite} under Linux {kernel.version}" + ("" if args.peer else " and the module"))
     done = []

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// vCPUs that run, devices that inject and a vCPU that reroutes, each in its own thread: no deadlock, nothing lost.
+#include <atomic>
+#include <gtest/gtest.h>
+#include <tests/unit/vgic/machine.hpp>
+#include <thread>
+
+namespace nest::test {
+namespace {
+
+struct QuietCallbacks final : vgic::Callbacks {
+    void kick(unsigned) override {}
+    void eoi(unsigned) override {}
+    bool irq_line_level(unsigned, unsigned) override { return false; }
+    void set_physical_active(unsigned, unsigned, bool) override {}
+    void halt_all() override {}
+    void resume_all() override {}
+};
+
+TEST(Threads, EveryEdgeArrivesOnce) {
+    constexpr unsigned kSpi = 8, kRounds = 300;
+    Machine shape(0);
+    QuietCallbacks callbacks;
+    vgic::Distributor d(callbacks, shape.gic, kIpaLimit);
+    vgic::CpuInterface states[3];
+    for (unsigned i = 0; i < 3; i++)
+        Machine::ok(d.register_cpu(states[i], i, i));
+    Machine::ok(d.set_base(kDistBase));
+    Machine::ok(d.add_region(kRedistBase, 0, 0));
+    Machine::ok(d.init());
+    d.set_enabled(true);
+    const auto write = [&](u64 offset, u64 value, unsigned length = 4) {
+        vgic::mmio_write(states[2], arch::Ipa(kDistBase + offset), length, value);
+    };
+    write(0xc08, ~u64{0});
+    write(0x104, ~u64{0});
+
+    // Each SPI is injected again only once it has arrived: then every one of them must.
+    std::atomic<unsigned> sent[kSpi] = {}, received[kSpi] = {}, ipis[2] = {};
+    std::atomic<bool> stop = false;
+    const auto run = [&](unsigned v) {
+        FakeCpu cpu;
+        FakeGuest(cpu, 4).set_vmcr(0xf0, true, false);
+        vgic::load(cpu, states[v]);
+        for (unsigned n = 0; !stop; n++) {
+            cpu.log.clear();
+            nest_port_irq_disable();
+            vgic::flush(cpu, states[v]);
+            FakeGuest g(cpu, 4);
+            const unsigned intid = g.acknowledge();
+            if (intid != FakeGuest::kSpurious)
+                g.eoi(intid);
+            vgic::sync(cpu, states[v]);
+            nest_port_irq_enable();
+            if (intid >= 32 && intid != FakeGuest::kSpurious)
+                received[intid - 32]++;
+            if (intid == 3)
+                ipis[v]++;
+            // Not so many that they, of the smaller INTID, keep the SPIs out.
+            if (n % 4 == 0)
+                vgic::send_sgi(states[v], arch::SysReg::ICC_SGI1R_EL1, 3u << 24 | 1u << (1 - v));
+        }
+    };
+    std::thread vcpus[] = {std::thread(run, 0), std::thread(run, 1)};
+    std::thread router([&] {
+        for (unsigned n = 0; !stop; n++)
+            write(0x6100 + 8 * (n % kSpi), n % 3 & 1, 8);
+    });
+    for (unsigned done = 0; done < kSpi * kRounds;) {
+        done = 0;
+        for (unsigned i = 0; i < kSpi; i++) {
+            if (sent[i] == received[i] && sent[i] < kRounds) {
+                sent[i]++;
+                Machine::ok(vgic::inject_spi(d, 32 + i, true));
+            }
+            ASSERT_LE(received[i], sent[i]) << "delivered twice";
+            done += received[i];
+        }
+    }
+    stop = true;
+    for (std::thread& t : vcpus)
+        t.join();
+    router.join();
+    for (unsigned i = 0; i < kSpi; i++)
+        EXPECT_EQ(received[i], kRounds);
+    EXPECT_GT(ipis[0] + ipis[1], 0u);
+}
+
+}  // namespace
+}  // namespace nest::test
