@@ -40,8 +40,8 @@ TEST(Threads, EveryEdgeArrivesOnce) {
     std::atomic<bool> stop = false;
     const auto run = [&](unsigned v) {
         FakeCpu cpu;
-        FakeGuest(cpu, 4).set_vmcr(0xf0, true, false);
         vgic::load(cpu, states[v]);
+        FakeGuest(cpu, 4).set_vmcr(0xf0, true, false);
         for (unsigned n = 0; !stop; n++) {
             cpu.log.clear();
             nest_port_irq_disable();

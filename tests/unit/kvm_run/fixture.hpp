@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A whole VM on the fake machine, driven through entry.h as the kernel would.
+#pragma once
+#include <gtest/gtest.h>
+#include <kvm/abi/ioctl.hpp>
+#include <kvm/abi/registers.hpp>
+#include <kvm/abi/run.hpp>
+#include <kvm/cpu.hpp>
+#include <kvm/vm.hpp>
+#include <linux/entry.h>
+#include <tests/fake/guest.hpp>
+#include <tests/fake/port.hpp>
+#include <vector>
+
+namespace nest::kvm {
+
+// Features of an Armv8.4 machine with 40 bits of PA, FWB, no FGT.
+inline void describe_machine() {
+    auto& f = test::port().feature_registers;
+    f.clear();
+    auto set = [&](arch::SysReg r, u64 v) {
+        f[arch::encoding_of(r).raw] = v;
+        cpu().registers[r] = v;
+    };
+    set(arch::SysReg::ID_AA64PFR0_EL1, 0x1100'0000'0100'0011 | 1 << 24);
+    set(arch::SysReg::ID_AA64MMFR0_EL1, 0x1122);
+    set(arch::SysReg::ID_AA64MMFR1_EL1, 0x1021'2122);
+    set(arch::SysReg::ID_AA64MMFR2_EL1, u64{1} << 40 | 0x1011);
+    set(arch::SysReg::ID_AA64DFR0_EL1, 0x1030'5408 | 0x8);
+    set(arch::SysReg::CTR_EL0, 0x9444'c004);
+    cpu().registers[arch::SysReg::CNTFRQ_EL0] = 62'500'000;
+    cpu().registers[arch::SysReg::ICH_VTR_EL2] = 0x9014'0003;
+}
+
+struct VmTest : testing::Test {
+    nest_vm* vm = nullptr;
+    nest_vcpu* vcpu = nullptr;
+    abi::Run* run = nullptr;
+
+    void SetUp() override {
+        test::port().reset();
+        cpu() = {};
+        test::guest() = {};
+        describe_machine();
+        const nest_host_config config{true, 27, 30, 25};
+        ASSERT_EQ(nest_core_init(&config), 0);
+        nest_cpu_online();
+        ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);
+    }
+    void TearDown() override {
+        if (vcpu)
+            nest_vcpu_release(vcpu);
+        if (vm)
+            nest_vm_release(vm);
+        nest_core_exit();
+        EXPECT_TRUE(test::port().nothing_leaked());
+    }
+
+    static nest_host_vm* host() {
+        static int anything;
+        return reinterpret_cast<nest_host_vm*>(&anything);
+    }
+    void make_vcpu(u64 features = 1 << abi::KVM_ARM_VCPU_PSCI_0_2) {
+        const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 0);
+        ASSERT_GE(fd, 0);
+        vcpu = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
+        run = static_cast<abi::Run*>(nest_vcpu_mmap_page(vcpu, 0));
+        abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {static_cast<u32>(features)}};
+        ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
+    }
+    long ioctl(unsigned cmd, void* arg = nullptr) { return nest_vcpu_ioctl(vcpu, cmd, reinterpret_cast<u64>(arg)); }
+    long vm_ioctl(unsigned cmd, void* arg = nullptr) { return nest_vm_ioctl(vm, cmd, reinterpret_cast<u64>(arg)); }
+    Vcpu& core() { return *reinterpret_cast<Vcpu*>(vcpu); }
+    // The guest does these, one after the other, then raises a signal for its VMM.
+    void guest_does(std::vector<std::function<vhe::ExitKind(vhe::GuestContext&)>> steps) {
+        test::guest().script = [steps, next = size_t{0}](vhe::GuestContext& c) mutable {
+            if (next < steps.size())
+                return steps[next++](c);
+            test::port().signal_pending = true;
+            test::port().entry_blocked = true;
+            return vhe::ExitKind::kIrq;
+        };
+    }
+};
+
+}  // namespace nest::kvm

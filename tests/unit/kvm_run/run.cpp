@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KVM_RUN from end to end on the fake machine: tiers, exits to the VMM, and their completion.
+#include "fixture.hpp"
+
+namespace nest::kvm {
+namespace {
+
+using arch::Ec;
+using vhe::ExitKind;
+using vhe::GuestContext;
+
+constexpr u64 kPsciVersion = 0x8400'0000, kSystemOff = 0x8400'0008;
+
+auto hvc(u64 function) {
+    return [=](GuestContext& c) {
+        c.x[0] = function;
+        test::set_syndrome(Ec::kHvc64, 0);
+        return ExitKind::kSync;
+    };
+}
+constexpr u64 kLoad32 = 1 << 24 | 2 << 22 | 3 << 16 | 0x07;  // ISV, word, x3, translation fault of level 3
+
+TEST_F(VmTest, RunNeedsAnInitialisedVcpu) {
+    const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 0);
+    vcpu = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -8);  // ENOEXEC
+}
+
+TEST_F(VmTest, RegisterOnlyCallsStayInTierZero) {
+    make_vcpu();
+    u64 answer = 0;
+    guest_does({hvc(kPsciVersion), [&](GuestContext& c) {
+                    answer = c.x[0];
+                    test::port().signal_pending = test::port().entry_blocked = true;
+                    return ExitKind::kIrq;
+                }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_INTR);
+    EXPECT_GE(answer, 0x1'0000u);
+    EXPECT_EQ(test::port().guest_enters, 1u) << "one stay in the guest";
+    EXPECT_EQ(core().stats.tier0_exits, 1u);
+}
+
+TEST_F(VmTest, SystemOffReachesTheVmm) {
+    make_vcpu();
+    guest_does({hvc(kSystemOff)});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), 0);
+    EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_SYSTEM_EVENT);
+    EXPECT_EQ(run->system_event.type, abi::KVM_SYSTEM_EVENT_SHUTDOWN);
+}
+
+TEST_F(VmTest, MmioLoadIsCompletedAtTheNextRun) {
+    make_vcpu();
+    core().context.pc = 0x1000;
+    u64 loaded = 0, pc = 0;
+    guest_does({[](GuestContext&) {
+                    test::set_syndrome(Ec::kDataAbortLower, kLoad32, 0x900'0018, 0x900'0018);
+                    return ExitKind::kSync;
+                },
+                [&](GuestContext& c) {
+                    loaded = c.x[3];
+                    pc = c.pc;
+                    test::port().signal_pending = test::port().entry_blocked = true;
+                    return ExitKind::kIrq;
+                }});
+    ASSERT_EQ(ioctl(abi::KVM_RUN), 0);
+    ASSERT_EQ(run->exit_reason, abi::KVM_EXIT_MMIO);
+    EXPECT_EQ(run->mmio.phys_addr, 0x900'0018u);
+    EXPECT_EQ(run->mmio.len, 4u);
+    EXPECT_EQ(run->mmio.is_write, 0u);
+    EXPECT_EQ(core().context.pc, 0x1000u) << "the load is not done yet";
+    run->mmio.data[0] = 0x90;
+    run->mmio.data[3] = 0x80;
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(loaded, 0x8000'0090u);
+    EXPECT_EQ(pc, 0x1004u);
+}
+
+TEST_F(VmTest, ImmediateExitFinishesTheLoadButDoesNotEnter) {
+    make_vcpu();
+    guest_does({[](GuestContext&) {
+        test::set_syndrome(Ec::kDataAbortLower, kLoad32, 0, 0x900'0000);
+        return ExitKind::kSync;
+    }});
+    ASSERT_EQ(ioctl(abi::KVM_RUN), 0);
+    const unsigned before = test::guest().entries;
+    run->mmio.data[0] = 7;
+    run->immediate_exit = 1;
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(core().context.x[3], 7u);
+    EXPECT_EQ(test::guest().entries, before);
+}
+
+TEST_F(VmTest, UnknownTrapsAreUndefinedInTheGuest) {
+    make_vcpu();
+    for (Ec ec : {Ec::kSve, Ec::kSme, Ec::kPauth, Ec::kLs64, Ec::kEret, Ec::kMops, static_cast<Ec>(0x3f)}) {
+        test::port().signal_pending = test::port().entry_blocked = false;
+        core().context.pstate = arch::kModeEL1h;
+        core().regs.set(arch::SysReg::VBAR_EL1, 0x8000);
+        guest_does({[=](GuestContext&) {
+            test::set_syndrome(ec, 0);
+            return ExitKind::kSync;
+        }});
+        EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+        EXPECT_EQ(core().context.pc, 0x8200u) << static_cast<int>(ec);
+        EXPECT_EQ(core().regs.get(arch::SysReg::ESR_EL1) >> 26, 0u);
+    }
+}
+
+TEST_F(VmTest, WfiBlocksUntilSomethingCalls) {
+    make_vcpu();
+    unsigned waits = 0;
+    test::port().on_wait = [&](nest_host_vcpu*) {
+        waits++;
+        EXPECT_FALSE(nest_vcpu_runnable(vcpu));
+        core().make_request(Request::kLook);
+        EXPECT_TRUE(nest_vcpu_runnable(vcpu));
+    };
+    guest_does({[](GuestContext&) {
+        test::set_syndrome(Ec::kWfx, 0);
+        return ExitKind::kSync;
+    }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(waits, 1u);
+}
+
+TEST_F(VmTest, FpIsTakenOnceAndGivenBack) {
+    make_vcpu();
+    auto fp = [](GuestContext&) {
+        test::set_syndrome(Ec::kFpAccess, 0);
+        return ExitKind::kSync;
+    };
+    guest_does({fp, fp});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(test::port().fpsimd_begins, 1u);
+    EXPECT_EQ(test::port().fpsimd_ends, 1u);
+}
+
+TEST_F(VmTest, ADeadVmDoesNotRun) {
+    make_vcpu();
+    nest_mmu_release(vm);
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -5);  // EIO
+    EXPECT_EQ(test::guest().entries, 0u);
+}
+
+TEST_F(VmTest, EntryLeavesTheHostsRegistersAsTheyWere) {
+    make_vcpu();
+    auto& r = cpu().registers;
+    r[arch::SysReg::HCR_EL2] = 0x4'8800'0000;
+    r[arch::SysReg::VBAR_EL2] = 0xabc'0000;
+    r[arch::SysReg::DAIF] = 0x40;
+    guest_does({hvc(kPsciVersion)});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(r[arch::SysReg::HCR_EL2], 0x4'8800'0000u);
+    EXPECT_EQ(r[arch::SysReg::VBAR_EL2], 0xabc'0000u);
+    EXPECT_EQ(r[arch::SysReg::DAIF], 0x40u);
+    EXPECT_EQ(r[arch::SysReg::ICH_HCR_EL2], 0u);
+}
+
+}  // namespace
+}  // namespace nest::kvm

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The order of the world switch: what the emulator forgives and hardware does not.
+#include <gtest/gtest.h>
+#include <tests/fake/cpu.hpp>
+#include <tests/fake/port.hpp>
+#include <vhe/world_switch.hpp>
+
+namespace nest::vhe {
+namespace {
+
+using arch::SysReg;
+using test::Event;
+using test::FakeCpu;
+
+struct WorldSwitch : testing::Test {
+    FakeCpu cpu;
+    HostContext host{};
+    GuestContext context{};
+    vncr::RegisterFile file;
+    TrapConfig traps{};
+    SwitchFeatures features{};
+
+    WorldSwitch() {
+        EXPECT_TRUE(file.init());
+        features = {true, true, false, true, true, 6, 4};
+        traps.hcr = arch::HCR_EL2::of(0x1234);
+        traps.mdcr = arch::MDCR_EL2::of(0xe66);
+    }
+    GuestView guest() { return {context, file, traps}; }
+    u64 hardware(SysReg r) { return cpu.registers[r]; }
+};
+
+TEST_F(WorldSwitch, ActivateEndsWithTheGuestsHcrAndAnIsb) {
+    cpu.registers[SysReg::HCR_EL2] = 0x4'8800'0000;
+    activate(cpu, features, host, traps.hcr, traps.cptr, {}, 0xffff'0000'0000'0800);
+    ASSERT_GE(cpu.log.size(), 2u);
+    EXPECT_EQ(cpu.log.back().kind, Event::kIsb);
+    const Event& last_write = cpu.log[cpu.log.size() - 2];
+    EXPECT_EQ(last_write.what, static_cast<u64>(SysReg::HCR_EL2));
+    EXPECT_EQ(last_write.operand, 0x1234u);
+    // The vectors must be ours before TGE goes away: an exception in between would take the host's with a guest's regime.
+    EXPECT_LT(cpu.position_of_write(SysReg::VBAR_EL2), cpu.position_of_write(SysReg::HCR_EL2));
+}
+
+TEST_F(WorldSwitch, DeactivateRestoresAllThatActivateTook) {
+    const std::pair<SysReg, u64> hosts[] = {{SysReg::HCR_EL2, 0x4'8800'0000},
+                                            {SysReg::VBAR_EL2, 0xffff'8000'8001'0800},
+                                            {SysReg::CPTR_EL2, 0x30'0000},
+                                            {SysReg::MDSCR_EL1, 0x1000}};
+    for (auto [reg, value] : hosts)
+        cpu.registers[reg] = value;
+    const DebugEntry debug{arch::MDSCR_EL1::of(0x8000), nullptr};
+    activate(cpu, features, host, traps.hcr, traps.cptr, debug, 0x800);
+    EXPECT_EQ(hardware(SysReg::MDSCR_EL1), 0x8000u);
+    deactivate(cpu, features, host, debug);
+    for (auto [reg, value] : hosts)
+        EXPECT_EQ(hardware(reg), value) << arch::name_of(reg);
+    EXPECT_EQ(cpu.log.back().kind, Event::kIsb) << "interrupts may be taken right after";
+}
+
+TEST_F(WorldSwitch, MdscrIsNotTouchedWhenBothAgree) {
+    activate(cpu, features, host, traps.hcr, traps.cptr, {}, 0x800);
+    deactivate(cpu, features, host, {});
+    EXPECT_EQ(cpu.position_of_write(SysReg::MDSCR_EL1), -1);
+}
+
+TEST_F(WorldSwitch, BreakpointsAreSwappedAndComeBack) {
+    cpu.registers[SysReg::DBGBCR5_EL1] = 0x1e5;
+    cpu.registers[SysReg::DBGWVR3_EL1] = 0xabc0;
+    BreakpointBank bank{};
+    bank.bcr[5] = 0x3;
+    bank.bcr[6] = 0x7;  // the machine has six
+    const DebugEntry debug{arch::MDSCR_EL1::of(0x8000), &bank};
+    activate(cpu, features, host, traps.hcr, traps.cptr, debug, 0x800);
+    EXPECT_EQ(hardware(SysReg::DBGBCR5_EL1), 0x3u);
+    EXPECT_EQ(cpu.position_of_write(SysReg::DBGBCR6_EL1), -1);
+    deactivate(cpu, features, host, debug);
+    EXPECT_EQ(hardware(SysReg::DBGBCR5_EL1), 0x1e5u);
+    EXPECT_EQ(hardware(SysReg::DBGWVR3_EL1), 0xabc0u);
+}
+
+TEST_F(WorldSwitch, LoadAndPutMoveEveryEl1Register) {
+    struct Pair {
+        SysReg guest, hardware;
+    };
+    const Pair pairs[] = {
+#define EL1_REGISTER(guest, hardware) {SysReg::guest, SysReg::hardware},
+#include <vhe/el1_registers.def>
+#undef EL1_REGISTER
+    };
+    u64 n = 100;
+    for (const Pair& p : pairs)
+        file.set(p.guest, n++);
+    load(cpu, features, host, guest());
+    n = 100;
+    for (const Pair& p : pairs)
+        EXPECT_EQ(hardware(p.hardware), n++) << arch::name_of(p.hardware);
+    for (const Pair& p : pairs)
+        cpu.registers[p.hardware] += 1000;
+    put(cpu, features, host, guest());
+    n = 1100;
+    for (const Pair& p : pairs)
+        EXPECT_EQ(file.get(p.guest), n++) << arch::name_of(p.guest);
+}
+
+TEST_F(WorldSwitch, PutGivesTheHostItsUserStateAndTraps) {
+    const SysReg hosts[] = {SysReg::TPIDR_EL0,     SysReg::TPIDRRO_EL0,  SysReg::MDCR_EL2,     SysReg::HCRX_EL2,
+                            SysReg::HFGRTR_EL2,    SysReg::HFGWTR_EL2,   SysReg::HFGITR_EL2,   SysReg::HDFGRTR_EL2,
+                            SysReg::HDFGWTR_EL2,   SysReg::HAFGRTR_EL2,  SysReg::APIBKeyLo_EL1, SysReg::APGAKeyHi_EL1};
+    u64 n = 1;
+    for (SysReg r : hosts)
+        cpu.registers[r] = 0x1000 + n++;
+    load(cpu, features, host, guest());
+    put(cpu, features, host, guest());
+    n = 1;
+    for (SysReg r : hosts)
+        EXPECT_EQ(hardware(r), 0x1000 + n++) << arch::name_of(r);
+}
+
+TEST_F(WorldSwitch, TheHostsCountersStayTheHosts) {
+    cpu.registers[SysReg::MDCR_EL2] = 6;  // HPMN
+    load(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::MDCR_EL2), 0xe66u | 6);
+}
+
+TEST_F(WorldSwitch, RegistersThatTheMachineLacksAreNotTouched) {
+    features = {};
+    load(cpu, features, host, guest());
+    put(cpu, features, host, guest());
+    for (SysReg r : {SysReg::HFGRTR_EL2, SysReg::HCRX_EL2, SysReg::HAFGRTR_EL2, SysReg::APIBKeyLo_EL1})
+        EXPECT_EQ(cpu.position_of_write(r), -1) << arch::name_of(r);
+}
+
+}  // namespace
+}  // namespace nest::vhe
