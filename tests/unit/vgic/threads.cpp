@@ -18,7 +18,7 @@ struct QuietCallbacks final : vgic::Callbacks {
 };
 
 TEST(Threads, EveryEdgeArrivesOnce) {
-    constexpr unsigned kSpi = 8, kRounds = 300;
+    constexpr unsigned kSpi = 8, kRounds = 60;
     Machine shape(0);
     QuietCallbacks callbacks;
     vgic::Distributor d(callbacks, shape.gic, kIpaLimit);
