@@ -31,6 +31,7 @@ struct ID_AA64PFR1_EL1 : Register<SysReg::ID_AA64PFR1_EL1, ID_AA64PFR1_EL1> {
     using BT = Field<3, 0>;
 };
 struct ID_AA64DFR0_EL1 : Register<SysReg::ID_AA64DFR0_EL1, ID_AA64DFR0_EL1> {
+    using DoubleLock = Field<39, 36>;
     using CTX_CMPs = Field<31, 28>;
     using WRPs = Field<23, 20>;
     using BRPs = Field<15, 12>;
@@ -41,6 +42,8 @@ struct ID_AA64ISAR0_EL1 : Register<SysReg::ID_AA64ISAR0_EL1, ID_AA64ISAR0_EL1> {
     using TLB = Field<59, 56>;
 };
 struct ID_AA64ISAR1_EL1 : Register<SysReg::ID_AA64ISAR1_EL1, ID_AA64ISAR1_EL1> {
+    using LS64 = Field<63, 60>;
+    using XS = Field<59, 56>;
     using SPECRES = Field<43, 40>;
     using GPI = Field<31, 28>;
     using GPA = Field<27, 24>;
@@ -57,19 +60,42 @@ struct ID_AA64ISAR2_EL1 : Register<SysReg::ID_AA64ISAR2_EL1, ID_AA64ISAR2_EL1> {
 struct ID_AA64MMFR0_EL1 : Register<SysReg::ID_AA64MMFR0_EL1, ID_AA64MMFR0_EL1> {
     using ECV = Field<63, 60>;
     using FGT = Field<59, 56>;
+    using EXS = Field<47, 44>;
+    using TGRAN4_2 = Field<43, 40>;
+    using TGRAN64_2 = Field<39, 36>;
+    using TGRAN16_2 = Field<35, 32>;
+    using TGRAN4 = Field<31, 28>;
+    using TGRAN64 = Field<27, 24>;
+    using TGRAN16 = Field<23, 20>;
+    using SNSMEM = Field<15, 12>;
     using PARANGE = Field<3, 0>;
 };
 struct ID_AA64MMFR1_EL1 : Register<SysReg::ID_AA64MMFR1_EL1, ID_AA64MMFR1_EL1> {
+    using CMOW = Field<59, 56>;
+    using nTLBPA = Field<51, 48>;
     using HCX = Field<43, 40>;
+    using ETS = Field<39, 36>;
+    using TWED = Field<35, 32>;
+    using XNX = Field<31, 28>;
     using PAN = Field<23, 20>;
     using LO = Field<19, 16>;
+    using HPDS = Field<15, 12>;
     using VH = Field<11, 8>;
+    using VMIDBits = Field<7, 4>;
+    using HAFDBS = Field<3, 0>;
 };
 struct ID_AA64MMFR2_EL1 : Register<SysReg::ID_AA64MMFR2_EL1, ID_AA64MMFR2_EL1> {
     using EVT = Field<59, 56>;
+    using BBM = Field<55, 52>;
+    using TTL = Field<51, 48>;
     using FWB = Field<43, 40>;
     using IDS = Field<39, 36>;
+    using ST = Field<31, 28>;
     using NV = Field<27, 24>;
+    using CCIDX = Field<23, 20>;
+    using VARange = Field<19, 16>;
+    using UAO = Field<7, 4>;
+    using CnP = Field<3, 0>;
 };
 struct CTR_EL0 : Register<SysReg::CTR_EL0, CTR_EL0> {
     using DIC = Bit<29>;

@@ -162,6 +162,8 @@ struct PAR_EL1 : Register<SysReg::PAR_EL1, PAR_EL1> {
 // [DDI0487] D24.2.140, the bits that the hypervisor itself looks at
 struct SCTLR_EL1 : Register<SysReg::SCTLR_EL1, SCTLR_EL1> {
     using DSSBS = Bit<44>;
+    using EnIA = Bit<31>;
+    using EnIB = Bit<30>;
     using EE = Bit<25>;
     using E0E = Bit<24>;
     using SPAN = Bit<23>;

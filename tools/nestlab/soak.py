@@ -40,3 +40,8 @@ def run(tests: list[boottests.BootTest], belongs_to: str, fresh: bool) -> Iterat
             yield result, remembered is not None
         names.append(test.name)
         results.save(STATE, {"stamp": belongs_to, "entries": names}, kept)
+
+
+def finished() -> None:
+    """All entries are through: the next soak starts from the beginning."""
+    STATE.unlink(missing_ok=True)

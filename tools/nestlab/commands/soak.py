@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
             say.step(f"done before: {result.name}")
         report.add(result)
     if args.only == "*":
+        soak.finished()
         header = {"kernel": version, "date": time.strftime("%Y-%m-%d")}
         results.save(conformance.DATA / "soak.json", header, report.results)
         say.step(f"wrote {conformance.write()}")
