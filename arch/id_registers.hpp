@@ -97,6 +97,10 @@ struct ID_AA64MMFR2_EL1 : Register<SysReg::ID_AA64MMFR2_EL1, ID_AA64MMFR2_EL1> {
     using UAO = Field<7, 4>;
     using CnP = Field<3, 0>;
 };
+struct ID_AA64MMFR4_EL1 : Register<SysReg::ID_AA64MMFR4_EL1, ID_AA64MMFR4_EL1> {
+    using E2H0 = Field<27, 24>;
+    using NV_frac = Field<23, 20>;
+};
 struct CTR_EL0 : Register<SysReg::CTR_EL0, CTR_EL0> {
     using DIC = Bit<29>;
     using IDC = Bit<28>;

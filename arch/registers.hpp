@@ -321,7 +321,7 @@ inline constexpr u64 kLrPendingActive = 3;
     X(ICH_LR13_EL2) X(ICH_LR14_EL2) X(ICH_LR15_EL2) X(DAIF) X(FPCR) X(FPSR) X(DBGVCR32_EL2) X(FPEXC32_EL2)        \
     X(IFSR32_EL2) X(APIAKeyLo_EL1) X(APIAKeyHi_EL1) X(APIBKeyLo_EL1) X(APIBKeyHi_EL1) X(APDAKeyLo_EL1)            \
     X(APDAKeyHi_EL1) X(APDBKeyLo_EL1) X(APDBKeyHi_EL1) X(APGAKeyLo_EL1) X(APGAKeyHi_EL1)                          \
-    X(ID_AA64MMFR3_EL1) X(ID_AA64MMFR4_EL1) X(CLIDR_EL1)
+    X(ID_AA64MMFR3_EL1) X(CLIDR_EL1)
 #define NEST_PLAIN_REGISTER(name) \
     struct name : Register<SysReg::name, name> {};
 NEST_PLAIN_REGISTERS(NEST_PLAIN_REGISTER)

@@ -54,7 +54,7 @@ protected:
     kvm::Mmio mmio;
     kvm::VcpuStats stats{};
     FakeDevice device;
-    Run run;
+    kvm::abi::Run run;
 };
 
 TEST_F(MmioTest, AStoreGoesToUserSpaceAndIsSteppedOverAtTheNextRun) {

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A vCPU's virtual EL2: which of its two worlds it is in, and the rules its VM has for it.
+#pragma once
+#include <nested/pstate.hpp>
+#include <nested/register_masks.hpp>
+#include <vhe/guest_context.hpp>
+#include <vhe/trap_config.hpp>
+#include <vhe/vel2_state.hpp>
+
+namespace nest::nested {
+
+enum class World : u8 {
+    kFlat,   // the vCPU has no EL2
+    kVel2,   // virtual EL2, or its user space under HCR_EL2.{E2H,TGE}
+    kGuest,  // L2: EL1 and EL0 below virtual EL2
+};
+
+// Per VM, filled in when its ID registers are fixed and constant from then on.
+struct Config {
+    Config() = default;
+    Config(const Features& shown, bool use_nv2) : features(shown), masks(shown), nv2(use_nv2) {}
+    Features features;
+    RegisterMasks masks;
+    bool nv2 = true;  // false: HCR_EL2.NV2 stays clear, and every EL2 access of L1 traps (Armv8.3's FEAT_NV)
+};
+
+// Breakpoints and watchpoints of L1 itself: what of the debug registers must trap at virtual EL2.
+enum class DebugTraps : u8 {
+    kNone,         // nothing is armed: MDSCR_EL1 may go to the VNCR page without an exit
+    kMdscrWrites,  // something is armed, or it steps itself: an access that arms or disarms must be seen
+    kAll,          // the VMM debugs the guest, or the OS Lock is set
+};
+
+// Not locked: the vCPU's thread, with preemption off while the registers are in hardware, or the holder of its mutex.
+class VirtualEl2 {
+public:
+    VirtualEl2(vhe::GuestContext& guest_context, vncr::RegisterFile& register_file)
+        : context(guest_context), file(register_file) {}
+    VirtualEl2(const VirtualEl2&) = delete;
+    VirtualEl2& operator=(const VirtualEl2&) = delete;
+
+    // The vCPU has KVM_ARM_VCPU_HAS_EL2. Before its reset.
+    void enable(const Config& vm) { config_ = &vm; }
+    bool present() const { return config_ != nullptr; }
+    const Config& config() const { return *config_; }
+
+    World world() const { return world_; }
+    bool in_vel2() const { return world_ == World::kVel2; }
+    bool in_guest() const { return world_ == World::kGuest; }
+    // E2H is a property of the vCPU: RES1 in register_masks.def today.
+    bool e2h() const { return hcr().get<arch::HCR_EL2::E2H>(); }
+    bool tge() const { return file.get<arch::HCR_EL2>().get<arch::HCR_EL2::TGE>(); }
+    bool at_el0() const { return (context.pstate & 0xf) == 0; }
+    // L1's register R as it acts.
+    template <typename R>
+    R get() const {
+        return config().masks.get<R>(file);
+    }
+    arch::HCR_EL2 hcr() const { return get<arch::HCR_EL2>(); }
+
+    // PSTATE as the guest and the VMM know it.
+    u64 guest_pstate() const { return in_vel2() ? to_guest_view(context.pstate) : context.pstate; }
+    // KVM_SET_ONE_REG of PSTATE, and reset. HCR_EL2 and PSTATE may come in either order: settle_world() decides.
+    void set_guest_pstate(u64 pstate) {
+        const u64 mode = pstate & 0x1f;
+        if (mode == arch::kModeEL2t || mode == arch::kModeEL2h)
+            world_ = World::kVel2;
+        else if (mode != arch::kModeEL0t)
+            world_ = World::kGuest;
+        context.pstate = to_hardware_view(pstate);
+    }
+    // Before KVM_RUN, with the state in memory: at EL0, TGE decides whose user space it is.
+    void settle_world() {
+        if (at_el0())
+            world_ = e2h() && tge() ? World::kVel2 : World::kGuest;
+    }
+    void set_world(World world) { world_ = world; }
+
+    // An exception that the VM's hardware raises for the hypervisor: does L1 take it, and is it masked? In L2, a physical
+    // interrupt that L1 routes to EL2 is not masked by PSTATE; one that it does not route belongs to L2's EL1.
+    enum class Delivery : u8 { kVel2Now, kVel2Masked, kGuestEl1, kNowhere };
+    template <typename RoutedBy, typename MaskedBy>
+    Delivery delivery() const {
+        const bool routed = hcr().template get<RoutedBy>() || tge();
+        if (in_guest())
+            return routed ? Delivery::kVel2Now : Delivery::kGuestEl1;
+        if (!routed)
+            return Delivery::kNowhere;
+        // At EL0 under TGE the target is a higher EL: PSTATE masks nothing there either ([DDI0487] table D1-19)
+        const bool masked = context.pstate & MaskedBy::kMask;
+        return masked && !at_el0() ? Delivery::kVel2Masked : Delivery::kVel2Now;
+    }
+    Delivery irq() const { return delivery<arch::HCR_EL2::IMO, arch::SPSR_EL2::I>(); }
+    Delivery fiq() const { return delivery<arch::HCR_EL2::FMO, arch::SPSR_EL2::F>(); }
+    Delivery serror() const { return delivery<arch::HCR_EL2::AMO, arch::SPSR_EL2::A>(); }
+
+    // One of L1's own registers wherever it is now. `loaded`: the vCPU's registers are in this CPU's hardware.
+    template <arch::Cpu C>
+    u64 read(C& cpu, arch::SysReg reg, bool loaded) const {
+        u64 value;
+        return loaded && in_vel2() && vhe::read_vel2(cpu, file, reg, value) ? value : file.get(reg);
+    }
+    template <arch::Cpu C>
+    void write(C& cpu, arch::SysReg reg, u64 value, bool loaded) {
+        if (!loaded || !in_vel2() || !vhe::write_vel2(cpu, file, reg, value))
+            file.set(reg, value);
+    }
+
+    vhe::GuestContext& context;
+    vncr::RegisterFile& file;
+    vhe::TrapConfig traps{};      // of the world that the vCPU is in; what the hardware holds while it is loaded
+    bool forwards_fp = false;     // L2, and L1's CPTR_EL2.FPEN traps FP/SIMD: its registers may be loaded, the trap stays
+    u64 vncr_page = 0;            // while L2 has NV: the linear-map address that L1's VNCR_EL2 translates to
+
+private:
+    const Config* config_ = nullptr;
+    World world_ = World::kFlat;
+};
+
+}  // namespace nest::nested
