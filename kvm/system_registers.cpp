@@ -22,6 +22,8 @@ constexpr StateRow kStates[] = {
 };
 
 bool is_state(const CpuState& state, SysReg reg) {
+    if (reg == SysReg::kCount)
+        return false;
     for (const StateRow& row : kStates)
         if (row.reg == reg)
             return row.shown == ShownIf::kAlways || state.has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS);

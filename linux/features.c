@@ -52,9 +52,19 @@ uint64_t nest_port_feature_register(unsigned int encoding)
 #ifdef SYS_ID_AA64MMFR4_EL1
 	case SYS_ID_AA64MMFR4_EL1:
 #endif
+#ifdef SYS_ID_AA64ISAR3_EL1
+	case SYS_ID_AA64ISAR3_EL1:
+#endif
 	case SYS_CTR_EL0:
 	case SYS_DCZID_EL0:
 		return read_sanitised_ftr_reg(reg);
+	/* Of the implementation, and different on each kind of CPU: those of the CPU that asks. */
+	case SYS_MIDR_EL1:
+		return read_sysreg(midr_el1);
+	case SYS_REVIDR_EL1:
+		return read_sysreg(revidr_el1);
+	case SYS_AIDR_EL1:
+		return read_sysreg(aidr_el1);
 	default:
 		return 0;
 	}

@@ -86,9 +86,8 @@ public:
             return routed ? Delivery::kVel2Now : Delivery::kGuestEl1;
         if (!routed)
             return Delivery::kNowhere;
-        // At EL0 under TGE the target is a higher EL: PSTATE masks nothing there either ([DDI0487] table D1-19)
-        const bool masked = context.pstate & MaskedBy::kMask;
-        return masked && !at_el0() ? Delivery::kVel2Masked : Delivery::kVel2Now;
+        // From EL0 under E2H and TGE too, PSTATE masks.
+        return context.pstate & MaskedBy::kMask ? Delivery::kVel2Masked : Delivery::kVel2Now;
     }
     Delivery irq() const { return delivery<arch::HCR_EL2::IMO, arch::SPSR_EL2::I>(); }
     Delivery fiq() const { return delivery<arch::HCR_EL2::FMO, arch::SPSR_EL2::F>(); }

@@ -38,6 +38,24 @@ struct Case {
     u8 flags;  // 0 in a slot, 1 NISV to user, 2 a device takes it, 3 abandon
 };
 
+// What a short input leaves open is drawn from its bytes, so that every input is a whole case.
+Case make_case(const u8* data, size_t size) {
+    u64 random = 0x9e37'79b9'7f4a'7c15;
+    for (size_t i = 0; i < size; i++)
+        random = (random ^ data[i]) * 0x100'0000'01b3;
+    u64 words[7];
+    for (u64& word : words) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        word = random;
+    }
+    Case c{words[0], words[1], words[2], words[3], words[4], words[5], static_cast<u8>(words[6])};
+    std::memcpy(&c, data, size < sizeof(c) ? size : sizeof(c));
+    c.pstate &= ~u64{0xf} | 5;  // EL0t or EL1; with bit 4 AArch32
+    return c;
+}
+
 // MemSingle of the guest: byte i of memory is byte i of a little-endian register, or from the other end.
 u64 model_load(const u8* memory, unsigned bytes, bool big, bool sign, bool wide) {
     u64 value = 0;
@@ -99,15 +117,11 @@ void check_access(const Case& c, kvm::CpuState& state, const kvm::CpuState& befo
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    Case c;
-    if (size < sizeof(c))
-        return 0;
-    std::memcpy(&c, data, sizeof(c));
+    const Case c = make_case(data, size);
     test::port().reset();
     test::TestCpu cpu, old;
     for (unsigned i = 0; i < 31; i++)
         cpu.state.context.x[i] = c.gpr;
-    c.pstate &= ~u64{0xf} | 5;  // EL0t or EL1; with bit 4 AArch32
     cpu.state.context.pstate = c.pstate;
     cpu.state.context.pc = 0x4000;
     cpu.state.context.esr = c.esr;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Exceptions taken to virtual EL2 in the guest's place: [DDI0487] D1.3.
+#pragma once
+#include <arch/syndrome.hpp>
+#include <nested/virtual_el2.hpp>
+#include <nested/world_switch.hpp>
+
+namespace nest::nested {
+
+enum class Vector : u16 { kSync = 0x000, kIrq = 0x080, kFiq = 0x100, kSerror = 0x180 };
+
+// What the exception leaves in virtual EL2's registers.
+struct Exception {
+    Vector vector = Vector::kSync;
+    bool has_esr = false, has_far = false, has_hpfar = false;
+    u64 esr = 0, far = 0, hpfar = 0;
+
+    static constexpr Exception interrupt(Vector v) { return {v, false, false, false, 0, 0, 0}; }
+    static constexpr Exception sync(u64 esr) { return {Vector::kSync, true, false, false, esr, 0, 0}; }
+    static constexpr Exception abort(u64 esr, u64 far) { return {Vector::kSync, true, true, false, esr, far, 0}; }
+    // Of stage 2: hpfar in HPFAR_EL2's own layout.
+    static constexpr Exception stage2(u64 esr, u64 far, u64 hpfar) { return {Vector::kSync, true, true, true, esr, far, hpfar}; }
+    static constexpr Exception serror(u64 iss) {
+        return {Vector::kSerror, true, false, false,
+                arch::ESR_EL2{}.with<arch::ESR_EL2::EC>(static_cast<u64>(arch::Ec::kSerror)).with<arch::ESR_EL2::IL>(1)
+                    .with<arch::ESR_EL2::ISS>(iss).raw, 0, 0};
+    }
+    // ESR_EL2.IL is 1 for EC 0, whatever the instruction's length.
+    static constexpr Exception undefined() { return sync(arch::ESR_EL2::IL::kMask); }
+};
+
+// ESR_EL2 of an abort that the VM's memory system reports to virtual EL2; EC says whether it came from a lower EL.
+inline u64 abort_esr(const VirtualEl2& v, bool instruction, u64 iss) {
+    const bool same = v.in_vel2() && !v.at_el0();
+    const arch::Ec ec = instruction ? (same ? arch::Ec::kInstrAbortSame : arch::Ec::kInstrAbortLower)
+                                    : (same ? arch::Ec::kDataAbortSame : arch::Ec::kDataAbortLower);
+    return arch::ESR_EL2{}.with<arch::ESR_EL2::EC>(static_cast<u64>(ec)).with<arch::ESR_EL2::IL>(1)
+        .with<arch::ESR_EL2::ISS>(iss).raw;
+}
+
+namespace detail {
+// Before a switch the values go into the file, which the switch loads; at virtual EL2 itself straight to where they are.
+template <arch::Cpu C>
+void leave_syndrome(C& cpu, VirtualEl2& v, const Exception& e, bool loaded) {
+    using arch::SysReg;
+    v.write(cpu, SysReg::ELR_EL2, v.context.pc, loaded);
+    v.write(cpu, SysReg::SPSR_EL2, v.guest_pstate(), loaded);
+    if (e.has_esr)
+        v.write(cpu, SysReg::ESR_EL2, e.esr, loaded);
+    if (e.has_far)
+        v.write(cpu, SysReg::FAR_EL2, e.far, loaded);
+    if (e.has_hpfar)
+        v.file.set(SysReg::HPFAR_EL2, e.hpfar);
+}
+
+template <arch::Cpu C>
+void enter_vector(C& cpu, VirtualEl2& v, Vector vector, u64 old, bool loaded) {
+    using arch::SysReg;
+    const auto sctlr = arch::SCTLR_EL1::of(v.read(cpu, SysReg::SCTLR_EL2, loaded));
+    v.context.pc = v.read(cpu, SysReg::VBAR_EL2, loaded) + vector_block(old) + static_cast<u64>(vector);
+    v.context.pstate = pstate_at_entry(old, {sctlr, v.e2h() && v.tge(), v.config().features.mte});
+}
+}  // namespace detail
+
+// To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap or
+// an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers are in
+// this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
+template <arch::Cpu C>
+bool take_exception(C& cpu, VirtualEl2& v, const Exception& e, const SwitchArgs& args) {
+    const u64 old = v.guest_pstate();
+    const bool from_guest = v.in_guest();
+    detail::leave_syndrome(cpu, v, e, true);
+    if (from_guest)
+        switch_to_vel2(cpu, v, args);
+    detail::enter_vector(cpu, v, e.vector, old, true);
+    return from_guest;
+}
+
+// The same while the vCPU is not loaded (KVM_SET_VCPU_EVENTS, a reset). `cpu` is not touched.
+template <arch::Cpu C>
+void take_exception_in_memory(C& cpu, VirtualEl2& v, const Exception& e) {
+    const u64 old = v.guest_pstate();
+    detail::leave_syndrome(cpu, v, e, false);
+    v.set_world(World::kVel2);
+    detail::enter_vector(cpu, v, e.vector, old, false);
+}
+
+}  // namespace nest::nested

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The trap controls of the two worlds, from those that the vCPU would have as a flat guest.
+#pragma once
+#include <nested/virtual_el2.hpp>
+
+namespace nest::nested {
+
+// Virtual EL2: its instructions that would act on hardware's EL2 come to us, HCR_EL2.NV; L1's own controls do not apply to
+// itself. `fgt`: the machine has FEAT_FGT, without which the debug registers can only be trapped all together.
+vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, const Config& config, DebugTraps debug, bool fgt, bool e2h);
+
+// L2: ours and L1's together. L1 writes its own without an exit, so they are read from the VNCR page at every entry.
+// HCR_EL2.VSE is in it, unlike in ours, when L1 has a virtual SError pending for L2.
+vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, const vncr::RegisterFile& file);
+
+// Does L1 trap L2's FP/SIMD? Under E2H with TGE clear only FPEN's lower bit counts ([DDI0487] D24.2.33).
+inline bool l1_traps_fp(const vncr::RegisterFile& file) {
+    return !(file.get<arch::CPTR_EL2>().get<arch::CPTR_EL2::FPEN>() & 1);
+}
+
+// What the hardware gets while the FP/SIMD registers in it are the guest's or not: kvm/enter.cpp's cptr_for().
+inline arch::CPTR_EL2 cptr_for(const VirtualEl2& v, bool fp_loaded) {
+    return fp_loaded && !v.forwards_fp ? v.traps.cptr.with<arch::CPTR_EL2::FPEN>(3) : v.traps.cptr;
+}
+
+}  // namespace nest::nested

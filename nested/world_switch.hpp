@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The switch of one loaded vCPU between virtual EL2 and L2, inside tier 0: no put, no load. What changes is the banked
+// EL1 set, the identification registers, the trap controls and FEAT_RAS' virtual SError; stage 2, timers and list
+// registers are the caller's, any time before the next entry (which synchronises all of it).
+//
+// Context: guest context loaded (TGE clear), all exceptions masked, or at least preemption off with TGE set.
+#pragma once
+#include <nested/trap_merge.hpp>
+#include <vhe/world_switch.hpp>
+
+namespace nest::nested {
+
+// The trap controls that vhe::load_traps() writes, each only if it changes. `loaded` := `next`.
+template <arch::Cpu C>
+void change_traps(C& cpu, const vhe::SwitchFeatures& features, const vhe::HostContext& host, vhe::TrapConfig& loaded,
+                  const vhe::TrapConfig& next) {
+    using namespace arch;
+    if (loaded.mdcr != next.mdcr)
+        cpu.write(next.mdcr.with<MDCR_EL2::HPMN>(host.mdcr.get<MDCR_EL2::HPMN>()));
+    if (loaded.hstr != next.hstr)
+        cpu.write(next.hstr);
+    if (features.hcrx && loaded.hcrx != next.hcrx)
+        cpu.write(next.hcrx);
+    if (features.fgt) {
+        if (loaded.hfgrtr != next.hfgrtr)
+            cpu.write(next.hfgrtr);
+        if (loaded.hfgwtr != next.hfgwtr)
+            cpu.write(next.hfgwtr);
+        if (loaded.hfgitr != next.hfgitr)
+            cpu.write(next.hfgitr);
+        if (loaded.hdfgrtr != next.hdfgrtr)
+            cpu.write(next.hdfgrtr);
+        if (loaded.hdfgwtr != next.hdfgwtr)
+            cpu.write(next.hdfgwtr);
+        if (features.amu && loaded.hafgrtr != next.hafgrtr)
+            cpu.write(next.hafgrtr);
+    }
+    loaded = next;
+}
+
+// Everything that the switch needs besides the vCPU.
+struct SwitchArgs {
+    const vhe::SwitchFeatures& features;
+    const vhe::HostContext& host;
+    const vhe::TrapConfig& ours;   // the flat guest's (kvm/trap_config.hpp)
+    DebugTraps debug = DebugTraps::kNone;
+    bool fp_loaded = false;
+    bool serror_pending = false;   // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
+};
+
+// HCR_EL2.VSE and VDISR_EL2 of L2 back to L1's copies: L2 may have taken the SError, or deferred it with ESB.
+template <arch::Cpu C>
+void save_l2_serror(C& cpu, VirtualEl2& v) {
+    using namespace arch;
+    auto l1 = v.file.get<HCR_EL2>();
+    if (!v.traps.hcr.get<HCR_EL2::VSE>()) [[likely]]
+        return;
+    if (!cpu.template read<HCR_EL2>().template get<HCR_EL2::VSE>())
+        v.file.set(l1.with<HCR_EL2::VSE>(0));
+    v.file.set(SysReg::VDISR_EL2, cpu.template read<VDISR_EL2>().raw);
+    cpu.write(VDISR_EL2::of(0));
+}
+
+template <arch::Cpu C>
+void load_l2_serror(C& cpu, VirtualEl2& v) {
+    using namespace arch;
+    if (!v.traps.hcr.get<HCR_EL2::VSE>()) [[likely]]
+        return;
+    cpu.write(v.get<VSESR_EL2>());
+    cpu.write(v.get<VDISR_EL2>());
+}
+
+namespace detail {
+template <arch::Cpu C>
+void write_entry_controls(C& cpu, const VirtualEl2& v, const SwitchArgs& args) {
+    using namespace arch;
+    cpu.write(cptr_for(v, args.fp_loaded));
+    cpu.write(args.serror_pending ? v.traps.hcr.with<HCR_EL2::VSE>(1) : v.traps.hcr);
+}
+}  // namespace detail
+
+// Virtual EL2's exception return to L2.
+template <arch::Cpu C>
+void switch_to_guest(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
+    using namespace arch;
+    // Walks that were under way in virtual EL2's regime end before a register of it changes ([DDI0487] D8.1.2).
+    cpu.template dsb<Barrier::NSH>();
+    vhe::save_vel2_banked(cpu, v.file);
+    vhe::load_el1_banked(cpu, v.file);
+    cpu.write(v.get<VPIDR_EL2>());
+    cpu.write(v.get<VMPIDR_EL2>());
+    v.set_world(World::kGuest);
+    v.forwards_fp = l1_traps_fp(v.file);
+    change_traps(cpu, args.features, args.host, v.traps, l2_traps(args.ours, v.config(), v.file));
+    if (v.traps.hcr.get<HCR_EL2::NV>()) [[unlikely]]
+        cpu.write(VNCR_EL2::of(v.vncr_page));
+    load_l2_serror(cpu, v);
+    detail::write_entry_controls(cpu, v, args);
+}
+
+// An exception from L2 to virtual EL2. What it leaves in ESR_EL2 and the like is put into the file before.
+template <arch::Cpu C>
+void switch_to_vel2(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
+    using namespace arch;
+    cpu.template dsb<Barrier::NSH>();
+    save_l2_serror(cpu, v);
+    vhe::save_el1_banked(cpu, v.file);
+    vhe::load_vel2_banked(cpu, v.file);
+    cpu.write(VPIDR_EL2::of(v.file.get(SysReg::MIDR_EL1)));
+    cpu.write(VMPIDR_EL2::of(v.file.get(SysReg::MPIDR_EL1)));
+    const bool had_nv = v.traps.hcr.get<HCR_EL2::NV>();
+    v.set_world(World::kVel2);
+    v.forwards_fp = false;
+    change_traps(cpu, args.features, args.host, v.traps,
+                 vel2_traps(args.ours, v.config(), args.debug, args.features.fgt, v.e2h()));
+    if (had_nv) [[unlikely]]
+        cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(v.file.page())));
+    detail::write_entry_controls(cpu, v, args);
+}
+
+// At Vcpu::load(), before vhe::load(): computes v.traps for the world that the vCPU is in, which vhe::load() then writes,
+// and gives this CPU the rest that differs from a flat guest. Preemption off.
+template <arch::Cpu C>
+void load_world(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
+    using namespace arch;
+    const bool guest = v.in_guest();
+    v.traps = guest ? l2_traps(args.ours, v.config(), v.file)
+                    : vel2_traps(args.ours, v.config(), args.debug, args.features.fgt, v.e2h());
+    v.forwards_fp = guest && l1_traps_fp(v.file);
+    if (v.config().nv2) {
+        const bool l2_has_nv = guest && v.traps.hcr.get<HCR_EL2::NV>();
+        cpu.write(VNCR_EL2::of(l2_has_nv ? v.vncr_page : reinterpret_cast<u64>(v.file.page())));
+    }
+    if (guest)
+        load_l2_serror(cpu, v);
+}
+
+// After vhe::load(), which gave VPIDR_EL2 and VMPIDR_EL2 the VM's own values: L2's are L1's.
+template <arch::Cpu C>
+void load_identity(C& cpu, const VirtualEl2& v) {
+    if (!v.in_guest())
+        return;
+    cpu.write(v.get<arch::VPIDR_EL2>());
+    cpu.write(v.get<arch::VMPIDR_EL2>());
+}
+
+// At Vcpu::put(), with HCR_EL2's last value of the guest in `guest_hcr` (it is the host's by now).
+template <arch::Cpu C>
+void put_world(C& cpu, VirtualEl2& v, arch::HCR_EL2 guest_hcr) {
+    using namespace arch;
+    if (!v.in_guest() || !v.traps.hcr.get<HCR_EL2::VSE>())
+        return;
+    if (!guest_hcr.get<HCR_EL2::VSE>())
+        v.file.set(v.file.get<HCR_EL2>().with<HCR_EL2::VSE>(0));
+    v.file.set(SysReg::VDISR_EL2, cpu.template read<VDISR_EL2>().raw);
+    cpu.write(VDISR_EL2::of(0));
+}
+
+// MDSCR_EL1 in hardware is what acts, wherever the guest's copy is. At an exception return to L2 or any other moment when
+// the copy may have changed; `loaded` is what activate() gave the hardware, and is kept up to date for deactivate().
+// False: breakpoints have to be swapped in or out, so that the entry has to go by way of the host.
+template <arch::Cpu C>
+[[nodiscard]] bool refresh_mdscr(C& cpu, vhe::DebugEntry& loaded, const vhe::DebugEntry& wanted) {
+    if (loaded.bank != wanted.bank)
+        return false;
+    if (loaded.mdscr == wanted.mdscr) [[likely]]
+        return true;
+    loaded.mdscr = wanted.mdscr;
+    cpu.write(wanted.mdscr);
+    return true;
+}
+
+}  // namespace nest::nested
