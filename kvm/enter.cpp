@@ -52,6 +52,11 @@ CPTR_EL2 cptr_for(const Vcpu& vcpu) {
     return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
 }
 
+void count_class(VcpuStats& stats, Ec ec) {
+    stats.exits_by_class[static_cast<unsigned>(ec)]++;
+    stats.hvc_exit_stat += ec == Ec::kHvc64 || ec == Ec::kHvc32;
+}
+
 // A roll-over of VMIDs, or another vCPU of ours on this CPU, may have changed what has to be in VTTBR_EL2.
 void load_stage2(Cpu& c, PerCpu& here, Vm& vm) {
     const VTTBR_EL2 vttbr = vm.stage2.vttbr(nest_port_cpu_id());
@@ -80,7 +85,9 @@ Exit enter_guest(Vcpu& vcpu) {
         vcpu.stats.exits++;
         if (exit.kind != vhe::ExitKind::kSync)
             break;
-        if (!vhe::capture_exit(c, vcpu.context))
+        const bool captured = vhe::capture_exit(c, vcpu.context);
+        count_class(vcpu.stats, vhe::exception_class(vcpu.context.esr));
+        if (!captured)
             continue;
         if (handle_in_guest_context(vcpu) != Next::kResume)
             break;

@@ -46,10 +46,14 @@ Next wait_for_event(Vcpu& vcpu) {
         over = vcpu.timers.count_reached(cpu(), wait.deadline);
     }
     skip_instruction(vcpu);
-    if (event)
+    if (event) {
+        vcpu.stats.wfe_exit_stat++;
         nest_port_relax();
-    else if (!over)
-        block(vcpu, wait);
+    } else {
+        vcpu.stats.wfi_exit_stat++;
+        if (!over)
+            block(vcpu, wait);
+    }
     return Next::kResume;
 }
 
@@ -80,6 +84,7 @@ Next debug_exception(Vcpu& vcpu) {
 
 Next handle_exit(Vcpu& vcpu) {
     const u64 esr = vcpu.context.esr;
+    vcpu.stats.tier1_exits++;
     switch (vhe::exception_class(esr)) {
     case Ec::kWfx:
         return wait_for_event(vcpu);

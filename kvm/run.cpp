@@ -104,6 +104,7 @@ Next after_guest(Vcpu& vcpu, const Exit& exit) {
         return Next::kResume;
     case vhe::ExitKind::kSerror:
         // The machine has contained it, or we would not be here; what it hit belongs to this guest.
+        vcpu.stats.serror_exits++;
         inject_serror(vcpu);
         return Next::kResume;
     case vhe::ExitKind::kSync:
@@ -126,8 +127,10 @@ Status loop(Vcpu& vcpu) {
         Exit exit{};
         if (next == Next::kResume && pass_through_guest(vcpu, exit))
             next = after_guest(vcpu, exit);
-        if (next == Next::kUser)
+        if (next == Next::kUser) {
+            vcpu.stats.user_exits++;
             return kOk;
+        }
         if (next == Next::kError)
             return vcpu.error;
         if (!vcpu.has_gic() && tell_device_levels(vcpu))
@@ -142,7 +145,10 @@ void block(Vcpu& vcpu, timer::Wait wait) {
     vcpu.wait = wait;
     vcpu.alarm.store_release(false);
     const u64 start = nest_port_now_ns();
+    vcpu.stats.blocking = 1;
     wait_for(vcpu, WaitFor::kInterrupt);
+    vcpu.stats.blocking = 0;
+    vcpu.stats.halt_wakeup += vcpu.has_wakeup_event();
     count_halt_wait(vcpu.stats, nest_port_now_ns() - start);
     vcpu.wait = {};
 }

@@ -185,6 +185,18 @@ int nest_port_fd_create(enum nest_fd_kind kind, void *object)
 	return fd;
 }
 
+static bool ready;
+
+void nest_dev_open_for_business(void)
+{
+	smp_store_release(&ready, true);
+}
+
+static int dev_open(struct inode *inode, struct file *file)
+{
+	return smp_load_acquire(&ready) ? 0 : -ENODEV;
+}
+
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	return cmd == KVM_CREATE_VM ? create_vm(arg) : nest_dev_ioctl(cmd, arg);
@@ -192,6 +204,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 const struct file_operations nest_dev_fops = {
 	.owner = THIS_MODULE,
+	.open = dev_open,
 	.unlocked_ioctl = dev_ioctl,
 	.llseek = noop_llseek,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Per-CPU storage, cross calls, hotplug, and the machine's way down (reboot, kexec). */
+#include <linux/cpu_pm.h>
 #include <linux/cpuhotplug.h>
 #include <linux/glue.h>
 #include <linux/percpu.h>
@@ -87,6 +88,18 @@ static struct notifier_block reboot_block = {
 	.notifier_call = reboot_callback,
 };
 
+/* A CPU that slept deeply enough comes back with its list registers and timers unknown. */
+static int power_callback(struct notifier_block *block, unsigned long action, void *unused)
+{
+	if (action == CPU_PM_EXIT)
+		nest_cpu_online();
+	return NOTIFY_OK;
+}
+
+static struct notifier_block power_block = {
+	.notifier_call = power_callback,
+};
+
 int nest_hotplug_init(void)
 {
 	int ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "nestvisor:online", cpu_up_callback, cpu_down_callback);
@@ -95,6 +108,11 @@ int nest_hotplug_init(void)
 		return ret;
 	hotplug_state = ret;
 	ret = register_reboot_notifier(&reboot_block);
+	if (!ret) {
+		ret = cpu_pm_register_notifier(&power_block);
+		if (ret)
+			unregister_reboot_notifier(&reboot_block);
+	}
 	if (ret)
 		cpuhp_remove_state(hotplug_state);
 	return ret;
@@ -102,6 +120,7 @@ int nest_hotplug_init(void)
 
 void nest_hotplug_exit(void)
 {
+	cpu_pm_unregister_notifier(&power_block);
 	unregister_reboot_notifier(&reboot_block);
 	cpuhp_remove_state(hotplug_state);
 }

@@ -30,6 +30,9 @@ struct nest_host_vcpu {
 
 extern const struct file_operations nest_dev_fops;
 
+/* From now on /dev/kvm can be opened; until then it answers ENODEV. */
+void nest_dev_open_for_business(void);
+
 int nest_irq_init(struct nest_host_config *config);
 void nest_irq_exit(void);
 void nest_irq_cpu_up(void);

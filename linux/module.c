@@ -16,6 +16,18 @@ static struct miscdevice nest_dev = {
 	.mode = 0666,
 };
 
+/* The minor number is how the kernel's own KVM shows that it is active; so it comes first, and opens when all is set up. */
+static int register_device(void)
+{
+	int ret = misc_register(&nest_dev);
+
+	if (ret == -EBUSY || ret == -EEXIST)
+		pr_err("the kernel's own KVM is active; boot with kvm-arm.mode=none\n");
+	else if (ret)
+		pr_err("cannot register /dev/kvm: error %d\n", ret);
+	return ret;
+}
+
 static int __init nest_init(void)
 {
 	struct nest_host_config config = { .nv2 = nv2 };
@@ -26,9 +38,12 @@ static int __init nest_init(void)
 		pr_err("%s\n", refusal);
 		return -ENODEV;
 	}
-	ret = nest_vcpu_thread_init();
+	ret = register_device();
 	if (ret)
 		return ret;
+	ret = nest_vcpu_thread_init();
+	if (ret)
+		goto out_device;
 	ret = nest_eventfd_init();
 	if (ret)
 		goto out_thread;
@@ -45,19 +60,10 @@ static int __init nest_init(void)
 		pr_err("cannot follow CPU hotplug: error %d\n", ret);
 		goto out_core;
 	}
-	ret = misc_register(&nest_dev);
-	if (ret) {
-		if (ret == -EBUSY || ret == -EEXIST)
-			pr_err("the kernel's own KVM is active; boot with kvm-arm.mode=none\n");
-		else
-			pr_err("cannot register /dev/kvm: error %d\n", ret);
-		goto out_hotplug;
-	}
+	nest_dev_open_for_business();
 	pr_info("ready\n");
 	return 0;
 
-out_hotplug:
-	nest_hotplug_exit();
 out_core:
 	nest_core_exit();
 out_irq:
@@ -66,6 +72,8 @@ out_eventfd:
 	nest_eventfd_exit();
 out_thread:
 	nest_vcpu_thread_exit();
+out_device:
+	misc_deregister(&nest_dev);
 	return ret;
 }
 

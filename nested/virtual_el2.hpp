@@ -109,6 +109,7 @@ public:
     vncr::RegisterFile& file;
     vhe::TrapConfig traps{};      // of the world that the vCPU is in; what the hardware holds while it is loaded
     bool forwards_fp = false;     // L2, and L1's CPTR_EL2.FPEN traps FP/SIMD: its registers may be loaded, the trap stays
+    bool serror_loaded = false;   // hardware's VSESR_EL2 and VDISR_EL2 are L2's
     u64 vncr_page = 0;            // while L2 has NV: the linear-map address that L1's VNCR_EL2 translates to
 
 private:

@@ -48,26 +48,39 @@ struct SwitchArgs {
     bool serror_pending = false;   // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
 };
 
-// HCR_EL2.VSE and VDISR_EL2 of L2 back to L1's copies: L2 may have taken the SError, or deferred it with ESB.
+// L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its own.
 template <arch::Cpu C>
-void save_l2_serror(C& cpu, VirtualEl2& v) {
-    using namespace arch;
-    auto l1 = v.file.get<HCR_EL2>();
-    if (!v.traps.hcr.get<HCR_EL2::VSE>()) [[likely]]
+void sync_l2_serror(C& cpu, VirtualEl2& v) {
+    using VSE = arch::HCR_EL2::VSE;
+    if (!v.in_guest() || !v.traps.hcr.get<VSE>()) [[likely]]
         return;
-    if (!cpu.template read<HCR_EL2>().template get<HCR_EL2::VSE>())
-        v.file.set(l1.with<HCR_EL2::VSE>(0));
-    v.file.set(SysReg::VDISR_EL2, cpu.template read<VDISR_EL2>().raw);
-    cpu.write(VDISR_EL2::of(0));
+    if (cpu.template read<arch::HCR_EL2>().template get<VSE>())
+        return;
+    v.traps.hcr = v.traps.hcr.with<VSE>(0);
+    v.file.set(v.file.get<arch::HCR_EL2>().with<VSE>(0));
 }
 
+// VSESR_EL2 and VDISR_EL2 for L2, in the rare case that there is something in them; VDISR_EL2 is 0 otherwise.
 template <arch::Cpu C>
 void load_l2_serror(C& cpu, VirtualEl2& v) {
     using namespace arch;
-    if (!v.traps.hcr.get<HCR_EL2::VSE>()) [[likely]]
+    const auto deferred = v.get<VDISR_EL2>();
+    if (!v.traps.hcr.get<HCR_EL2::VSE>() && deferred.raw == 0) [[likely]]
         return;
     cpu.write(v.get<VSESR_EL2>());
-    cpu.write(v.get<VDISR_EL2>());
+    cpu.write(deferred);
+    v.serror_loaded = true;
+}
+
+// ESB and reads of DISR_EL1 in L2 change VDISR_EL2.
+template <arch::Cpu C>
+void save_l2_serror(C& cpu, VirtualEl2& v) {
+    using namespace arch;
+    if (!v.serror_loaded) [[likely]]
+        return;
+    v.file.set(cpu.template read<VDISR_EL2>());
+    cpu.write(VDISR_EL2::of(0));
+    v.serror_loaded = false;
 }
 
 namespace detail {
@@ -103,6 +116,7 @@ template <arch::Cpu C>
 void switch_to_vel2(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
     using namespace arch;
     cpu.template dsb<Barrier::NSH>();
+    sync_l2_serror(cpu, v);
     save_l2_serror(cpu, v);
     vhe::save_el1_banked(cpu, v.file);
     vhe::load_vel2_banked(cpu, v.file);
@@ -144,16 +158,10 @@ void load_identity(C& cpu, const VirtualEl2& v) {
     cpu.write(v.get<arch::VMPIDR_EL2>());
 }
 
-// At Vcpu::put(), with HCR_EL2's last value of the guest in `guest_hcr` (it is the host's by now).
+// At Vcpu::put().
 template <arch::Cpu C>
-void put_world(C& cpu, VirtualEl2& v, arch::HCR_EL2 guest_hcr) {
-    using namespace arch;
-    if (!v.in_guest() || !v.traps.hcr.get<HCR_EL2::VSE>())
-        return;
-    if (!guest_hcr.get<HCR_EL2::VSE>())
-        v.file.set(v.file.get<HCR_EL2>().with<HCR_EL2::VSE>(0));
-    v.file.set(SysReg::VDISR_EL2, cpu.template read<VDISR_EL2>().raw);
-    cpu.write(VDISR_EL2::of(0));
+void put_world(C& cpu, VirtualEl2& v) {
+    save_l2_serror(cpu, v);
 }
 
 // MDSCR_EL1 in hardware is what acts, wherever the guest's copy is. At an exception return to L2 or any other moment when

@@ -6,10 +6,10 @@
 #pragma once
 #include <arch/cpu.hpp>
 #include <vhe/debug_bank.hpp>
-#include <vhe/el1_state.hpp>
 #include <vhe/host_context.hpp>
 #include <vhe/pauth_keys.hpp>
 #include <vhe/trap_config.hpp>
+#include <vhe/vel2_state.hpp>
 
 namespace nest::vhe {
 
@@ -34,6 +34,7 @@ struct GuestView {
     GuestContext& context;
     vncr::RegisterFile& file;
     const TrapConfig& traps;
+    bool vel2 = false;  // the EL1 registers in hardware are to be virtual EL2's
 };
 
 // The trap controls that stay loaded as long as the vCPU; again when they change while it is. Preemption off.
@@ -87,14 +88,20 @@ void load(C& cpu, const SwitchFeatures& features, HostContext& host, const Guest
     load_traps(cpu, features, host, guest.traps);
     cpu.write(VPIDR_EL2::of(guest.file.get(SysReg::MIDR_EL1)));
     cpu.write(VMPIDR_EL2::of(guest.file.get(SysReg::MPIDR_EL1)));
-    load_el1(cpu, guest.file);
+    if (guest.vel2)
+        load_vel2(cpu, guest.file);
+    else
+        load_el1(cpu, guest.file);
 }
 
 // The reverse of load().
 template <arch::Cpu C>
 void put(C& cpu, const SwitchFeatures& features, const HostContext& host, const GuestView& guest) {
     using namespace arch;
-    save_el1(cpu, guest.file);
+    if (guest.vel2)
+        save_vel2(cpu, guest.file);
+    else
+        save_el1(cpu, guest.file);
     if (features.fgt) {
         cpu.write(host.hfgrtr);
         cpu.write(host.hfgwtr);

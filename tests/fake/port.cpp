@@ -164,6 +164,7 @@ size_t nest_port_copy_to_user(u64 to, const void* from, size_t bytes) {
 
 bool nest_port_user_range_ok(u64 address, u64 bytes) {
     constexpr u64 kTop = u64{1} << 47;
+    address &= ~u64{0} >> 8;  // arm64's access_ok() lets tagged pointers through
     return address <= kTop && bytes <= kTop - address;
 }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Whose is an exit of a vCPU with virtual EL2: ours, or an exception to virtual EL2?
+#pragma once
+#include <arch/syndrome.hpp>
+#include <nested/virtual_el2.hpp>
+
+namespace nest::nested {
+
+enum class Route : u8 {
+    kOurs,       // as for a flat guest; at virtual EL2: emulate_el2_access() first, emulate_eret() for EC 0x1a
+    kForward,    // take_exception() to virtual EL2 with the exit's ESR_EL2 as it is (FAR_EL2 too, for a debug exception)
+    kUndefined,  // UNDEFINED where the vCPU is: L2's EL1, or virtual EL2
+    kStage2,     // an abort: the shadow MMU knows whether L1's tables or ours are behind it
+    kVncr,       // an access of L2, a hypervisor itself, to the VNCR page that L1 gave it
+};
+
+// `esr` is the exit's. Tier 0; a search of eight steps for a system register, else a few tests.
+Route route(const VirtualEl2& v, u64 esr);
+
+// The part for EC 0x18 of an exit from L2.
+Route route_sysreg(const VirtualEl2& v, arch::SysRegIss iss);
+
+}  // namespace nest::nested
