@@ -19,6 +19,7 @@ struct ppi {
 	unsigned int irq; /* Linux's number; 0: not ours */
 	unsigned int intid;
 	bool forwarded;
+	bool taken;
 };
 
 static struct ppi ppis[PPI_COUNT] = {
@@ -118,7 +119,7 @@ void nest_irq_cpu_up(void)
 	int i;
 
 	for (i = 0; i < PPI_COUNT; i++)
-		if (ppis[i].irq)
+		if (ppis[i].taken)
 			enable_percpu_irq(ppis[i].irq, IRQ_TYPE_NONE);
 }
 
@@ -127,13 +128,13 @@ void nest_irq_cpu_down(void)
 	int i;
 
 	for (i = 0; i < PPI_COUNT; i++)
-		if (ppis[i].irq)
+		if (ppis[i].taken)
 			disable_percpu_irq(ppis[i].irq);
 }
 
 void nest_port_timer_irq_set_active(unsigned int which, bool active)
 {
-	if (ppis[which].irq)
+	if (ppis[which].taken)
 		irq_set_irqchip_state(ppis[which].irq, IRQCHIP_STATE_ACTIVE, active);
 }
 
@@ -141,22 +142,21 @@ void nest_port_timer_irq_set_active(unsigned int which, bool active)
 
 static void give_back(struct ppi *ppi)
 {
-	if (!ppi->irq)
+	if (!ppi->taken)
 		return;
 	if (ppi->forwarded)
 		irq_set_vcpu_affinity(ppi->irq, NULL);
 	free_percpu_irq(ppi->irq, &ppi_cookie);
-	ppi->irq = 0;
+	ppi->taken = false;
 }
 
 static int take(struct ppi *ppi, irq_handler_t handler)
 {
 	int ret = request_percpu_irq(ppi->irq, handler, ppi->name, &ppi_cookie);
 
-	if (ret) {
-		ppi->irq = 0;
+	if (ret)
 		return ret;
-	}
+	ppi->taken = true;
 	ppi->intid = irqd_to_hwirq(irq_get_irq_data(ppi->irq));
 	if (ppi->forwarded) {
 		ret = irq_set_vcpu_affinity(ppi->irq, &ppi_cookie);

@@ -62,6 +62,16 @@ public:
         cpu_.isb();
     }
 
+    // One broadcast TLBI of stage-1 (and combined) translations of this VMID, with the operand that its guest gave.
+    template <arch::Tlbi Op>
+    void stage1(u64 operand) {
+        cpu_.template dsb<arch::Barrier::ISHST>();
+        Context context(cpu_, target_);
+        cpu_.template tlbi<Op>(operand);
+        cpu_.template dsb<arch::Barrier::ISH>();
+        cpu_.isb();
+    }
+
 private:
     // Makes TLBI mean the target. With HCR_EL2.{E2H,TGE} = {1,1} it would mean EL2&0, so TGE goes off, which only the
     // host itself could notice: interrupts stay off meanwhile.

@@ -37,6 +37,8 @@ public:
     void invalidate_local(u64 ipa, unsigned level) {
         Invalidator<C>(cpu_, host_, target_).invalidate_local(ipa, level);
     }
+    template <arch::Tlbi Op>
+    void invalidate_stage1(u64 operand) { Invalidator<C>(cpu_, host_, target_).template stage1<Op>(operand); }
 
     // With FEAT_S2FWB the guest cannot reach memory past the caches.
     void clean_dcache(arch::Pa pa, u64 bytes) {

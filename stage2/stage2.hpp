@@ -9,11 +9,11 @@
 
 namespace nest::stage2 {
 
-template <arch::Cpu C, typename InputAddress = arch::Ipa>
+template <arch::Cpu C, typename InputAddress = arch::Ipa, typename TablePolicy = KernelPolicy<C, InputAddress>>
 class Stage2 {
 public:
     using Address = InputAddress;
-    using Policy = KernelPolicy<C, Address>;
+    using Policy = TablePolicy;
     using Tables = Table<Policy>;
     using Debt = typename Tables::Debt;
     static constexpr unsigned kReapThreshold = 64;  // retired tables
@@ -73,6 +73,9 @@ public:
     }
     // Drops all that TLBs know of this VMID, for example after HCR_EL2 bits that they cache have changed.
     void invalidate_all() { policy_.invalidate(Invalidation::all()); }
+    // Executes the guest's own invalidation of its stage 1 under this VMID, on all CPUs. See Invalidator.
+    template <arch::Tlbi Op>
+    void invalidate_stage1(u64 operand) { policy_.template invalidate_stage1<Op>(operand); }
 
     // Tables that left the tree, in three steps: take under the lock; wait, without it, until every CPU has left tier 0
     // once (an IPI); free. Worth it when reap_due().
@@ -91,6 +94,7 @@ public:
     // The largest useful block: without FWB each new block is written back line by line, under the lock.
     unsigned max_block_shift() const { return host_.fwb && table_.geometry().start_level <= 1 ? 30 : 21; }
     const Geometry& geometry() const { return table_.geometry(); }
+    Policy& policy() { return policy_; }
 
 private:
     // Scope in which the policy takes tables from a cache.

@@ -81,7 +81,7 @@ TEST_F(MmioTest, ALoadTakesTheDataAndNothingElseFromTheSharedPage) {
     ASSERT_EQ(handle(word(false)), Outcome::kUser);
     EXPECT_EQ(run.mmio.is_write, 0);
     std::memcpy(run.mmio.data, "\x01\x02\x03\x84\xff\xff\xff\xff", 8);
-    run.mmio.len = 8;
+    run.mmio.len = 1;
     run.mmio.is_write = 1;
     run.mmio.phys_addr = 0;
     run.exit_reason = 99;

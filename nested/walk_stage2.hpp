@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A software walk of L1's stage-2 tables: [DDI0487] D8.2 (translation), D8.3.2 (descriptors), D8.5 (access flag and dirty
+// state), D8.14 (which fault, which level).
+#pragma once
+#include <arch/syndrome.hpp>
+#include <nested/walk_features.hpp>
+#include <nested/walk_memory.hpp>
+
+namespace nest::nested {
+
+// What VTTBR_EL2, VTCR_EL2 and SCTLR_EL2.EE of L1 amount to. Computed from their raw bits, as hardware reads them.
+struct Stage2Regime {
+    static constexpr u8 kNoFault = 0xff;
+    u64 base = 0;             // of the first-level table
+    u8 fsc = kNoFault;        // every walk ends with this before it begins
+    u8 granule = k4K;
+    u8 start_level = 1;
+    u8 input_bits = 40;
+    u8 output_bits = 40;
+    bool big_endian = false;
+    bool sets_access_flag = false;
+    bool sets_dirty_state = false;
+    bool xnx = false;
+    bool fwb = false;         // HCR_EL2.FWB of L1: another encoding of MemAttr
+};
+Stage2Regime stage2_regime(arch::VTTBR_EL2 vttbr, arch::VTCR_EL2 vtcr, bool big_endian, bool fwb, const MmuFeatures& vm);
+
+enum class WalkStatus : u8 {
+    kTranslated,
+    kFault,   // `fsc` says which
+    kAbsent,  // `absent` must be brought in first; if nothing is there, it is a fault with `fsc`
+    kAgain,   // the guest keeps changing the descriptor that the walk wants to mark: let it run on
+};
+
+struct Stage2Result {
+    WalkStatus status = WalkStatus::kFault;
+    u8 fsc = 0;             // ESR_ELx's fault status code, level included
+    u8 level = 0;           // of the leaf
+    u8 shift = 0;           // log2 of its size, 0 without stage 2 (nothing to invalidate)
+    u8 memattr = 0;         // MemAttr of the descriptor
+    u8 sh = 0;
+    stage2::Attributes attributes;  // permissions and type, not the software bits
+    arch::Ipa output{};     // of the byte asked for
+    arch::Ipa absent{};
+    bool absent_write = false;
+};
+
+// What a leaf of L1 permits.
+stage2::Attributes decode_stage2_leaf(const Stage2Regime& regime, u64 descriptor);
+
+namespace detail {
+
+struct Step {
+    u64 descriptor;
+    arch::Ipa at;
+    unsigned level;
+};
+
+constexpr u64 in_order(u64 word, bool big_endian) { return big_endian ? __builtin_bswap64(word) : word; }
+constexpr u8 fsc_of(u64 type, unsigned level) { return static_cast<u8>(type | (level & 3)); }
+// Bits 47:from of a descriptor.
+constexpr u64 address_bits(u64 descriptor, unsigned from) {
+    return descriptor & 0x0000'ffff'ffff'ffff & ~((u64{1} << from) - 1);
+}
+
+inline Stage2Result stopped(WalkStatus status, u8 fsc) {
+    Stage2Result r;
+    r.status = status;
+    r.fsc = fsc;
+    return r;
+}
+inline Stage2Result not_reached(Access access, arch::Ipa at, bool write, unsigned level) {
+    Stage2Result r = stopped(access == Access::kAbsent ? WalkStatus::kAbsent : WalkStatus::kFault,
+                             fsc_of(arch::kFscExternalOnWalk, level));
+    r.absent = at;
+    r.absent_write = write;
+    return r;
+}
+
+// Hardware's updates of the leaf, if the access calls for one. kDone: `step.descriptor` is up to date.
+template <TableMemory M>
+Access update_leaf(const Stage2Regime& regime, M& memory, Step& step, bool write) {
+    constexpr u64 kAf = u64{1} << 10, kWrite = u64{1} << 7, kDbm = u64{1} << 51;
+    u64 now = step.descriptor;
+    if (regime.sets_access_flag)
+        now |= kAf;
+    if (regime.sets_dirty_state && write && (now & kDbm) && (now & kAf))
+        now |= kWrite;
+    if (now == step.descriptor)
+        return Access::kDone;
+    const Access access = memory.exchange(step.at, in_order(step.descriptor, regime.big_endian), in_order(now, regime.big_endian));
+    if (access == Access::kDone)
+        step.descriptor = now;
+    return access;
+}
+
+template <TableMemory M>
+Stage2Result finish_stage2(const Stage2Regime& regime, M& memory, Step step, u64 ipa, bool write) {
+    const unsigned shift = entry_shift(regime.granule, step.level);
+    const u64 output = address_bits(step.descriptor, shift);
+    if (output >> regime.output_bits)
+        return stopped(WalkStatus::kFault, fsc_of(arch::kFscAddressSize, step.level));
+    const Access access = update_leaf(regime, memory, step, write);
+    if (access == Access::kChanged)
+        return stopped(WalkStatus::kAgain, 0);
+    if (access != Access::kDone)
+        return not_reached(access, step.at, true, step.level);
+    if (!(step.descriptor >> 10 & 1))
+        return stopped(WalkStatus::kFault, fsc_of(arch::kFscAccessFlag, step.level));
+    Stage2Result r;
+    r.status = WalkStatus::kTranslated;
+    r.level = static_cast<u8>(step.level);
+    r.shift = static_cast<u8>(shift);
+    r.memattr = step.descriptor >> 2 & 15;
+    r.sh = step.descriptor >> 8 & 3;
+    r.attributes = decode_stage2_leaf(regime, step.descriptor);
+    r.output = arch::Ipa(output | (ipa & ((u64{1} << shift) - 1)));
+    return r;
+}
+
+}  // namespace detail
+
+// `write`: the access wants to write, which may set the dirty state. Permissions are for the caller to check. As many
+// reads as the table has levels, whatever its content.
+template <TableMemory M>
+Stage2Result walk_stage2(const Stage2Regime& regime, M& memory, u64 ipa, bool write) {
+    using namespace detail;
+    if (ipa >> regime.input_bits)
+        return stopped(WalkStatus::kFault, fsc_of(arch::kFscTranslation, 0));
+    if (regime.fsc != Stage2Regime::kNoFault)
+        return stopped(WalkStatus::kFault, regime.fsc);
+    u64 table = regime.base;
+    for (unsigned level = regime.start_level;; level++) {
+        const unsigned shift = entry_shift(regime.granule, level);
+        const u64 index = level == regime.start_level ? ipa >> shift
+                                                      : ipa >> shift & ((u64{1} << bits_per_level(regime.granule)) - 1);
+        const arch::Ipa at(table + index * 8);
+        const Word word = memory.read(at);
+        if (word.access != Access::kDone)
+            return not_reached(word.access, at, false, level);
+        const u64 descriptor = in_order(word.value, regime.big_endian);
+        const bool table_or_page = descriptor & 2;
+        if (!(descriptor & 1) || (!table_or_page && !has_blocks(regime.granule, level)))
+            return stopped(WalkStatus::kFault, fsc_of(arch::kFscTranslation, level));
+        if (!table_or_page || level == kLastLevel)
+            return finish_stage2(regime, memory, Step{descriptor, at, level}, ipa, write);
+        table = address_bits(descriptor, regime.granule);
+        if (table >> regime.output_bits)
+            return stopped(WalkStatus::kFault, fsc_of(arch::kFscAddressSize, level));
+    }
+}
+
+// L1 has stage 2 off (HCR_EL2.VM = 0): every address is its own output.
+Stage2Result identity_stage2(u64 ipa);
+
+}  // namespace nest::nested
