@@ -60,6 +60,24 @@ public:
             asm volatile("tlbi ipas2e1, %0" ::"r"(operand) : "memory");
         else if constexpr (Op == Tlbi::RIPAS2E1IS)  // by its encoding: the assembler may not know Armv8.4
             asm volatile("sys #4, c8, c0, #2, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::VAE1IS)
+            asm volatile("tlbi vae1is, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::ASIDE1IS)
+            asm volatile("tlbi aside1is, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::VAAE1IS)
+            asm volatile("tlbi vaae1is, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::VALE1IS)
+            asm volatile("tlbi vale1is, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::VAALE1IS)
+            asm volatile("tlbi vaale1is, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::RVAE1IS)
+            asm volatile("sys #0, c8, c2, #1, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::RVAAE1IS)
+            asm volatile("sys #0, c8, c2, #3, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::RVALE1IS)
+            asm volatile("sys #0, c8, c2, #5, %0" ::"r"(operand) : "memory");
+        else if constexpr (Op == Tlbi::RVAALE1IS)
+            asm volatile("sys #0, c8, c2, #7, %0" ::"r"(operand) : "memory");
         else if constexpr (Op == Tlbi::VMALLE1)
             asm volatile("tlbi vmalle1" ::: "memory");
         else

@@ -5,6 +5,7 @@
 #include <kvm/device.hpp>
 #include <kvm/irqfd.hpp>
 #include <kvm/machine.hpp>
+#include <kvm/totals.hpp>
 #include <kvm/vcpu_ioctl.hpp>
 #include <kvm/vm.hpp>
 #include <kvm/vm_ioctl.hpp>
@@ -82,6 +83,15 @@ long nest_stats_read(int kind, void* object, uint64_t user, size_t bytes, uint64
 }
 void nest_stats_release(int kind, void* object) {
     (kind == NEST_FD_VM_STATS ? *static_cast<Vm*>(object) : static_cast<Vcpu*>(object)->vm).put();
+}
+
+bool nest_totals_row(unsigned row, const char** name, uint64_t* value) {
+    TotalsRow found;
+    if (!totals_row(row, found))
+        return false;
+    *name = found.name;
+    *value = found.value;
+    return true;
 }
 
 void nest_mmu_invalidate_start(nest_vm* vm, uint64_t start, uint64_t end) {

@@ -2,10 +2,12 @@
 #include <kvm/fault.hpp>
 
 #include <kvm/fpsimd.hpp>
+#include <kvm/guest_memory.hpp>
 #include <kvm/inject.hpp>
 #include <kvm/instruction_skip.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/mmio_exit.hpp>
+#include <kvm/table_level.hpp>
 #include <kvm/vm.hpp>
 
 namespace nest::kvm {
@@ -34,12 +36,37 @@ Fault decode(const Vcpu& vcpu) {
     return f;
 }
 
+class GuestDescriptors final : public DescriptorReader {
+public:
+    explicit GuestDescriptors(const Vcpu& vcpu) : vcpu_(vcpu) {}
+    bool read(Ipa at, u64& descriptor) override {
+        if (!read_guest(vcpu_.vm.slots, at, &descriptor, sizeof(descriptor)).ok())
+            return false;
+        if (SCTLR_EL1::of(vcpu_.read(SysReg::SCTLR_EL1)).get<SCTLR_EL1::EE>())
+            descriptor = __builtin_bswap64(descriptor);
+        return true;
+    }
+
+private:
+    const Vcpu& vcpu_;
+};
+
+// The level that the guest's walk was at; 0, which is always a valid answer, when the tables have changed since.
+int walk_level(const Vcpu& vcpu, const Fault& f) {
+    GuestDescriptors memory(vcpu);
+    const StageOneTables tables{vcpu.read(SysReg::TCR_EL1), vcpu.read(SysReg::TTBR0_EL1), vcpu.read(SysReg::TTBR1_EL1)};
+    ReadGuard guard(vcpu.vm.slots_lock);
+    return level_of_table_page(tables, vcpu.context.far, f.ipa.align_down(kPageSize), memory).value_or(0);
+}
+
+// No lock held; may sleep.
 void inject_external_abort(Vcpu& vcpu, const Fault& f) {
     const AbortKind kind = f.on_walk ? AbortKind::kExternalOnWalk : AbortKind::kExternal;
+    const int level = f.on_walk ? walk_level(vcpu, f) : 0;
     if (f.exec)
-        inject_prefetch_abort(vcpu, vcpu.context.far, kind);
+        inject_prefetch_abort(vcpu, vcpu.context.far, kind, level);
     else
-        inject_data_abort(vcpu, vcpu.context.far, kind);
+        inject_data_abort(vcpu, vcpu.context.far, kind, level);
 }
 
 Next error(Vcpu& vcpu, Errno e) {
@@ -114,12 +141,17 @@ Next map_page(Vcpu& vcpu, const Fault& f, const Memslot& slot) {
 
     const bool logging = slot.logs_dirty();
     const bool writable = page.writable && slot.writable() && (!logging || f.write);
+    const bool coherent_icache = machine().stage2.ctr >> 29 & 1;  // CTR_EL0.DIC
     if (f.exec && page.device && !page.cacheable) {
         nest_port_page_release(&page, false);
-        inject_external_abort(vcpu, f);
+        inject_prefetch_abort(vcpu, vcpu.context.far, AbortKind::kExternal);
         return Next::kResume;
     }
-    const bool coherent_icache = machine().stage2.ctr >> 29 & 1;  // CTR_EL0.DIC
+    // Memory without struct pages is outside the linear map: nothing could clean or invalidate its cache lines for it.
+    if (page.device && page.cacheable && !(vm.stage2.tables().fwb() && coherent_icache)) {
+        nest_port_page_release(&page, false);
+        return error(vcpu, Errno::kFault);
+    }
     const auto attributes = attributes_for(page, f, writable, coherent_icache);
     const unsigned shift = block_shift(slot, page, gfn, vm.stage2.tables().max_block_shift(), logging);
 
@@ -149,6 +181,7 @@ Next make_young(Vcpu& vcpu, const Fault& f) {
 }  // namespace
 
 Next handle_guest_abort(Vcpu& vcpu) {
+    release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
     const Fault f = decode(vcpu);
     Vm& vm = vcpu.vm;
     const u64 type = vhe::fault_type(f.esr);
@@ -176,7 +209,6 @@ Next handle_guest_abort(Vcpu& vcpu) {
         return error(vcpu, Errno::kFault);
     }
     bool in_slot;
-    release_fpsimd(vcpu);
     {
         ReadGuard guard(vm.slots_lock);
         const Memslot* slot = vm.slots.find(gfn_of(f.ipa), vcpu.slot_hint);

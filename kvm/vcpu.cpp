@@ -3,6 +3,7 @@
 
 #include <kvm/machine.hpp>
 #include <kvm/reset.hpp>
+#include <kvm/totals.hpp>
 #include <kvm/vm.hpp>
 #include <vgic/entry.hpp>
 #include <vhe/world_switch.hpp>
@@ -27,6 +28,7 @@ Result<Vcpu*> Vcpu::create(Vm& vm, unsigned index, u32 id) {
 
 Vcpu::~Vcpu() {
     timers.terminate();
+    add_to_totals(stats);
     if (run)
         nest_port_pages_free(run, 0);
     if (host)

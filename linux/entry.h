@@ -54,6 +54,9 @@ void nest_device_release(void *device);
 long nest_stats_read(int kind, void *object, uint64_t user_buffer, size_t bytes, uint64_t offset);
 void nest_stats_release(int kind, void *object);
 
+/* Row `row` of what ended vCPUs counted; false behind the last. Any context. */
+bool nest_totals_row(unsigned row, const char **name, uint64_t *value);
+
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 /* MMU notifiers. [start, end) are the VMM's addresses. May be called with spinlocks held; never sleep. */

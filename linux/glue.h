@@ -37,6 +37,8 @@ int nest_irq_init(struct nest_host_config *config);
 void nest_irq_exit(void);
 void nest_irq_cpu_up(void);
 void nest_irq_cpu_down(void);
+void nest_debugfs_init(void);
+void nest_debugfs_exit(void);
 int nest_hotplug_init(void);
 void nest_hotplug_exit(void);
 int nest_eventfd_init(void);

@@ -60,6 +60,7 @@ static int __init nest_init(void)
 		pr_err("cannot follow CPU hotplug: error %d\n", ret);
 		goto out_core;
 	}
+	nest_debugfs_init();
 	nest_dev_open_for_business();
 	pr_info("ready\n");
 	return 0;
@@ -80,6 +81,7 @@ out_device:
 static void __exit nest_exit(void)
 {
 	misc_deregister(&nest_dev);
+	nest_debugfs_exit();
 	nest_eventfd_exit(); /* late irqfd shutdowns may hold the last reference of a VM */
 	nest_hotplug_exit();
 	nest_core_exit();

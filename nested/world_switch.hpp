@@ -67,7 +67,8 @@ void load_l2_serror(C& cpu, VirtualEl2& v) {
     const auto deferred = v.get<VDISR_EL2>();
     if (!v.traps.hcr.get<HCR_EL2::VSE>() && deferred.raw == 0) [[likely]]
         return;
-    cpu.write(v.get<VSESR_EL2>());
+    // A VM without FEAT_RAS has no syndrome to give, but hardware reports one: IMPLEMENTATION DEFINED.
+    cpu.write(v.config().features.has(Feature::kRas) ? v.get<VSESR_EL2>() : VSESR_EL2::of(1 << 24));
     cpu.write(deferred);
     v.serror_loaded = true;
 }

@@ -9,11 +9,11 @@
 
 namespace nest::stage2 {
 
-template <arch::Cpu C, typename InputAddress = arch::Ipa, typename TablePolicy = KernelPolicy<C, InputAddress>>
+template <arch::Cpu C, typename InputAddress = arch::Ipa, typename P = KernelPolicy<C, InputAddress>>
 class Stage2 {
 public:
     using Address = InputAddress;
-    using Policy = TablePolicy;
+    using Policy = P;
     using Tables = Table<Policy>;
     using Debt = typename Tables::Debt;
     static constexpr unsigned kReapThreshold = 64;  // retired tables

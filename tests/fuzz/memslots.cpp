@@ -22,12 +22,30 @@ void require(bool ok, const char* what) {
     std::abort();
 }
 
-// A fuzzer's bytes; zeros at the end.
-struct Input {
-    const u8* at;
-    const u8* end;
-    u8 byte() { return at < end ? *at++ : 0; }
-    u64 below(u64 n) { return (byte() | u64{byte()} << 8) % n; }
+// A fuzzer's bytes and, after their end, as many more as wanted, drawn from them: a short input is a long run, too.
+class Input {
+public:
+    Input(const u8* data, size_t size) : at_(data), end_(data + size) {
+        for (size_t i = 0; i < size; i++)
+            random_ = (random_ ^ data[i]) * 0x100'0000'01b3;
+    }
+    u8 byte() {
+        if (at_ < end_)
+            return *at_++;
+        random_ ^= random_ << 13;
+        random_ ^= random_ >> 7;
+        random_ ^= random_ << 17;
+        return static_cast<u8>(random_ >> 32);
+    }
+    u64 below(u64 n) {
+        u64 low = byte();
+        return (low | u64{byte()} << 8 | u64{byte()} << 16) % n;
+    }
+
+private:
+    const u8* at_;
+    const u8* end_;
+    u64 random_ = 0xcbf2'9ce4'8422'2325;
 };
 
 struct FakeStageTwo final : kvm::StageTwoUser {
@@ -191,13 +209,13 @@ struct Machine {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     test::port().reset();
     size_t live = test::port().live_objects;
-    Input in{data, data + size};
+    Input in(data, size);
     {
         Machine machine;
         machine.manual = in.byte() % 4;
         if (!machine.slots.enable_manual_dirty_log({0, 0, {machine.manual}, {}}).ok())
             machine.manual = 0;
-        for (int steps = 0; in.at < in.end && steps < 400; steps++) {
+        for (int steps = 0; steps < 80; steps++) {
             switch (in.byte() % 8) {
             case 0:
             case 1: machine.change(in); break;

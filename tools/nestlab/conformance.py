@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from nestlab import paths, results
+from nestlab import paths, results, selftest_plan
 from nestlab.results import FAIL, PASS, SKIP, Result
 
 DATA = paths.BUILD / "conformance"
@@ -50,7 +50,19 @@ def selftest_table(suite: str, columns: dict[str, dict | None]) -> str:
     by_side = {side: {result.name: result for result in data["results"]} if data else {} for side, data in columns.items()}
     for name in sorted(set().union(*by_side.values())):
         lines.append(f"| {name} | " + " | ".join(cell(by_side[side].get(name)) for side in SIDES) + " |")
+    if all(columns.values()):
+        lines += behind(by_side["ours"], by_side["peer"])
     return "\n".join(lines) + "\n"
+
+
+def behind(ours: dict[str, Result], peer: dict[str, Result]) -> list[str]:
+    """What the peer passes and we do not: each with its reason, or the plain statement that it has none."""
+    known = selftest_plan.exceptions()
+    names = [n for n, r in sorted(peer.items()) if r.verdict == PASS and (n not in ours or ours[n].verdict != PASS)]
+    if not names:
+        return ["", "Everything that Linux's own KVM passes, Nestvisor passes."]
+    rows = [f"* {name}: {known.get(name.rsplit('/', 1)[-1], 'no accepted reason: to be mended')}" for name in names]
+    return ["", "What Linux's own KVM passes and Nestvisor does not:", "", *rows]
 
 
 def soak_table(data: dict) -> str:

@@ -45,6 +45,11 @@ def plans(suite: str, names: list[str], file: Path = FILE) -> list[Plan]:
     return list(found.values())
 
 
+def exceptions(file: Path = FILE) -> dict[str, str]:
+    """Tests that the peer passes and we are known not to, by the name's last part, with the reason."""
+    return {entry["name"]: entry["why"] for entry in tomllib.loads(file.read_text()).get("exception", [])}
+
+
 def item(suite: str, plan: Plan) -> campaign.Item:
     """The command in L0."""
     return campaign.Item(plan.name, f"selftest.sh {suite} {plan.name} {plan.args}".strip(), plan.limit)

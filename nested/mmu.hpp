@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// ShadowMmu: a VM's nested translation as a whole: shadows, their faults, L1's TLB maintenance, and what the canonical
+// stage 2 does to them.
+//
+// One lock, the VM's mmu lock, guards all of it, and a fault is resolved from its first read of L1's tables to the store
+// of the leaf under that one lock, without sleeping. So no sequence has to be checked: L1's TLBI, MMU notifiers and
+// memory slots take the lock as well, and find the leaf either not yet or already there. What is missing (a table or a
+// page that the canonical stage 2 does not map) is brought in without the lock, and the whole is tried again.
+//
+// `Canonical` (kvm's) is what LinearMemory asks for.
+#pragma once
+#include <nested/mmu_stats.hpp>
+#include <nested/shadow_map.hpp>
+#include <nested/shadow_pool.hpp>
+#include <nested/tlbi_scope.hpp>
+
+namespace nest::nested {
+
+template <arch::Cpu C, typename Canonical>
+class ShadowMmu {
+public:
+    using Shadow = nested::Shadow<C>;
+
+    ShadowMmu(C& cpu, stage2::VmidAllocator<C>& vmids, SpinLock& mmu_lock, const Canonical& canonical)
+        : canonical_(canonical), pool_(cpu, vmids, mmu_lock, rmap_, stats_) {}
+
+    // When the VM gets its first vCPU with EL2. `most_vcpus`: that it may ever have. ipa_bits: of L1's physical addresses
+    // (its ID_AA64MMFR0_EL1.PARange). -ENOMEM, -EINVAL. Sleeps.
+    Status init(unsigned most_vcpus, unsigned ipa_bits, const stage2::HostFeatures& host,
+                size_t rmap_pages = Rmap::kDefaultPages) {
+        NEST_TRY(rmap_.init(Rmap::kDefaultBucketBits, rmap_pages));
+        NEST_TRY(pool_.init(most_vcpus * ShadowPool<C>::kPerVcpu, ipa_bits, host));
+        return kOk;
+    }
+    // No vCPU and no notifier any more. Sleeps.
+    void destroy() {
+        pool_.destroy();
+        rmap_.destroy();
+    }
+
+    // ---- faults. mmu lock; tier 0 or tier 1 alike
+
+    // `regime`: stage2_regime() of L1's registers of this moment; nullptr when L1 has stage 2 off.
+    Resolution resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& fault, stage2::TableCache& cache);
+    // Pages that a resolve() can need.
+    static Status top_up(const Shadow& shadow, stage2::TableCache& cache) {
+        return cache.top_up(shadow.tables.geometry().max_new_tables() + 1);
+    }
+    // L1's answer for an address: what AT S12E1* and the walks of L2's stage-1 tables need. kAbsent as in walk_stage2().
+    Stage2Result translate(const Stage2Regime* regime, u64 ipa, bool write) {
+        LinearMemory<Canonical> memory(canonical_);
+        return regime ? walk_stage2(*regime, memory, ipa, write) : identity_stage2(ipa);
+    }
+
+    // ---- the canonical stage 2 changes. mmu lock, held from before the canonical change until after this returns
+
+    // These frames are not mapped any more, or not to the same memory, or with less permission.
+    void unmap_gfns(u64 start, u64 end, Cause cause);
+    void write_protect_gfns(u64 start, u64 end);
+    // Was one of them used through a shadow? `clear`: and forget it.
+    bool age_gfns(u64 start, u64 end, bool clear);
+
+    // ---- L1's TLB maintenance. mmu lock
+
+    // Leaves everything that `scope` names behind. About `budget` entries are visited; false: not all was done, call
+    // again (outside of tier 0, and with the lock dropped in between).
+    [[nodiscard]] bool invalidate(const TlbiScope& scope, unsigned budget = stage2::kDefaultBudget);
+
+    ShadowPool<C>& pool() { return pool_; }
+    const MmuStats& stats() const { return stats_; }
+    const Rmap& rmap() const { return rmap_; }
+
+private:
+    Outcome install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical, const Composed& leaf,
+                    stage2::TableCache& cache);
+    void make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn);
+    bool invalidate_ipas(Shadow& shadow, u64 start, u64 end, unsigned& budget);
+    bool invalidate_leaf(Shadow& shadow, const TlbiScope& scope, unsigned& budget);
+    static void invalidate_stage1(Shadow& shadow, const TlbiScope& scope);
+
+    // Shadows of which something was dropped, to be settled before the lock is.
+    struct Owing {
+        Shadow* first = nullptr;
+        void add(Shadow& s) {
+            if (s.owes())
+                return;
+            s.next_owing = first;
+            first = &s;
+        }
+        void settle() {
+            for (; first; first = first->next_owing)
+                first->settle();
+        }
+    };
+    void drop_untracked(Owing& owing);
+
+    const Canonical& canonical_;
+    MmuStats stats_;
+    Rmap rmap_;
+    ShadowPool<C> pool_;
+    unsigned untracked_ = 0;  // shadows that hold leaves which the reverse map does not know
+};
+
+}  // namespace nest::nested
+
+#include <nested/mmu_canonical.hpp>
+#include <nested/mmu_fault.hpp>
+#include <nested/mmu_tlbi.hpp>

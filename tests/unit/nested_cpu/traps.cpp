@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The trap controls of virtual EL2 and of L2.
+#include <nested/trap_merge.hpp>
+#include <tests/unit/nested_cpu/fixture.hpp>
+
+namespace nest::nested {
+namespace {
+
+using H = arch::HCR_EL2;
+using M = arch::MDCR_EL2;
+using C = arch::CPTR_EL2;
+
+struct TrapMerge : Vel2Test {
+    vhe::TrapConfig vel2(DebugTraps d = DebugTraps::kNone, bool fgt = true) { return vel2_traps(ours, config, d, fgt, true); }
+    vhe::TrapConfig l2() { return l2_traps(ours, config, file); }
+};
+
+TEST_F(TrapMerge, Vel2HasNvAndTrapsWhatTgeHides) {
+    const u64 added = H::mask<H::NV, H::NV2, H::AT, H::TTLB>();
+    EXPECT_EQ(vel2().hcr.raw, ours.hcr.raw | added);
+    EXPECT_TRUE(vel2().cptr.get<C::TCPAC>());
+    EXPECT_EQ(vel2_traps(ours, config, DebugTraps::kNone, true, false).hcr.raw, ours.hcr.raw | added | H::NV1::kMask);
+}
+
+TEST_F(TrapMerge, Vel2WithoutNv2) {
+    const Config v83(every_feature(), false);
+    const auto t = vel2_traps(ours, v83, DebugTraps::kNone, true, true);
+    EXPECT_FALSE(t.hcr.get<H::NV2>());
+    EXPECT_TRUE(t.hcr.get<H::NV>());
+    EXPECT_TRUE(t.mdcr.get<M::TDA>()) << "without NV2 an untrapped MDSCR_EL1 would be hardware's";
+}
+
+TEST_F(TrapMerge, Vel2IgnoresL1sOwnControls) {
+    l1(SysReg::HCR_EL2, ~u64{0});
+    l1(SysReg::HFGRTR_EL2, ~u64{0});
+    EXPECT_EQ(vel2().hfgrtr, ours.hfgrtr);
+    EXPECT_FALSE(vel2().hcr.get<H::TVM>());
+}
+
+TEST_F(TrapMerge, MdscrIsFreeOnlyWhileNothingIsArmed) {
+    EXPECT_FALSE(vel2().mdcr.get<M::TDA>());
+    EXPECT_TRUE(vel2().mdcr.get<M::TDCC>());
+    EXPECT_EQ(vel2().hdfgwtr.raw & 0x1f, 0xfu) << "breakpoints trap, MDSCR_EL1 does not";
+    EXPECT_EQ(vel2(DebugTraps::kMdscrWrites).hdfgwtr.raw & 0x1f, 0x1fu);
+    EXPECT_EQ(vel2(DebugTraps::kMdscrWrites).hdfgrtr.raw & 0x10, 0u);
+    EXPECT_TRUE(vel2(DebugTraps::kAll).mdcr.get<M::TDA>());
+    EXPECT_TRUE(vel2(DebugTraps::kNone, false).mdcr.get<M::TDA>()) << "no FEAT_FGT";
+    ours.mdcr = ours.mdcr.with<M::TDE>(1);
+    EXPECT_TRUE(vel2().mdcr.get<M::TDA>()) << "the VMM debugs";
+}
+
+// Every bit of L1's HCR_EL2, one by one.
+TEST_F(TrapMerge, EachHcrBit) {
+    const u64 either = H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::ID, H::CD,
+                               H::TRVM, H::TDZ, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP, H::TSC, H::TID3,
+                               H::TID2, H::TID1, H::TWE, H::TWI, H::DC, H::BSU, H::FB, H::PTW>();
+    const u64 base = H::mask<H::API, H::APK>();
+    l1(SysReg::HCR_EL2, base);
+    const u64 without = l2().hcr.raw;
+    EXPECT_EQ(without, ours.hcr.raw);
+    for (unsigned i = 0; i < 64; i++) {
+        const u64 bit = u64{1} << i;
+        if (bit & (base | H::NV::kMask))
+            continue;
+        l1(SysReg::HCR_EL2, base | bit);
+        EXPECT_EQ(l2().hcr.raw, without | (bit & either)) << i;
+    }
+    l1(SysReg::HCR_EL2, base | H::NV::kMask);
+    EXPECT_EQ(l2().hcr.raw, (without | H::mask<H::NV, H::NV2>()));
+    l1(SysReg::HCR_EL2, H::API::kMask);
+    EXPECT_EQ(l2().hcr.raw, without & ~H::APK::kMask) << "0 traps";
+}
+
+TEST_F(TrapMerge, VirtualInterruptsNeedTheirRouting) {
+    const std::pair<u64, u64> pairs[] = {{H::VI::kMask, H::IMO::kMask}, {H::VF::kMask, H::FMO::kMask},
+                                         {H::VSE::kMask, H::AMO::kMask}};
+    for (auto [bit, routing] : pairs) {
+        l1(SysReg::HCR_EL2, bit);
+        EXPECT_FALSE(l2().hcr.raw & bit);
+        l1(SysReg::HCR_EL2, bit | routing);
+        EXPECT_TRUE(l2().hcr.raw & bit);
+    }
+}
+
+TEST_F(TrapMerge, OthersAddUp) {
+    l1(SysReg::MDCR_EL2, ~u64{0});
+    l1(SysReg::CPTR_EL2, C::TCPAC::kMask | C::FPEN::kMask);
+    l1(SysReg::HFGRTR_EL2, ~u64{0});
+    l1(SysReg::HFGITR_EL2, u64{1} << 51);
+    l1(SysReg::HCRX_EL2, ~u64{0});
+    ours.hfgrtr.raw = 0xc000'0000;
+    const auto t = l2();
+    EXPECT_TRUE(t.mdcr.get<M::TDE>());
+    EXPECT_EQ(t.mdcr.get<M::E2PB>(), 0u) << "the profiling buffer stays ours";
+    EXPECT_EQ(t.mdcr.get<M::HPMN>(), 0u);
+    EXPECT_EQ(t.mdcr.get<M::HPME>(), 0u);
+    EXPECT_TRUE(t.cptr.get<C::TCPAC>());
+    EXPECT_EQ(t.cptr.get<C::FPEN>(), 0u) << "the switch opens it";
+    EXPECT_EQ(t.hfgrtr.raw & 0xc000'0000, 0xc000'0000u);
+    EXPECT_EQ(t.hfgrtr.raw >> 50, 0u) << "bits where 0 traps stay 0";
+    EXPECT_EQ(t.hfgitr.raw, u64{1} << 51);
+    EXPECT_EQ(t.hcrx.raw, 0x18u);
+}
+
+TEST_F(TrapMerge, AVmWithoutFgtHasNoFineGrainedTraps) {
+    Features f = every_feature();
+    f.set(Feature::kFgt, false);
+    const Config plain(f, true);
+    l1(SysReg::HFGRTR_EL2, ~u64{0});
+    EXPECT_EQ(l2_traps(ours, plain, file).hfgrtr, ours.hfgrtr) << "what hardware let L1 store there means nothing";
+}
+
+}  // namespace
+}  // namespace nest::nested
