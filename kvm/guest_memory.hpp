@@ -7,8 +7,8 @@
 
 namespace nest::kvm {
 
-// Any alignment; may span slots. EFAULT: no memory there (or, for a write, memory that is read-only) or the VMM's mapping
-// is gone; then part of it may have been copied. A write marks its frames dirty. Context: a thread of the VMM, with the
+// Any alignment; may span slots. EFAULT: no memory there (for a write also: read-only memory), or the VMM's mapping is
+// gone; then part of it may have been copied. A write marks its frames dirty. Context: a thread of the VMM, with the
 // slots' lock held for reading; may fault.
 Status read_guest(const Memslots& slots, arch::Ipa from, void* to, size_t bytes);
 Status write_guest(const Memslots& slots, arch::Ipa to, const void* from, size_t bytes);

@@ -64,8 +64,8 @@ private:
     Irqfd* resamplers_ = nullptr;  // resample_lock_
 };
 
-// What linux/entry.h's nest_irqfd_wakeup (atomic) and nest_irqfd_shutdown (a work queue) do; `owner` is the one that was
-// given to nest_port_irqfd_bind(). The latter unbinds: nest_port_irqfd_unbind() must allow that in its own callback, and
+// What linux/entry.h's nest_irqfd_wakeup (atomic) and nest_irqfd_shutdown (a work queue) do; `owner` is what was given
+// to nest_port_irqfd_bind(). The latter unbinds: nest_port_irqfd_unbind() must allow that in its own callback, and
 // otherwise wait for a callback that runs.
 void irqfd_wakeup(void* owner);
 void irqfd_shutdown(void* owner);

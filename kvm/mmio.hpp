@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A guest's access to an address without memory: decoded from the syndrome, offered to the devices in the kernel, then to
-// the VMM; a load is finished when its value is there.
+// A guest's access to an address without memory: decoded from the syndrome, offered to the devices in the kernel, then
+// to the VMM; a load is finished when its value is there.
 #pragma once
 #include <arch/address.hpp>
 #include <arch/syndrome.hpp>

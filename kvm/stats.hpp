@@ -24,8 +24,8 @@ inline void count(u64& counter) { __atomic_fetch_add(&counter, 1, __ATOMIC_RELAX
 // The vCPU blocked for that long.
 void count_halt_wait(VcpuStats& stats, u64 ns);
 
-// Up to `bytes` bytes of the file, from `offset`, to user space: header, identity, descriptors, values. The number copied,
-// 0 at the end; EFAULT. vm_number names the VM ("kvm-<number>"), Linux takes the VMM's process id. Sleeps.
+// Up to `bytes` bytes of the file, from `offset`, to user space: header, identity, descriptors, values. The number
+// copied, 0 at the end; EFAULT. vm_number names the VM ("kvm-<number>"), Linux takes the VMM's process id. Sleeps.
 Result<size_t> read_stats(const VmStats& stats, u32 vm_number, u64 user, size_t bytes, u64 offset);
 Result<size_t> read_stats(const VcpuStats& stats, u32 vm_number, u32 vcpu_id, u64 user, size_t bytes, u64 offset);
 

@@ -62,9 +62,14 @@ public:
 
     // ---- L1's TLB maintenance. mmu lock
 
-    // Leaves everything that `scope` names behind. About `budget` entries are visited; false: not all was done, call
-    // again (outside of tier 0, and with the lock dropped in between).
-    [[nodiscard]] bool invalidate(const TlbiScope& scope, unsigned budget = stage2::kDefaultBudget);
+    // How far an invalidation has come.
+    struct Cursor {
+        unsigned shadow = 0;
+        u64 at = 0;
+    };
+    // Drops what `scope` names, visiting about `budget` entries. False: there is more; call again with the same cursor,
+    // the lock dropped in between (from tier 0: leave it first). L1's instruction is complete when this says true.
+    [[nodiscard]] bool invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget = stage2::kDefaultBudget);
 
     ShadowPool<C>& pool() { return pool_; }
     const MmuStats& stats() const { return stats_; }
@@ -74,9 +79,8 @@ private:
     Outcome install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical, const Composed& leaf,
                     stage2::TableCache& cache);
     void make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn);
-    bool invalidate_ipas(Shadow& shadow, u64 start, u64 end, unsigned& budget);
-    bool invalidate_leaf(Shadow& shadow, const TlbiScope& scope, unsigned& budget);
-    static void invalidate_stage1(Shadow& shadow, const TlbiScope& scope);
+    bool invalidate_shadow(Shadow& shadow, const ShadowTlbi& scope, Cursor& cursor, unsigned budget);
+    static ShadowTlbi leaf_as_range(Shadow& shadow, const ShadowTlbi& scope);
 
     // Shadows of which something was dropped, to be settled before the lock is.
     struct Owing {
@@ -98,7 +102,7 @@ private:
     MmuStats stats_;
     Rmap rmap_;
     ShadowPool<C> pool_;
-    unsigned untracked_ = 0;  // shadows that hold leaves which the reverse map does not know
+    bool any_untracked_ = false;  // some shadow may hold leaves that the reverse map does not know
 };
 
 }  // namespace nest::nested

@@ -6,52 +6,50 @@ namespace {
 
 constexpr u64 kIpaLimit = u64{1} << stage2::kMaxIpaBits;
 
-constexpr unsigned granule_of(u64 tg) {
-    constexpr u8 granules[] = {0, k4K, k16K, k64K};
-    return granules[tg & 3];
+arch::Tlbi stage1_instruction(const TlbiOp& op) {
+    using enum arch::Tlbi;
+    switch (op.scope) {
+    case TlbiScope::kAsid:
+        return ASIDE1IS;
+    case TlbiScope::kVa:
+        return op.range ? (op.last_level ? RVALE1IS : RVAE1IS) : op.last_level ? VALE1IS : VAE1IS;
+    case TlbiScope::kVaAllAsids:
+        return op.range ? (op.last_level ? RVAALE1IS : RVAAE1IS) : op.last_level ? VAALE1IS : VAAE1IS;
+    default:
+        return VMALLE1IS;
+    }
 }
 
 }  // namespace
 
-unsigned leaf_shift_of_ttl(unsigned ttl) {
-    const unsigned granule = granule_of(ttl >> 2), level = ttl & 3;
+unsigned leaf_shift_of(unsigned granule, unsigned level) {
     if (!granule || (level != kLastLevel && !has_blocks(granule, level)))
         return 0;
     return entry_shift(granule, level);
 }
 
-TlbiScope TlbiScope::ipa(u16 vmid, u64 operand, bool ttl_hints) {
-    TlbiScope s;
-    s.what = What::kIpa;
-    s.vmid = vmid;
-    // IPA[51:12] in bits 39:0. Above 48 bits nothing is ever mapped; whole, so that it cannot alias what is.
-    s.start = (operand & 0xff'ffff'ffff) << arch::kPageShift;
-    s.leaf_shift = ttl_hints ? static_cast<u8>(leaf_shift_of_ttl(operand >> 44 & 15)) : 0;
-    return s;
-}
-
-TlbiRange decode_tlbi_range(u64 operand) {
-    TlbiRange r;
-    r.granule = static_cast<u8>(granule_of(operand >> 46));
-    if (!r.granule)
-        return r;
-    const unsigned scale = operand >> 44 & 3;
-    const u64 num = operand >> 39 & 31;
-    // BaseADDR is signed for VAs of the upper half and unsigned for IPAs; this is the IPA's reading.
-    r.start = (operand & 0x1f'ffff'ffff) << r.granule;
-    r.bytes = (num + 1) << (5 * scale + 1) << r.granule;  // at most 2^37
-    return r;
-}
-
-TlbiScope TlbiScope::ipa_range(u16 vmid, u64 operand) {
-    const TlbiRange range = decode_tlbi_range(operand);
-    TlbiScope s;
-    s.what = What::kIpaRange;
-    s.vmid = vmid;
-    s.start = range.start < kIpaLimit ? range.start : kIpaLimit;
-    const u64 left = kIpaLimit - s.start;
-    s.bytes = range.bytes < left ? range.bytes : left;
-    return s;
+ShadowTlbi shadow_tlbi(const TlbiOp& op, u64 operand, u16 vmid, const MmuFeatures& vm) {
+    ShadowTlbi t;
+    t.vmid = vmid;
+    switch (op.scope) {
+    case TlbiScope::kAllVmids:
+        return t;
+    case TlbiScope::kVmid:
+        t.what = ShadowTlbi::What::kVmid;
+        return t;
+    case TlbiScope::kIpa:
+        t.what = op.size ? ShadowTlbi::What::kIpaRange : ShadowTlbi::What::kIpa;
+        // Above 48 bits nothing is ever mapped. Kept as it is, so that it does not alias what is.
+        t.start = op.start < kIpaLimit ? op.start : kIpaLimit;
+        t.bytes = op.size < kIpaLimit - t.start ? op.size : kIpaLimit - t.start;
+        t.leaf_shift = vm.ttl && !op.size ? static_cast<u8>(leaf_shift_of(op.granule_bits, op.level)) : 0;
+        return t;
+    default:
+        t.what = ShadowTlbi::What::kStage1;
+        t.op = stage1_instruction(op);
+        t.operand = t.op == arch::Tlbi::VMALLE1IS ? 0 : operand;
+        return t;
+    }
 }
 
 }  // namespace nest::nested

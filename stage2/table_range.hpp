@@ -14,7 +14,8 @@ struct Table<Policy>::Unmapper : Visitor {
     Unmapper(Table& t, Debt& d) : table(t), debt(d) {}
 
     bool enter(const Entry& e, Cursor& cursor) {
-        if (!cursor.covers(e))
+        // Following each leaf of a larger subtree would take milliseconds: then only tables of pages go as one.
+        if (!cursor.covers(e) || (Policy::kTracksLeaves && e.level + 1 < kLastLevel))
             return true;
         remove(e);
         cursor.spend(table.collect(table.child(e.pte), e.level + 1, e.base, debt.tables_));

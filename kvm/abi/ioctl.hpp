@@ -13,7 +13,8 @@ constexpr u32 make_ioctl(Direction direction, u32 number, u32 bytes) {
     return static_cast<u32>(direction) << 30 | bytes << 16 | KVMIO << 8 | number;
 }
 
-#define IOCTL(name, direction, number, bytes) inline constexpr u32 name = make_ioctl(Direction::direction, number, bytes);
+#define IOCTL(name, direction, number, bytes) \
+    inline constexpr u32 name = make_ioctl(Direction::direction, number, bytes);
 #include <kvm/abi/ioctls.def>
 #undef IOCTL
 

@@ -50,7 +50,9 @@ private:
 
 struct FakeStageTwo final : kvm::StageTwoUser {
     std::map<u64, bool> writable;  // mapped frames
-    void unmap_gfns(u64 start, u64 end) override { writable.erase(writable.lower_bound(start), writable.lower_bound(end)); }
+    void unmap_gfns(u64 start, u64 end) override {
+        writable.erase(writable.lower_bound(start), writable.lower_bound(end));
+    }
     void write_protect_gfns(u64 start, u64 end) override {
         for (auto it = writable.lower_bound(start); it != writable.end() && it->first < end; ++it)
             it->second = false;
@@ -78,7 +80,8 @@ struct Machine {
         auto old = model.find(r.slot);
         if (r.memory_size == 0)
             return old == model.end() ? Errno::kInval : Errno{0};
-        if (old != model.end() && (r.userspace_addr != old->second.userspace_addr || r.memory_size != old->second.memory_size ||
+        if (old != model.end() && (r.userspace_addr != old->second.userspace_addr ||
+                                   r.memory_size != old->second.memory_size ||
                                    ((r.flags ^ old->second.flags) & KVM_MEM_READONLY)))
             return Errno::kInval;
         for (const auto& [id, other] : model)
@@ -92,13 +95,15 @@ struct Machine {
         UserMemoryRegion2 r{};
         r.slot = static_cast<u32>(in.below(12));
         r.guest_phys_addr = in.below(kFrames) * kPage;
-        r.memory_size = in.below(150) * kPage;
+        r.memory_size = (in.byte() % 3 ? 1 + in.below(150) : 0) * kPage;
         r.userspace_addr = kHva + in.below(64) * kPage;
         r.flags = in.byte() & 3;
         auto old = model.find(r.slot);
-        if (old != model.end() && in.byte() & 1) {
+        if (r.memory_size && old != model.end() && in.byte() & 1) {
             r.memory_size = old->second.memory_size;
             r.userspace_addr = old->second.userspace_addr;
+            if (in.byte() & 1)
+                r.guest_phys_addr = old->second.guest_phys_addr;
             r.flags = (r.flags & KVM_MEM_LOG_DIRTY_PAGES) | (old->second.flags & KVM_MEM_READONLY);
         }
         if (in.byte() == 7)
@@ -115,6 +120,7 @@ struct Machine {
         if (r.memory_size == 0) {
             model.erase(r.slot);
             dirty.erase(r.slot);
+            check_mappings();
             return;
         }
         bool logged = old != model.end() && old->second.flags & KVM_MEM_LOG_DIRTY_PAGES;
@@ -127,6 +133,12 @@ struct Machine {
                     dirty[r.slot].insert(page);
         }
         model[r.slot] = r;
+        check_mappings();
+    }
+
+    void check_mappings() const {
+        for (const auto& [gfn, writable] : stage2.writable)
+            require(find(gfn), "a frame is mapped that has no memory");
     }
 
     // A guest store: a fault when the frame is not mapped writable, then the store itself.

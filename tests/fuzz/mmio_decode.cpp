@@ -73,8 +73,8 @@ bool model_big(const Case& c) {
     return c.sctlr >> ((c.pstate & 0xf) == 0 ? 24 : 25) & 1;
 }
 
-void check_access(const Case& c, kvm::CpuState& state, const kvm::CpuState& before, const Device& device, const Run& run,
-                  kvm::Mmio& mmio, Outcome outcome) {
+void check_access(const Case& c, kvm::CpuState& state, const kvm::CpuState& before, const Device& device,
+                  const Run& run, kvm::Mmio& mmio, Outcome outcome) {
     unsigned bytes = 1u << (c.esr >> 22 & 3), rt = c.esr >> 16 & 31;
     bool write = c.esr >> 6 & 1, big = model_big(c), user = outcome == Outcome::kUser;
     require(outcome == (device.takes ? Outcome::kDone : Outcome::kUser), "the wrong place answered");
@@ -134,7 +134,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     device.answer = c.answer;
     Run run{};
     bool in_slot = c.flags & 1, nisv = c.flags & 2;
-    Outcome outcome = mmio.handle(cpu.state, {c.esr, arch::Ipa(c.ipa), c.sctlr, in_slot, nisv}, device, bus, run, stats);
+    const kvm::Mmio::Abort abort{c.esr, arch::Ipa(c.ipa), c.sctlr, in_slot, nisv};
+    Outcome outcome = mmio.handle(cpu.state, abort, device, bus, run, stats);
 
     unsigned code = c.esr & 0x3f;
     bool typed = (code >= 4 && code <= 15) || (code & 0x3e) == 0x2a;

@@ -24,7 +24,7 @@ struct GuestDebugTest : testing::Test {
     }
     void exit_with(u64 ec) { m->context.esr = ec << 26 | 1 << 25; }
     Machine m;
-    Run run{};
+    abi::Run run{};
 };
 
 TEST_F(GuestDebugTest, UnknownFlagsAreRefused) {

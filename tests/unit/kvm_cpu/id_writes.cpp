@@ -121,11 +121,11 @@ TEST(IdWrites, CacheType) {
 TEST(IdWrites, AfterTheFirstRunOnlyTheSameValue) {
     Machine m;
     Encoding e = encoding_of(SysReg::ID_AA64ISAR0_EL1);
-    EXPECT_OK(m.ids.write(e, 0x1220));
+    EXPECT_OK(m.ids.write(e, 0x1120));
     m.ids.freeze(true);
-    EXPECT_OK(m.ids.write(e, 0x1220));
+    EXPECT_OK(m.ids.write(e, 0x1120));
     EXPECT_ERRNO(m.ids.write(e, 0), kBusy);
-    EXPECT_EQ(m.ids.read(e), 0x1220u);
+    EXPECT_EQ(m.ids.read(e), 0x1120u);
 }
 
 TEST(IdWrites, ImplementationIds) {

@@ -109,8 +109,9 @@ TEST(Skip, ItState) {
                 unsigned now = static_cast<unsigned>((p >> 10 & 0x3f) << 2 | (p >> 25 & 3));
                 ASSERT_NE(now & 0xf, 0u) << "block ended early";
                 EXPECT_EQ(now >> 5, base >> 1);
-                if (i > 0)
+                if (i > 0) {
                     EXPECT_EQ(now >> 4 & 1, mask >> (4 - i) & 1);
+                }
                 skip_instruction(*m);
             }
             EXPECT_EQ(m->context.pstate, kUser | kThumb);

@@ -133,8 +133,9 @@ TEST_F(OneRegTest, CoreOffsetsAndSizes) {
                              : offset + (reg_size(id) / 4) >= words || offset >= words ? Errno::kNoEnt
                                                                                  : Errno::kInval;
             EXPECT_EQ(error_of(get(id, value)), expected) << offset << " size " << size;
-            if (expected != Errno{})
+            if (expected != Errno{}) {
                 EXPECT_EQ(error_of(set(id, value)), expected);
+            }
         }
 }
 
@@ -175,8 +176,9 @@ TEST_F(OneRegTest, Pstate) {
         bool fine = mode == 0 || mode == 4 || mode == 5 || mode == 0x10;
         u64 value = 0x6000'0000 | mode;
         EXPECT_EQ(error_of(set(id, &value)), fine ? Errno{} : Errno::kInval) << mode;
-        if (fine)
+        if (fine) {
             EXPECT_EQ(m->context.pstate, value);
+        }
     }
     Machine only64(plain_profile());
     alignas(16) RegisterBytes user = {0x10};

@@ -29,7 +29,8 @@ TEST(TrapConfig, HcrFollowsHostVmAndPolicy) {
     EXPECT_EQ(hcr.get<H::TTLBOS>(), 0u);
     EXPECT_EQ(hcr.get<H::TID4>(), 1u) << "CTR_EL0 is the host's: no need to trap it";
     EXPECT_EQ(hcr.get<H::TID2>(), 0u);
-    EXPECT_EQ(hcr.raw & H::mask<H::TGE, H::VSE, H::ATA, H::FIEN, H::EnSCXT, H::NV, H::NV2, H::TVM, H::HCD, H::AMVOFFEN>(), 0u);
+    constexpr u64 never = H::mask<H::TGE, H::VSE, H::ATA, H::FIEN, H::EnSCXT, H::NV, H::NV2, H::TVM, H::HCD, H::AMVOFFEN>();
+    EXPECT_EQ(hcr.raw & never, 0u);
 
     EXPECT_OK(m.ids.write(arch::encoding_of(SysReg::CTR_EL0), 0x8444'c004));
     EXPECT_OK(m.ids.write(arch::encoding_of(SysReg::ID_AA64ISAR0_EL1), 0));
@@ -71,19 +72,23 @@ TEST(TrapConfig, HiddenFeaturesAreTrapped) {
     auto t = config(m);
     EXPECT_EQ(t.hfgrtr.raw, bit(31) | bit(30));
     EXPECT_EQ(t.hfgwtr.raw, bit(31) | bit(30));
-    EXPECT_EQ(t.hfgitr.raw, bit(60)) << "the profile shows all but COSP RCTX";
+    EXPECT_EQ(t.hfgitr.raw, bit(9)) << "the profile shows all but DC CVADP";
     u64 spe = bit(63) | bits(32, 23), trbe = bits(56, 50), pmu = bits(58, 57) | bit(22) | bits(19, 12);
     u64 trace = bit(48) | bits(47, 43) | bits(41, 40) | bits(37, 33);
     EXPECT_EQ(t.hdfgrtr.raw, spe | trbe | trace | pmu);
     EXPECT_EQ(t.hafgrtr.raw, bits(49, 17) | bits(4, 0));
 
-    for (SysReg reg : {SysReg::ID_AA64ISAR0_EL1, SysReg::ID_AA64MMFR1_EL1, SysReg::ID_AA64ISAR2_EL1})
-        EXPECT_OK(m.ids.write(arch::encoding_of(reg), m.ids.read(arch::encoding_of(reg)) & (reg == SysReg::ID_AA64MMFR1_EL1
-                              ? 0x0f0f'0fff'ff0f'ffff | 0xf000'0000ull : 0x0fff'ffff'0fff'ffff & ~(u64{0xf} << 56))));
+    auto hide = [&](SysReg reg, unsigned low) {
+        arch::Encoding e = arch::encoding_of(reg);
+        EXPECT_OK(m.ids.write(e, m.ids.read(e) & ~(u64{0xf} << low)));
+    };
+    hide(SysReg::ID_AA64ISAR0_EL1, 56);  // TLB
+    hide(SysReg::ID_AA64MMFR1_EL1, 20);  // PAN
+    hide(SysReg::ID_AA64ISAR2_EL1, 60);  // ATS1A
     u64 hfgitr = config(m).hfgitr.raw;
-    EXPECT_EQ(hfgitr, bit(60) | bit(62) | bits(41, 34) | bits(27, 18) | bits(17, 16));
+    EXPECT_EQ(hfgitr, bit(9) | bit(62) | bits(41, 34) | bits(27, 18) | bits(17, 16));
     EXPECT_OK(m.ids.write(arch::encoding_of(SysReg::ID_AA64ISAR1_EL1), 0));
-    EXPECT_EQ(config(m).hfgitr.raw, hfgitr | bits(50, 48) | bits(9, 8));
+    EXPECT_EQ(config(m).hfgitr.raw, hfgitr | bit(60) | bits(50, 48) | bits(9, 8));
 }
 
 }  // namespace

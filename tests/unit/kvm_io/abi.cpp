@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Numbers as strace shows them, and that no two ioctls or capabilities of one kind coincide. (Layouts: kvm/abi/abi.cpp.)
+// Numbers as strace shows them, and that no two ioctls or capabilities coincide. (Layouts: kvm/abi/abi.cpp.)
 #include <gtest/gtest.h>
 #include <kvm/abi/capability.hpp>
 #include <kvm/abi/ioctl.hpp>

@@ -40,8 +40,11 @@ protected:
         std::memset(&run, 0xa5, sizeof(run));
     }
     static AbortIss word(bool write, unsigned gpr = 3) {
-        return AbortIss{}.with<AbortIss::ISV>(1).with<AbortIss::SAS>(2).with<AbortIss::SRT>(gpr).with<AbortIss::WnR>(write)
-            .with<AbortIss::FSC>(arch::kFscTranslation);
+        return AbortIss::of(arch::kFscTranslation)
+            .with<AbortIss::ISV>(1)
+            .with<AbortIss::SAS>(2)
+            .with<AbortIss::SRT>(gpr)
+            .with<AbortIss::WnR>(write);
     }
     Outcome handle(AbortIss iss, bool in_slot = false, bool nisv = false) {
         u64 esr = u64{0x24} << 26 | u64{1} << 25 | iss.raw;

@@ -18,7 +18,9 @@ struct StageTwoCall {
     u64 start, end;
     bool operator==(const StageTwoCall&) const = default;
 };
-inline void PrintTo(const StageTwoCall& c, std::ostream* out) { *out << c.what << "[" << c.start << "," << c.end << ")"; }
+inline void PrintTo(const StageTwoCall& c, std::ostream* out) {
+    *out << c.what << "[" << c.start << "," << c.end << ")";
+}
 
 class FakeStageTwo final : public kvm::StageTwoUser {
 public:
@@ -59,7 +61,9 @@ protected:
         return r;
     }
     int set(const abi_region& r) { return static_cast<int>(-to_abi(slots.set_region(r))); }
-    int set(u32 slot, u64 gfn, u64 pages, u64 hva = kHva, u32 flags = 0) { return set(region(slot, gfn, pages, hva, flags)); }
+    int set(u32 slot, u64 gfn, u64 pages, u64 hva = kHva, u32 flags = 0) {
+        return set(region(slot, gfn, pages, hva, flags));
+    }
 
     RwSemaphore lock;
     SpinLock mmu_lock;

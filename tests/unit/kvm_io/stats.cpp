@@ -138,8 +138,8 @@ TEST_F(StatsTest, WaitsFallIntoPowersOfTwo) {
         unsigned bucket;
     };
     u64 sum = 0;
-    for (Case c : {Case{0, 0}, Case{1, 1}, Case{2, 2}, Case{3, 2}, Case{4, 3}, Case{(1u << 30) - 1, 30}, Case{1u << 30, 31},
-                   Case{u64{1} << 50, 31}}) {
+    const Case cases[] = {{0, 0}, {1, 1}, {2, 2}, {3, 2}, {4, 3}, {(1 << 30) - 1, 30}, {1 << 30, 31}, {u64{1} << 50, 31}};
+    for (const Case& c : cases) {
         u64 before = vcpu.halt_wait_hist[c.bucket];
         kvm::count_halt_wait(vcpu, c.ns);
         sum += c.ns;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// ShadowMmu: what the canonical stage 2 does to the shadows. Included by nested/mmu.hpp.
+#pragma once
+#include <nested/mmu.hpp>
+
+namespace nest::nested {
+
+// A shadow whose leaves the reverse map does not all know has to go as a whole. It starts anew, tracked.
+template <arch::Cpu C, typename Canonical>
+void ShadowMmu<C, Canonical>::drop_untracked(Owing& owing) {
+    if (!any_untracked_)
+        return;
+    any_untracked_ = false;
+    pool_.for_each([&](Shadow& s) {
+        if (!s.untracked())
+            return;
+        owing.add(s);
+        s.unmap_all();
+        stats_.overflows++;
+    });
+}
+
+template <arch::Cpu C, typename Canonical>
+void ShadowMmu<C, Canonical>::unmap_gfns(u64 start, u64 end, Cause cause) {
+    Owing owing;
+    drop_untracked(owing);
+    rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
+        Shadow& s = pool_[leaf.shadow];
+        const arch::L2Ipa stop = leaf.at + stage2::span_of_level(leaf.level);
+        owing.add(s);
+        const arch::L2Ipa reached = s.unmap(leaf.at, stop);
+        NEST_BUG_ON(reached < stop);
+        stats_[cause]++;
+    });
+    owing.settle();
+}
+
+template <arch::Cpu C, typename Canonical>
+void ShadowMmu<C, Canonical>::write_protect_gfns(u64 start, u64 end) {
+    Owing owing;
+    drop_untracked(owing);
+    rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
+        Shadow& s = pool_[leaf.shadow];
+        owing.add(s);
+        s.owe(s.tables.write_protect(leaf.at, leaf.at + stage2::span_of_level(leaf.level)));
+        stats_[Cause::kDirtyLog]++;
+    });
+    owing.settle();
+}
+
+template <arch::Cpu C, typename Canonical>
+bool ShadowMmu<C, Canonical>::age_gfns(u64 start, u64 end, bool clear) {
+    bool young = false;
+    auto age = [&](Shadow& s, arch::L2Ipa at, arch::L2Ipa stop) {
+        while (at < stop && (clear || !young)) {
+            const auto aged = s.tables.age(at, stop, clear);
+            young |= aged.young;
+            at = aged.next;
+        }
+    };
+    rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
+        age(pool_[leaf.shadow], leaf.at, leaf.at + stage2::span_of_level(leaf.level));
+    });
+    // Only a guess is asked for: of an untracked shadow, anything will do.
+    if (any_untracked_)
+        pool_.for_each([&](Shadow& s) {
+            if (s.untracked())
+                age(s, {}, s.tables.limit());
+        });
+    return young;
+}
+
+}  // namespace nest::nested

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// ShadowMmu: faults. Included by nested/mmu.hpp.
+#pragma once
+#include <nested/mmu.hpp>
+
+namespace nest::nested {
+
+namespace detail {
+inline Resolution forward(u8 fsc) {
+    Resolution r;
+    r.outcome = Outcome::kForward;
+    r.fsc = fsc;
+    return r;
+}
+inline Resolution bring_in(arch::Ipa at, bool write, bool exec, bool permission) {
+    Resolution r;
+    r.outcome = Outcome::kBringIn;
+    r.canonical = at;
+    r.write = write;
+    r.exec = exec;
+    r.permission = permission;
+    return r;
+}
+}  // namespace detail
+
+template <arch::Cpu C, typename Canonical>
+Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& f,
+                                            stage2::TableCache& cache) {
+    using namespace detail;
+    const Stage2Result l1 = translate(regime, f.ipa.raw, f.write);
+    switch (l1.status) {
+    case WalkStatus::kAgain:
+        return {};
+    case WalkStatus::kFault:
+        stats_.forwarded++;
+        return forward(l1.fsc);
+    case WalkStatus::kAbsent: {
+        stats_.brought_in++;
+        Resolution r = bring_in(l1.absent, l1.absent_write, false, l1.absent_write && canonical_.walk(l1.absent).valid);
+        r.of_table = true;
+        r.fsc = l1.fsc;
+        return r;
+    }
+    case WalkStatus::kTranslated:
+        break;
+    }
+    if (regime && (l1_forbids(l1, f) || f.ipa >= shadow.tables.limit())) {
+        stats_.forwarded++;
+        return forward(l1_forbids(l1, f) ? fsc_of(arch::kFscPermission, l1.level) : fsc_of(arch::kFscTranslation, 0));
+    }
+    const bool reachable = l1.output < canonical_.limit() && f.ipa < shadow.tables.limit();
+    const stage2::Leaf canonical = reachable ? canonical_.walk(l1.output) : stage2::Leaf{};
+    const stage2::Prot& allowed = canonical.attributes.prot;
+    if (!canonical.valid || !allowed.r || (f.write && !allowed.w) || (f.exec && !allowed.x)) {
+        stats_.brought_in++;
+        return bring_in(l1.output, f.write, f.exec, canonical.valid);
+    }
+    Composed leaf = compose(l1, canonical, tag_of_shift(l1.shift));
+    // Memory that both let execute, but that has no type from which we can let L2 do so.
+    if (f.exec && !leaf.attributes.prot.x) {
+        stats_.forwarded++;
+        return forward(fsc_of(arch::kFscPermission, l1.level));
+    }
+    while (stage2::level_of_shift(leaf.shift) < shadow.tables.geometry().start_level)
+        leaf.shift -= stage2::kBitsPerLevel;
+    Resolution r;
+    r.outcome = install(shadow, f.ipa, l1.output, canonical, leaf, cache);
+    if (r.outcome == Outcome::kResolved) {
+        shadow.leaf_shifts |= l1.shift ? u64{1} << l1.shift : 0;
+        stats_.mapped++;
+    }
+    return r;
+}
+
+// What lies there is a larger leaf, or one that stands for another canonical frame (two frames may be the same memory, and
+// then the table would see no difference): it goes first, so that nothing is ever split and each leaf has its own node.
+template <arch::Cpu C, typename Canonical>
+void ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn) {
+    const stage2::Leaf old = shadow.tables.walk(base);
+    if (!old.valid || old.span() < bytes)
+        return;
+    if (old.span() == bytes && rmap_.find(shadow.index, base, old.level) == gfn)
+        return;
+    const arch::L2Ipa reached = shadow.unmap(base, base + bytes);
+    NEST_BUG_ON(reached < base + bytes);
+    shadow.settle();
+    stats_[Cause::kRemap]++;
+}
+
+template <arch::Cpu C, typename Canonical>
+Outcome ShadowMmu<C, Canonical>::install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical,
+                                         const Composed& leaf, stage2::TableCache& cache) {
+    const u64 bytes = u64{1} << leaf.shift;
+    const arch::L2Ipa base = ipa.align_down(bytes);
+    const u64 gfn = l1.align_down(bytes).frame();
+    if (!rmap_.has_node() && rmap_.may_grow()) {
+        void* page = cache.alloc();
+        if (!page)
+            return Outcome::kNeedTables;
+        rmap_.add_page(page);
+    }
+    make_room(shadow, base, bytes, gfn);
+    const bool was_untracked = shadow.untracked();
+    shadow.tables.policy().set_next_frame(gfn);
+    const Status mapped = shadow.tables.map(cache, base, canonical.pa.align_down(bytes), leaf.shift, leaf.attributes);
+    // Collapsing has retired a table, which nobody else walks.
+    shadow.tables.free_retired(shadow.tables.take_retired());
+    if (shadow.untracked() && !was_untracked)
+        stats_.untracked++;
+    any_untracked_ |= shadow.untracked();
+    if (mapped.ok())
+        return Outcome::kResolved;
+    return mapped.error() == Errno::kAgain ? Outcome::kNeedTables : Outcome::kGaveUp;
+}
+
+}  // namespace nest::nested

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <gtest/gtest.h>
+#include <nested/rmap.hpp>
+#include <random>
+#include <set>
+#include <tests/fake/port.hpp>
+#include <tuple>
+#include <vector>
+
+namespace {
+using namespace nest;
+using nested::Rmap;
+using Key = std::tuple<u64, u64, unsigned, unsigned>;  // gfn, place, level, shadow
+
+Key key(const Rmap::Leaf& l) { return {l.gfn, l.at.raw, l.level, l.shadow}; }
+u64 frames(unsigned level) { return u64{1} << 9 * (3 - level); }
+
+class RmapTest : public testing::Test {
+public:
+    void SetUp() override { test::port().reset(); }
+    void TearDown() override {
+        rmap.destroy();
+    }
+    bool insert(const Rmap::Leaf& l) {
+        if (!rmap.has_node() && rmap.may_grow())
+            rmap.add_page(nest_port_pages_alloc(0, true));
+        return rmap.insert(l);
+    }
+    std::vector<Key> visited(u64 start, u64 end) {
+        std::vector<Key> v;
+        rmap.for_each(start, end, [&](const Rmap::Leaf& l) { v.push_back(key(l)); });
+        return v;
+    }
+    Rmap rmap;
+};
+
+// Against a plain set: every range, every removal, few buckets so that chains are shared.
+TEST_F(RmapTest, AgreesWithBruteForce) {
+    std::mt19937_64 random(7);
+    ASSERT_TRUE(rmap.init(5, 64).ok());
+    std::set<Key> model;
+    for (unsigned step = 0; step < 6000; step++) {
+        const unsigned level = 1 + static_cast<unsigned>(random() % 3);
+        const u64 gfn = (random() % (u64{4} << 18)) & ~(frames(level) - 1);
+        const arch::L2Ipa at((random() % (u64{1} << 34)) & ~(frames(level) * 4096 - 1));
+        const Rmap::Leaf leaf{static_cast<u16>(random() % 3), static_cast<u8>(level), at, gfn};
+        bool taken = false;
+        for (const Key& k : model)
+            taken |= std::get<1>(k) == at.raw && std::get<2>(k) == level && std::get<3>(k) == leaf.shadow;
+        if (!taken && model.size() < 1500) {
+            ASSERT_TRUE(insert(leaf));
+            model.insert(key(leaf));
+        }
+        if (random() % 2 && !model.empty()) {
+            auto victim = model.begin();
+            std::advance(victim, random() % model.size());
+            const auto [g, place, l, s] = *victim;
+            EXPECT_EQ(rmap.find(static_cast<u16>(s), arch::L2Ipa(place), l), g);
+            EXPECT_TRUE(rmap.remove(static_cast<u16>(s), arch::L2Ipa(place), l));
+            EXPECT_FALSE(rmap.remove(static_cast<u16>(s), arch::L2Ipa(place), l));
+            EXPECT_EQ(rmap.find(static_cast<u16>(s), arch::L2Ipa(place), l), Rmap::kNoFrame);
+            model.erase(victim);
+        }
+        const u64 start = random() % (u64{4} << 18);
+        const u64 end = start + 1 + (random() % 3 == 0 ? random() % (u64{2} << 18) : random() % 700);
+        std::vector<Key> got = visited(start, end);
+        std::set<Key> unique(got.begin(), got.end()), expected;
+        for (const Key& k : model)
+            if (std::get<0>(k) < end && start < std::get<0>(k) + frames(std::get<2>(k)))
+                expected.insert(k);
+        ASSERT_EQ(got.size(), unique.size()) << "visited twice";
+        ASSERT_EQ(unique, expected);
+        ASSERT_EQ(rmap.count(), model.size());
+    }
+}
+
+TEST_F(RmapTest, VisitorMayRemoveWhatItVisits) {
+    ASSERT_TRUE(rmap.init(3, 64).ok());
+    for (u64 i = 0; i < 300; i++)
+        ASSERT_TRUE(insert({static_cast<u16>(i % 4), 3, arch::L2Ipa(i << 12), 1000 + i / 2}));
+    unsigned seen = 0;
+    rmap.for_each(1010, 1020, [&](const Rmap::Leaf& l) {
+        seen++;
+        EXPECT_TRUE(rmap.remove(l.shadow, l.at, l.level));
+    });
+    EXPECT_EQ(seen, 20u);
+    EXPECT_EQ(rmap.count(), 280u);
+    EXPECT_TRUE(visited(1010, 1020).empty());
+    EXPECT_EQ(visited(1009, 1021).size(), 4u);
+}
+
+TEST_F(RmapTest, MemoryIsBoundedAndReused) {
+    ASSERT_TRUE(rmap.init(4, 2).ok());
+    unsigned inserted = 0;
+    while (insert({0, 3, arch::L2Ipa(u64{inserted} << 12), inserted}))
+        inserted++;
+    EXPECT_EQ(rmap.pages(), 2u);
+    EXPECT_FALSE(rmap.may_grow());
+    EXPECT_GT(inserted, 150u);
+    EXPECT_EQ(visited(0, 100000).size(), inserted) << "a refused leaf changes nothing";
+    EXPECT_TRUE(rmap.remove(0, arch::L2Ipa(0), 3));
+    EXPECT_TRUE(insert({1, 3, arch::L2Ipa(0), 77}));
+    rmap.destroy();
+    EXPECT_EQ(test::port().live_runs, 0u);
+}
+
+TEST_F(RmapTest, NoMemoryForBuckets) {
+    for (u64 n = 1; n <= 2; n++) {
+        test::port().fail_allocation = n;
+        EXPECT_EQ(rmap.init(4, 2).error(), Errno::kNoMem);
+    }
+    EXPECT_EQ(test::port().live_objects, 0u);
+}
+
+}  // namespace
