@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/enter.hpp>
 
+#include <kvm/abi/irq.hpp>
 #include <kvm/guest_debug.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/vm.hpp>
@@ -42,10 +43,14 @@ private:
 };
 
 HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
-    if (!vcpu.serror.pending) [[likely]]
-        return vcpu.traps.hcr;
-    c.write(VSESR_EL2::of(vcpu.serror.syndrome));
-    return vcpu.traps.hcr.with<HCR_EL2::VSE>(1);
+    HCR_EL2 hcr = vcpu.traps.hcr;
+    if (vcpu.serror.pending) [[unlikely]] {
+        c.write(VSESR_EL2::of(vcpu.serror.syndrome));
+        hcr = hcr.with<HCR_EL2::VSE>(1);
+    }
+    if (const u32 pins = vcpu.irq_pins.load_relaxed()) [[unlikely]]
+        hcr = hcr.with<HCR_EL2::VI>(pins >> abi::KVM_ARM_IRQ_CPU_IRQ).with<HCR_EL2::VF>(pins >> abi::KVM_ARM_IRQ_CPU_FIQ);
+    return hcr;
 }
 
 CPTR_EL2 cptr_for(const Vcpu& vcpu) {

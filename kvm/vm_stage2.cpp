@@ -10,33 +10,28 @@ using arch::Ipa;
 using arch::ipa_of_gfn;
 
 // The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot.
-void VmStage2::unmap_gfns(u64 start, u64 end) {
+template <typename Change>
+void VmStage2::in_pieces(u64 start, u64 end, Change change) {
     Ipa at = ipa_of_gfn(start);
     const Ipa stop = ipa_of_gfn(end);
     while (at < stop) {
         {
             Guard guard(mmu_lock_);
-            auto debt = tables_.unmap(at, stop);
+            auto debt = change(at, stop);
             at = debt.resume();
             tables_.complete(std::move(debt));
         }
         nest_port_relax();
     }
+}
+
+void VmStage2::unmap_gfns(u64 start, u64 end) {
+    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.unmap(at, stop); });
     reap();
 }
 
 void VmStage2::write_protect_gfns(u64 start, u64 end) {
-    Ipa at = ipa_of_gfn(start);
-    const Ipa stop = ipa_of_gfn(end);
-    while (at < stop) {
-        {
-            Guard guard(mmu_lock_);
-            auto debt = tables_.write_protect(at, stop);
-            at = debt.resume();
-            tables_.complete(std::move(debt));
-        }
-        nest_port_relax();
-    }
+    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.write_protect(at, stop); });
 }
 
 void VmStage2::split_gfns(u64 start, u64 end) {

@@ -42,6 +42,8 @@ public:
     arch::VTCR_EL2 vtcr() const { return tables_.vtcr(); }
 
 private:
+    template <typename Change>
+    void in_pieces(u64 start, u64 end, Change change);
     void unmap_locked(arch::Ipa start, arch::Ipa end);
 
     SpinLock& mmu_lock_;

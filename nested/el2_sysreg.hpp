@@ -71,7 +71,7 @@ struct El2Access {
         const Features& features = v.config().features;
         if (is_tlbi(e)) {
             TlbiOp op;
-            return !is_read && decode_tlbi(e, value, features, e2h, tge, op) ? hooks.tlbi(op) : Outcome::kUndefined;
+            return !is_read && decode_tlbi(e, value, features, e2h, tge, op) ? hooks.tlbi(op, value) : Outcome::kUndefined;
         }
         AtOp op;
         return !is_read && decode_at(e, value, features, e2h, tge, op) ? hooks.at(op) : Outcome::kUndefined;

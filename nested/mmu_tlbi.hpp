@@ -62,8 +62,7 @@ bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& sco
     const u64 end = bytes < limit - start ? start + bytes : limit;
     const u64 from = cursor.at > start ? cursor.at : start;
     const u64 reached = from < end ? s.unmap(arch::L2Ipa(from), arch::L2Ipa(end), budget).raw : end;
-    const bool dropped = s.owes();
-    s.settle();
+    const bool dropped = s.settle();
     stats_[Cause::kTlbi] += dropped;
     if (reached < end) {
         cursor.at = reached;

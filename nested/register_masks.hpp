@@ -13,7 +13,7 @@ enum class Masked : u8 {
 #include <nested/register_masks.def>
     kCount
 };
-consteval Masked masked(arch::SysReg reg) {
+constexpr Masked masked(arch::SysReg reg) {
     switch (reg) {
 #define MASKED(name, res1) \
     case arch::SysReg::name: return Masked::name;

@@ -92,13 +92,16 @@ public:
             debt_.emplace(std::move(debt));
     }
     bool owes() const { return debt_.has_value(); }
-    // Invalidates and frees. Nobody walks a shadow without the lock, so that its tables can go at once.
-    void settle() {
+    // Invalidates and frees. Nobody walks a shadow without the lock, so that its tables can go at once. False: there was
+    // nothing to invalidate.
+    bool settle() {
         if (!debt_)
-            return;
+            return false;
+        const bool invalidates = !debt_->invalidation().empty();
         tables.complete(std::move(*debt_));
         debt_.reset();
         tables.free_retired(tables.take_retired());
+        return invalidates;
     }
     // Drops what touches [start, end), about `budget` entries of it; how far it came.
     arch::L2Ipa unmap(arch::L2Ipa start, arch::L2Ipa end, unsigned budget = stage2::kDefaultBudget) {

@@ -25,6 +25,11 @@ struct HostContext {
     arch::HDFGRTR_EL2 hdfgrtr;
     arch::HDFGWTR_EL2 hdfgwtr;
     arch::HAFGRTR_EL2 hafgrtr;
+    arch::HFGRTR2_EL2 hfgrtr2;
+    arch::HFGWTR2_EL2 hfgwtr2;
+    arch::HFGITR2_EL2 hfgitr2;
+    arch::HDFGRTR2_EL2 hdfgrtr2;
+    arch::HDFGWTR2_EL2 hdfgwtr2;
 
     // Swapped at each entry and exit: the host cannot run without its own.
     arch::HCR_EL2 hcr;

@@ -46,6 +46,14 @@ void load_traps(C& cpu, const SwitchFeatures& features, const HostContext& host,
     cpu.write(traps.hstr);
     if (features.hcrx)
         cpu.write(traps.hcrx);
+    if (features.fgt2) {
+        // Every bit of FEAT_FGT2's registers permits; a guest is shown none of the features behind them.
+        cpu.write(HFGRTR2_EL2{});
+        cpu.write(HFGWTR2_EL2{});
+        cpu.write(HFGITR2_EL2{});
+        cpu.write(HDFGRTR2_EL2{});
+        cpu.write(HDFGWTR2_EL2{});
+    }
     if (!features.fgt)
         return;
     cpu.write(traps.hfgrtr);
@@ -85,6 +93,13 @@ void load(C& cpu, const SwitchFeatures& features, HostContext& host, const Guest
         if (features.amu)
             host.hafgrtr = cpu.template read<HAFGRTR_EL2>();
     }
+    if (features.fgt2) {
+        host.hfgrtr2 = cpu.template read<HFGRTR2_EL2>();
+        host.hfgwtr2 = cpu.template read<HFGWTR2_EL2>();
+        host.hfgitr2 = cpu.template read<HFGITR2_EL2>();
+        host.hdfgrtr2 = cpu.template read<HDFGRTR2_EL2>();
+        host.hdfgwtr2 = cpu.template read<HDFGWTR2_EL2>();
+    }
     load_traps(cpu, features, host, guest.traps);
     cpu.write(VPIDR_EL2::of(guest.file.get(SysReg::MIDR_EL1)));
     cpu.write(VMPIDR_EL2::of(guest.file.get(SysReg::MPIDR_EL1)));
@@ -102,6 +117,13 @@ void put(C& cpu, const SwitchFeatures& features, const HostContext& host, const 
         save_vel2(cpu, guest.file);
     else
         save_el1(cpu, guest.file);
+    if (features.fgt2) {
+        cpu.write(host.hfgrtr2);
+        cpu.write(host.hfgwtr2);
+        cpu.write(host.hfgitr2);
+        cpu.write(host.hdfgrtr2);
+        cpu.write(host.hdfgwtr2);
+    }
     if (features.fgt) {
         cpu.write(host.hfgrtr);
         cpu.write(host.hfgwtr);

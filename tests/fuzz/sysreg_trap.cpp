@@ -62,7 +62,7 @@ private:
 
 void one_access(CpuState& state, Input& in) {
     constexpr Emulation answers[] = {Emulation::kDone, Emulation::kUndefined, Emulation::kHost, Emulation::kDone};
-    constexpr u64 modes[] = {0, 4, 5, 0x10};
+    constexpr u64 modes[] = {0, 4, 5, 5};  // AArch32 has no MSR and MRS of this kind
     u64 choice = in.take(1);
     Hooks hooks(answers[choice & 3]);
     bool cp = choice & 4;

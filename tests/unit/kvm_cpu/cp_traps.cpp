@@ -11,8 +11,10 @@ using arch::Ec;
 
 constexpr u64 kAlways = u64{1} << 24 | u64{0xe} << 20;
 
-Emulation narrow(Machine& m, Ec ec, unsigned opc1, unsigned crn, unsigned crm, unsigned opc2, bool read, unsigned rt = 3) {
-    m->context.esr = u64{static_cast<u8>(ec)} << 26 | kAlways | opc2 << 17 | opc1 << 14 | crn << 10 | rt << 5 | crm << 1 | read;
+Emulation narrow(Machine& m, Ec ec, unsigned opc1, unsigned crn, unsigned crm, unsigned opc2, bool read,
+                 unsigned rt = 3) {
+    u64 iss = kAlways | opc2 << 17 | opc1 << 14 | crn << 10 | rt << 5 | crm << 1 | read;
+    m->context.esr = u64{static_cast<u8>(ec)} << 26 | iss;
     return emulate_cp(*m, m.hooks);
 }
 Emulation wide(Machine& m, Ec ec, unsigned opc1, unsigned crm, bool read) {
@@ -47,7 +49,8 @@ TEST_F(CpTraps, WideCounters) {
 
 TEST_F(CpTraps, NarrowTimers) {
     const std::tuple<unsigned, unsigned, SysReg> regs[] = {
-        {2, 0, SysReg::CNTP_TVAL_EL0}, {2, 1, SysReg::CNTP_CTL_EL0}, {3, 0, SysReg::CNTV_TVAL_EL0}, {3, 1, SysReg::CNTV_CTL_EL0}};
+        {2, 0, SysReg::CNTP_TVAL_EL0}, {2, 1, SysReg::CNTP_CTL_EL0},
+        {3, 0, SysReg::CNTV_TVAL_EL0}, {3, 1, SysReg::CNTV_CTL_EL0}};
     for (auto [crm, opc2, reg] : regs) {
         EXPECT_EQ(narrow(m, Ec::kCp15Rt, 0, 14, crm, opc2, true), Emulation::kDone);
         EXPECT_EQ(m->context.x[3], 0x9abc'def0u);

@@ -11,7 +11,8 @@ constexpr u64 kN = u64{1} << 31, kZ = u64{1} << 30, kC = u64{1} << 29, kV = u64{
               kDit = u64{1} << 24, kUao = u64{1} << 23, kPan = u64{1} << 22, kSs = u64{1} << 21, kIl = u64{1} << 20,
               kSsbs = u64{1} << 12, kBtype = u64{3} << 10, kDaif = u64{0xf} << 6;
 constexpr u64 kSpan = u64{1} << 23, kDssbs = u64{1} << 44;
-constexpr u64 kQ = u64{1} << 27, kGe = u64{0xf} << 16, kIt = u64{0xfc00} | u64{3} << 25, kE = u64{1} << 9, kT = u64{1} << 5;
+constexpr u64 kQ = u64{1} << 27, kGe = u64{0xf} << 16, kIt = u64{0xfc00} | u64{3} << 25, kE = u64{1} << 9;
+constexpr u64 kT = u64{1} << 5;
 
 struct Case {
     const char* name;

@@ -14,7 +14,8 @@ using arch::SysRegIss;
 
 SysRegIss access(Encoding e, bool read, unsigned rt = 7) {
     return SysRegIss{}.with<SysRegIss::Op0>(e.op0()).with<SysRegIss::Op1>(e.op1()).with<SysRegIss::CRn>(e.crn())
-        .with<SysRegIss::CRm>(e.crm()).with<SysRegIss::Op2>(e.op2()).with<SysRegIss::Rt>(rt).with<SysRegIss::Read>(read);
+        .with<SysRegIss::CRm>(e.crm()).with<SysRegIss::Op2>(e.op2()).with<SysRegIss::Rt>(rt)
+        .with<SysRegIss::Read>(read);
 }
 
 struct Result {
@@ -64,11 +65,11 @@ std::vector<Row> expected_rows() {
     add({CNTPCT_EL0, CNTVCT_EL0, CNTPCTSS_EL0, CNTVCTSS_EL0, CNTP_TVAL_EL0, CNTP_CTL_EL0, CNTP_CVAL_EL0, CNTV_TVAL_EL0,
          CNTV_CTL_EL0, CNTV_CVAL_EL0, ICC_PMR_EL1, ICC_IAR0_EL1, ICC_EOIR0_EL1, ICC_HPPIR0_EL1, ICC_BPR0_EL1,
          ICC_AP0R0_EL1, ICC_AP0R1_EL1, ICC_AP0R2_EL1, ICC_AP0R3_EL1, ICC_AP1R0_EL1, ICC_AP1R1_EL1, ICC_AP1R2_EL1,
-         ICC_AP1R3_EL1, ICC_DIR_EL1, ICC_RPR_EL1, ICC_IAR1_EL1, ICC_EOIR1_EL1, ICC_HPPIR1_EL1, ICC_BPR1_EL1, ICC_CTLR_EL1,
-         ICC_SRE_EL1, ICC_IGRPEN0_EL1, ICC_IGRPEN1_EL1},
+         ICC_AP1R3_EL1, ICC_DIR_EL1, ICC_RPR_EL1, ICC_IAR1_EL1, ICC_EOIR1_EL1, ICC_HPPIR1_EL1, ICC_BPR1_EL1,
+         ICC_CTLR_EL1, ICC_SRE_EL1, ICC_IGRPEN0_EL1, ICC_IGRPEN1_EL1},
         Reads::kHook, Writes::kHook);
-    add({PMCR_EL0, PMCNTENSET_EL0, PMCCNTR_EL0, PMUSERENR_EL0, PMINTENSET_EL1, PMMIR_EL1, PMSCR_EL1, AMCR_EL0, TPIDR2_EL0,
-         ACCDATA_EL1, SMPRI_EL1, TRFCR_EL1, POR_EL0, PIR_EL1, TCR2_EL1, SCTLR2_EL1, ZCR_EL1, SVCR, SCXTNUM_EL0, HCR_EL2,
+    add({PMCR_EL0, PMCNTENSET_EL0, PMCCNTR_EL0, PMUSERENR_EL0, PMINTENSET_EL1, PMMIR_EL1, PMSCR_EL1, AMCR_EL0,
+         TPIDR2_EL0, ACCDATA_EL1, SMPRI_EL1, TRFCR_EL1, POR_EL0, PIR_EL1, TCR2_EL1, SCTLR2_EL1, ZCR_EL1, SVCR, SCXTNUM_EL0, HCR_EL2,
          SCTLR_EL2, SCTLR_EL12},
         Reads::kUndef, Writes::kUndef);
     for (u8 crm : {6, 10, 14})

@@ -8,13 +8,15 @@ namespace {
 constexpr u64 bit(unsigned n) { return u64{1} << n; }
 constexpr u64 bits(unsigned high, unsigned low) { return (~u64{0} >> (63 - high)) & (~u64{0} << low); }
 
-vhe::TrapConfig config(Machine& m, const TrapPolicy& policy = {}) { return compute_traps(*m, TrapHost::probe(), policy); }
+vhe::TrapConfig config(Machine& m, const TrapPolicy& policy = {}) {
+    return compute_traps(*m, TrapHost::probe(), policy);
+}
 
 TEST(TrapConfig, HcrOfAPlainMachine) {
     Machine m(plain_profile());
     // E2H RW | TLOR TTLBOS | TACR TSW TIDCP TSC TID3 TID2 TID1 | TWE TWI BSU FB AMO IMO FMO PTW SWIO VM, TID5
     u64 expected = bit(34) | bit(31) | bit(35) | bit(55) | bit(21) | bit(22) | bit(20) | bit(19) | bit(18) | bit(17) |
-                   bit(16) | bit(14) | bit(13) | bit(10) | bit(9) | bit(5) | bit(4) | bit(3) | bit(2) | bit(1) | bit(0) |
+                   bit(16) | bit(14) | bit(13) | bit(10) | bit(9) | bit(5) | bits(4, 0) |
                    bit(58);
     EXPECT_EQ(config(m).hcr.raw, expected);
 }
@@ -29,7 +31,8 @@ TEST(TrapConfig, HcrFollowsHostVmAndPolicy) {
     EXPECT_EQ(hcr.get<H::TTLBOS>(), 0u);
     EXPECT_EQ(hcr.get<H::TID4>(), 1u) << "CTR_EL0 is the host's: no need to trap it";
     EXPECT_EQ(hcr.get<H::TID2>(), 0u);
-    constexpr u64 never = H::mask<H::TGE, H::VSE, H::ATA, H::FIEN, H::EnSCXT, H::NV, H::NV2, H::TVM, H::HCD, H::AMVOFFEN>();
+    constexpr u64 never =
+        H::mask<H::TGE, H::VSE, H::ATA, H::FIEN, H::EnSCXT, H::NV, H::NV2, H::TVM, H::HCD, H::AMVOFFEN>();
     EXPECT_EQ(hcr.raw & never, 0u);
 
     EXPECT_OK(m.ids.write(arch::encoding_of(SysReg::CTR_EL0), 0x8444'c004));

@@ -124,6 +124,19 @@ TEST_F(VmTest, WfiBlocksUntilSomethingCalls) {
     EXPECT_EQ(waits, 1u);
 }
 
+TEST_F(VmTest, TheVmmsInterruptPinIsTheGuestsInterrupt) {
+    make_vcpu();
+    abi::IrqLevel line{0, 1};  // KVM_ARM_IRQ_TYPE_CPU, vCPU 0, IRQ
+    ASSERT_EQ(vm_ioctl(abi::KVM_IRQ_LINE, &line), 0);
+    u64 hcr = 0;
+    guest_does({[&](GuestContext&) {
+        hcr = cpu().registers[arch::SysReg::HCR_EL2];
+        return ExitKind::kIrq;
+    }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(hcr & 0xc0, 0x80u) << "VI, not VF";
+}
+
 TEST_F(VmTest, FpIsTakenOnceAndGivenBack) {
     make_vcpu();
     auto fp = [](GuestContext&) {

@@ -30,8 +30,9 @@ struct FakeHooks final : El2Hooks {
         value = result;
         return answer;
     }
-    Outcome tlbi(const TlbiOp& op) override {
+    Outcome tlbi(const TlbiOp& op, u64 operand) override {
         tlbis.push_back(op);
+        last_write = operand;
         return answer;
     }
     Outcome at(const AtOp& op) override {
@@ -165,6 +166,7 @@ TEST_F(El2Sysreg, TlbiAndAtAreHandedOverDecoded) {
     ASSERT_EQ(hooks.tlbis.size(), 1u);
     EXPECT_EQ(hooks.tlbis[0].regime, Regime::kEl10);
     EXPECT_EQ(hooks.tlbis[0].asid, 5);
+    EXPECT_EQ(hooks.last_write, u64{5} << 48 | 0x1234);
     add_hcr(H::TGE::kMask);
     EXPECT_EQ(access(encode(1, 0, 8, 7, 0), false, 0, 31), Outcome::kDone);
     EXPECT_EQ(hooks.tlbis[1].regime, Regime::kEl20);

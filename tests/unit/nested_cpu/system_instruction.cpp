@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TLBI and AT decoding: every encoding, and the operands.
 #include <gtest/gtest.h>
-#include <nested/system_instruction.hpp>
+#include <nested/own_tlbi.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {
@@ -184,6 +184,26 @@ TEST(Tlbi, RangeOperand) {
     op = tlbi(0, 2, 1, range(0, 1, 1, 0, 5));
     EXPECT_EQ(op.scope, Sc::kStage1);
     EXPECT_EQ(op.asid, 0);
+}
+
+TEST(Tlbi, OwnRegimeIsExecutedAsItIs) {
+    using enum arch::Tlbi;
+    const std::pair<const char*, arch::Tlbi> expected[] = {
+        {"VMALLE1", VMALLE1IS}, {"VAE1", VAE1IS},     {"ASIDE1", ASIDE1IS},   {"VAAE1", VAAE1IS},
+        {"VALE1", VALE1IS},     {"VAALE1", VAALE1IS}, {"RVAE1", RVAE1IS},     {"RVAAE1", RVAAE1IS},
+        {"RVALE1", RVALE1IS},   {"RVAALE1", RVAALE1IS}};
+    for (auto [name, instruction] : expected)
+        for (const TlbiRow& row : kTlbis) {
+            const std::string n = row.name;
+            if (n != name && n != std::string(name) + "IS" && n != std::string(name) + "OS")
+                continue;
+            FakeCpu cpu;
+            const u64 operand = kRange4k | 0x123;
+            execute_own_tlbi(cpu, tlbi(row.op1, row.crm, row.op2, operand, true), operand);
+            ASSERT_EQ(cpu.log.size(), 1u) << "no barrier: L1's own DSB waits";
+            EXPECT_EQ(cpu.log[0].what, static_cast<u64>(instruction)) << n;
+            EXPECT_EQ(cpu.log[0].operand, instruction == VMALLE1IS ? 0 : operand) << n;
+        }
 }
 
 TEST(At, EveryEncoding) {

@@ -22,7 +22,7 @@ struct WorldSwitch : testing::Test {
 
     WorldSwitch() {
         EXPECT_TRUE(file.init());
-        features = {true, true, false, true, true, 6, 4};
+        features = {true, true, true, true, true, 6, 4};
         traps.hcr = arch::HCR_EL2::of(0x1234);
         traps.mdcr = arch::MDCR_EL2::of(0xe66);
     }
@@ -106,7 +106,8 @@ TEST_F(WorldSwitch, LoadAndPutMoveEveryEl1Register) {
 TEST_F(WorldSwitch, PutGivesTheHostItsUserStateAndTraps) {
     const SysReg hosts[] = {SysReg::TPIDR_EL0,     SysReg::TPIDRRO_EL0,  SysReg::MDCR_EL2,     SysReg::HCRX_EL2,
                             SysReg::HFGRTR_EL2,    SysReg::HFGWTR_EL2,   SysReg::HFGITR_EL2,   SysReg::HDFGRTR_EL2,
-                            SysReg::HDFGWTR_EL2,   SysReg::HAFGRTR_EL2,  SysReg::APIBKeyLo_EL1, SysReg::APGAKeyHi_EL1};
+                            SysReg::HDFGWTR_EL2,   SysReg::HAFGRTR_EL2,  SysReg::APIBKeyLo_EL1, SysReg::APGAKeyHi_EL1,
+                            SysReg::HFGRTR2_EL2,   SysReg::HDFGWTR2_EL2};
     u64 n = 1;
     for (SysReg r : hosts)
         cpu.registers[r] = 0x1000 + n++;
@@ -121,6 +122,12 @@ TEST_F(WorldSwitch, TheHostsCountersStayTheHosts) {
     cpu.registers[SysReg::MDCR_EL2] = 6;  // HPMN
     load(cpu, features, host, guest());
     EXPECT_EQ(hardware(SysReg::MDCR_EL2), 0xe66u | 6);
+}
+
+TEST_F(WorldSwitch, WhatFineGrainedTrapsTwoWouldPermitTraps) {
+    cpu.registers[SysReg::HFGRTR2_EL2] = ~0ull;
+    load(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::HFGRTR2_EL2), 0u);
 }
 
 TEST_F(WorldSwitch, RegistersThatTheMachineLacksAreNotTouched) {

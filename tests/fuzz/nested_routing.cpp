@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Any exit with any contents of L1's registers: routing is total, agrees with a model of the rules that does not use the
+// table's search, and neither it nor the decoders care what L1 left in the VNCR page's reserved bits.
+#include <nested/system_instruction.hpp>
+#include <nested/trap_routing.hpp>
+#include <tests/fake/port.hpp>
+#include <cstdlib>
+#include <cstring>
+
+using namespace nest;
+using namespace nest::nested;
+using arch::Encoding;
+using arch::SysReg;
+
+namespace {
+
+constexpr SysReg kL1[] = {SysReg::HCR_EL2,     SysReg::HCRX_EL2,    SysReg::MDCR_EL2,   SysReg::CPTR_EL2,
+                          SysReg::CNTHCTL_EL2, SysReg::ICH_HCR_EL2, SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2,
+                          SysReg::HFGITR_EL2,  SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2};
+
+struct Input {
+    u64 l1[sizeof(kL1) / sizeof(kL1[0])];
+    u64 features;
+    u64 operand;
+    u64 esr;
+    u8 world, mode;
+};
+
+using H = arch::HCR_EL2;
+using M = arch::MDCR_EL2;
+using G = arch::ICH_HCR_EL2;
+using T = arch::CNTHCTL_EL2;
+using arch::CPTR_EL2;
+
+struct Row {
+    u16 first, last;
+    const char* control;
+    const char* fgt;
+    unsigned bit;
+    Feature feature;
+};
+const Row kRows[] = {
+#define ROUTE(name, op0, op1, crn, crm, op2, last_crm, last_op2, control, fgt, bit, feature)                     \
+    {arch::encode(op0, op1, crn, crm, op2).raw, arch::encode(op0, op1, crn, last_crm, last_op2).raw, #control, #fgt, bit, \
+     Feature::feature},
+#include <nested/trap_routing.def>
+#undef ROUTE
+};
+
+bool model_control(const VirtualEl2& v, const char* control, bool read, bool host) {
+    constexpr bool kSet = false, kClear = true;
+#define CONTROL(name, reg, read_bits, write_bits, sense, in_host)                                \
+    if (!std::strcmp(control, #name)) {                                                          \
+        const u64 mask = read ? (read_bits) : (write_bits);                                      \
+        const u64 value = v.config().masks.apply(SysReg::reg, v.file.get(SysReg::reg)) & mask;   \
+        const bool traps = (sense) == kClear ? value != mask : (sense) == kSet && value != 0;    \
+        return traps && (in_host || !host);                                                      \
+    }
+#include <nested/trap_controls.def>
+#undef CONTROL
+    return false;
+}
+
+Route model(const VirtualEl2& v, Encoding e, bool read) {
+    const bool host = v.in_vel2();
+    auto l1 = [&](SysReg r) { return v.config().masks.apply(r, v.file.get(r)); };
+    bool fine = !host;
+    if (e.op0() == 1 && e.crn() == 9) {
+        if (!v.config().features.has(Feature::kXs))
+            return Route::kUndefined;
+        if (l1(SysReg::HCRX_EL2) & 0x10)
+            fine = false;
+        if (e.op1() == 0)
+            e = arch::encode(1, 0, 8, e.crm(), e.op2());
+    }
+    if (e.op0() == 2 && e.op1() == 0 && e.crn() == 0 && e.op2() >= 4) {
+        const unsigned bits[] = {1, 0, 3, 2};
+        const u64 fgt = l1(read ? SysReg::HDFGRTR_EL2 : SysReg::HDFGWTR_EL2) >> bits[e.op2() - 4] & 1;
+        return model_control(v, "kTda", read, host) || (fine && fgt) ? Route::kForward : Route::kOurs;
+    }
+    for (const Row& row : kRows) {
+        if (e.raw < row.first || e.raw > row.last)
+            continue;
+        if (!v.config().features.has(row.feature))
+            return Route::kUndefined;
+        u64 fgt = 0;
+        if (!std::strcmp(row.fgt, "Itr"))
+            fgt = l1(SysReg::HFGITR_EL2);
+        else if (!std::strcmp(row.fgt, "Reg"))
+            fgt = l1(read ? SysReg::HFGRTR_EL2 : SysReg::HFGWTR_EL2);
+        else if (!std::strcmp(row.fgt, "Debug"))
+            fgt = l1(read ? SysReg::HDFGRTR_EL2 : SysReg::HDFGWTR_EL2);
+        const bool sgi = !std::strcmp(row.control, "kSgi") && model_control(v, "kTc", read, host);
+        const bool traps = (fine && (fgt >> row.bit & 1)) || model_control(v, row.control, read, host) || sgi;
+        return traps ? Route::kForward : Route::kOurs;
+    }
+    const bool el2 = (e.op0() == 3 && (e.op1() == 4 || e.op1() == 5)) || (e.op0() == 1 && e.op1() == 4);
+    return !host && el2 && (l1(SysReg::HCR_EL2) & H::NV::kMask) ? Route::kForward : Route::kOurs;
+}
+
+void check(bool ok) {
+    if (!ok)
+        std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    Input in{};
+    std::memcpy(&in, data, size < sizeof(in) ? size : sizeof(in));
+    Features f;
+    f.bits = in.features | 1;
+    const Config config(f, true);
+    vhe::GuestContext context{};
+    static vncr::RegisterFile file;
+    if (!file.page() && !file.init())
+        return 0;
+    VirtualEl2 v(context, file);
+    v.enable(config);
+    for (size_t i = 0; i < sizeof(kL1) / sizeof(kL1[0]); i++)
+        file.set(kL1[i], in.l1[i]);
+    const bool guest = in.world & 1;
+    v.set_world(guest ? World::kGuest : World::kVel2);
+    context.pstate = in.mode & 1 ? arch::kModeEL0t : arch::kModeEL1h;
+
+    const Route any = route(v, in.esr);
+    check(any <= Route::kVncr);
+    check(guest || any != Route::kVncr);
+
+    // A system register exit, in either world.
+    const u64 sysreg = (in.esr & arch::ESR_EL2::ISS::kMask) | u64{0x18} << 26;
+    const auto iss = arch::SysRegIss::of(sysreg & arch::ESR_EL2::ISS::kMask);
+    const bool read = iss.get<arch::SysRegIss::Read>();
+    const Route want = guest || v.at_el0() ? model(v, iss.encoding(), read) : Route::kOurs;
+    check(route(v, sysreg) == want);
+
+    // Bits that the VM does not have do not matter.
+    for (SysReg r : kL1)
+        file.set(r, config.masks.apply(r, file.get(r)));
+    check(route(v, sysreg) == want);
+
+    // Decoders: total, within the architecture's bounds, and never narrower than the operand.
+    TlbiOp op;
+    if (decode_tlbi(iss.encoding(), in.operand, f, in.mode & 2, in.mode & 4, op)) {
+        check(!op.range || op.size != 0);
+        check(op.size == 0 || op.start + op.size - 1 >= op.start);
+        check(op.level <= 3 && (op.granule_bits == 0 || op.granule_bits == 12 || op.granule_bits == 14 || op.granule_bits == 16));
+        check(op.granule_bits == 0 || (op.start & ((u64{1} << op.granule_bits) - 1)) == 0);
+        check(op.scope == TlbiScope::kIpa || op.size == 0 || op.range);
+        check(op.regime == Regime::kEl10 || (op.scope != TlbiScope::kIpa && op.scope != TlbiScope::kVmid &&
+                                             op.scope != TlbiScope::kAllVmids));
+    }
+    AtOp at;
+    if (decode_at(iss.encoding(), in.operand, f, in.mode & 2, in.mode & 4, at))
+        check(at.va == in.operand && (!at.stage2 || at.regime == Regime::kEl10));
+    return 0;
+}
