@@ -27,6 +27,7 @@ vhe::SwitchFeatures switch_features() {
     f.fgt2 = field(mmfr0, 56) >= 2;
     f.hcrx = field(feature<ID_AA64MMFR1_EL1>(), 40) >= 1;
     f.amu = field(feature<ID_AA64PFR0_EL1>(), 44) >= 1;
+    f.ras = field(feature<ID_AA64PFR0_EL1>(), 28) >= 1;
     f.breakpoints = field(dfr0, 12) + 1;
     f.watchpoints = field(dfr0, 20) + 1;
     return f;

@@ -138,6 +138,26 @@ Status loop(Vcpu& vcpu) {
     }
 }
 
+// Takes the VMM's answer to the last exit, then runs.
+Status finish_access_and_run(Vcpu& vcpu) {
+    abi::Run& run = *vcpu.run;
+    vcpu.mmio.complete(vcpu, run);
+    if (report_emulated_step(vcpu, run))
+        return kOk;
+    if (__atomic_load_n(&run.immediate_exit, __ATOMIC_RELAXED))
+        return Errno::kIntr;
+    run.exit_reason = abi::KVM_EXIT_UNKNOWN;
+    run.flags = 0;
+
+    nest_port_sigmask_enter(vcpu.host);
+    nest_port_vcpu_attach(vcpu.host);
+    const Status status = loop(vcpu);
+    release_fpsimd(vcpu);
+    nest_port_vcpu_detach(vcpu.host);
+    nest_port_sigmask_leave(vcpu.host);
+    return status;
+}
+
 }  // namespace
 
 void block(Vcpu& vcpu, timer::Wait wait) {
@@ -158,22 +178,9 @@ Status run(Vcpu& vcpu) {
         return Errno::kNoExec;
     NEST_TRY(prepare_first_run(vcpu));
 
-    abi::Run& run = *vcpu.run;
-    vcpu.mmio.complete(vcpu, run);
-    if (report_emulated_step(vcpu, run))
-        return kOk;
-    if (__atomic_load_n(&run.immediate_exit, __ATOMIC_RELAXED))
-        return Errno::kIntr;
-    run.exit_reason = abi::KVM_EXIT_UNKNOWN;
-    run.flags = 0;
-
+    // Before the pending access is finished: a VMM that steps the guest sees that as a step of its own.
     vcpu.refresh_traps();
-    nest_port_sigmask_enter(vcpu.host);
-    nest_port_vcpu_attach(vcpu.host);
-    const Status status = loop(vcpu);
-    release_fpsimd(vcpu);
-    nest_port_vcpu_detach(vcpu.host);
-    nest_port_sigmask_leave(vcpu.host);
+    const Status status = finish_access_and_run(vcpu);
     leave_guest_debug(vcpu);
     return status;
 }

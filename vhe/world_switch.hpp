@@ -20,6 +20,7 @@ struct SwitchFeatures {
     bool fgt2;
     bool hcrx;
     bool amu;  // HAFGRTR_EL2 exists
+    bool ras;  // VDISR_EL2 exists: the guest's DISR_EL1 while HCR_EL2.AMO is set
     unsigned breakpoints;
     unsigned watchpoints;
 };
@@ -103,6 +104,8 @@ void load(C& cpu, const SwitchFeatures& features, HostContext& host, const Guest
     load_traps(cpu, features, host, guest.traps);
     cpu.write(VPIDR_EL2::of(guest.file.get(SysReg::MIDR_EL1)));
     cpu.write(VMPIDR_EL2::of(guest.file.get(SysReg::MPIDR_EL1)));
+    if (features.ras)
+        cpu.write(VDISR_EL2::of(guest.file.get(SysReg::DISR_EL1)));
     if (guest.vel2)
         load_vel2(cpu, guest.file);
     else
@@ -117,6 +120,8 @@ void put(C& cpu, const SwitchFeatures& features, const HostContext& host, const 
         save_vel2(cpu, guest.file);
     else
         save_el1(cpu, guest.file);
+    if (features.ras)
+        guest.file.set(SysReg::DISR_EL1, cpu.template read<VDISR_EL2>().raw);
     if (features.fgt2) {
         cpu.write(host.hfgrtr2);
         cpu.write(host.hfgwtr2);

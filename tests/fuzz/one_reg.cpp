@@ -29,7 +29,8 @@ struct Operation {
 };
 
 constexpr u64 kGroups[] = {abi::KVM_REG_ARM_CORE, abi::KVM_REG_ARM64_SYSREG, abi::KVM_REG_ARM_DEMUX,
-                           abi::KVM_REG_ARM_FW, abi::KVM_REG_ARM64_SVE, 0x0012'0000, abi::KVM_REG_ARM_CORE, abi::KVM_REG_ARM64_SYSREG};
+                           abi::KVM_REG_ARM_FW, abi::KVM_REG_ARM64_SVE, 0x0012'0000, abi::KVM_REG_ARM_CORE,
+                           abi::KVM_REG_ARM64_SYSREG};
 
 u64 make_id(const Operation& op, const std::vector<u64>& listed) {
     if (op.choice & 0x80)

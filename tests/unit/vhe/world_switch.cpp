@@ -22,7 +22,7 @@ struct WorldSwitch : testing::Test {
 
     WorldSwitch() {
         EXPECT_TRUE(file.init());
-        features = {true, true, true, true, true, 6, 4};
+        features = {true, true, true, true, true, true, 6, 4};
         traps.hcr = arch::HCR_EL2::of(0x1234);
         traps.mdcr = arch::MDCR_EL2::of(0xe66);
     }
@@ -122,6 +122,15 @@ TEST_F(WorldSwitch, TheHostsCountersStayTheHosts) {
     cpu.registers[SysReg::MDCR_EL2] = 6;  // HPMN
     load(cpu, features, host, guest());
     EXPECT_EQ(hardware(SysReg::MDCR_EL2), 0xe66u | 6);
+}
+
+TEST_F(WorldSwitch, TheGuestsDeferredSerrorIsItsOwn) {
+    file.set(SysReg::DISR_EL1, 0x8000'0011);
+    load(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0x8000'0011u);
+    cpu.registers[SysReg::VDISR_EL2] = 0;
+    put(cpu, features, host, guest());
+    EXPECT_EQ(file.get(SysReg::DISR_EL1), 0u);
 }
 
 TEST_F(WorldSwitch, WhatFineGrainedTrapsTwoWouldPermitTraps) {
