@@ -19,9 +19,9 @@ struct El2Register {
 // nullptr: not a register of virtual EL2. Any context.
 const El2Register* find_el2_register(arch::Encoding e);
 
-// KVM_ARM_VCPU_INIT and PSCI CPU_ON, with the state in memory: all to their reset values, VPIDR_EL2 and VMPIDR_EL2 to the
-// VM's MIDR_EL1 and MPIDR_EL1, PSTATE to EL2h with everything masked, the world to virtual EL2. To be called after the flat
-// reset, which has set the EL1 registers.
+// KVM_ARM_VCPU_INIT and PSCI CPU_ON, with the state in memory: all to their reset values, VPIDR_EL2 and VMPIDR_EL2 to
+// the VM's MIDR_EL1 and MPIDR_EL1, PSTATE to EL2h with everything masked, the world to virtual EL2. To be called after
+// the flat reset, which has set the EL1 registers.
 void reset_el2(VirtualEl2& v);
 
 // KVM_{GET,SET}_ONE_REG and KVM_GET_REG_LIST, with the state in memory: is it one of the registers that a VMM moves?

@@ -71,7 +71,8 @@ struct El2Access {
         const Features& features = v.config().features;
         if (is_tlbi(e)) {
             TlbiOp op;
-            return !is_read && decode_tlbi(e, value, features, e2h, tge, op) ? hooks.tlbi(op, value) : Outcome::kUndefined;
+            return !is_read && decode_tlbi(e, value, features, e2h, tge, op) ? hooks.tlbi(op, value)
+                                                                             : Outcome::kUndefined;
         }
         AtOp op;
         return !is_read && decode_at(e, value, features, e2h, tge, op) ? hooks.at(op) : Outcome::kUndefined;
@@ -130,8 +131,9 @@ Outcome emulate_el2_access(C& cpu, VirtualEl2& v, arch::SysRegIss iss, El2Hooks&
         return Outcome::kDone;
     }
     detail::El2Access<C> access{cpu, v, hooks, is_read, operand};
-    const Outcome outcome =
-        e == encoding_of(SysReg::ICH_MISR_EL2) && is_read ? hooks.gic(SysReg::ICH_MISR_EL2, access.value) : access.perform(e);
+    const Outcome outcome = e == encoding_of(SysReg::ICH_MISR_EL2) && is_read
+                                ? hooks.gic(SysReg::ICH_MISR_EL2, access.value)
+                                : access.perform(e);
     if (outcome != Outcome::kDone)
         return outcome;
     if (is_read && e.op0() >= 2 && rt != 31)

@@ -18,8 +18,11 @@ inline constexpr u64 kEretAuthenticates = 2;
 inline constexpr u64 kEretKeyB = 1;
 
 constexpr Exception fpac_exception(u64 esr) {
-    return Exception::sync(arch::ESR_EL2{}.with<arch::ESR_EL2::EC>(static_cast<u64>(arch::Ec::kFpac))
-                               .with<arch::ESR_EL2::IL>(1).with<arch::ESR_EL2::ISS>(esr & (kEretAuthenticates | kEretKeyB)).raw);
+    return Exception::sync(arch::ESR_EL2{}
+                               .with<arch::ESR_EL2::EC>(static_cast<u64>(arch::Ec::kFpac))
+                               .with<arch::ESR_EL2::IL>(1)
+                               .with<arch::ESR_EL2::ISS>(esr & (kEretAuthenticates | kEretKeyB))
+                               .raw);
 }
 
 namespace detail {

@@ -19,7 +19,9 @@ struct Exception {
     static constexpr Exception sync(u64 esr) { return {Vector::kSync, true, false, false, esr, 0, 0}; }
     static constexpr Exception abort(u64 esr, u64 far) { return {Vector::kSync, true, true, false, esr, far, 0}; }
     // Of stage 2: hpfar in HPFAR_EL2's own layout.
-    static constexpr Exception stage2(u64 esr, u64 far, u64 hpfar) { return {Vector::kSync, true, true, true, esr, far, hpfar}; }
+    static constexpr Exception stage2(u64 esr, u64 far, u64 hpfar) {
+        return {Vector::kSync, true, true, true, esr, far, hpfar};
+    }
     static constexpr Exception serror(u64 iss) {
         return {Vector::kSerror, true, false, false,
                 arch::ESR_EL2{}.with<arch::ESR_EL2::EC>(static_cast<u64>(arch::Ec::kSerror)).with<arch::ESR_EL2::IL>(1)
@@ -39,7 +41,8 @@ inline u64 abort_esr(const VirtualEl2& v, bool instruction, u64 iss) {
 }
 
 namespace detail {
-// Before a switch the values go into the file, which the switch loads; at virtual EL2 itself straight to where they are.
+// Before a switch the values go into the file, which the switch loads; at virtual EL2 itself straight to where they
+// are.
 template <arch::Cpu C>
 void leave_syndrome(C& cpu, VirtualEl2& v, const Exception& e, bool loaded) {
     using arch::SysReg;
@@ -62,9 +65,9 @@ void enter_vector(C& cpu, VirtualEl2& v, Vector vector, u64 old, bool loaded) {
 }
 }  // namespace detail
 
-// To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap or
-// an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers are in
-// this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
+// To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap
+// or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
+// are in this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
 template <arch::Cpu C>
 bool take_exception(C& cpu, VirtualEl2& v, const Exception& e, const SwitchArgs& args) {
     const u64 old = v.guest_pstate();

@@ -41,7 +41,8 @@ u64 mmfr1(u64 flat) {
     using R = ID_AA64MMFR1_EL1;
     // VH: the VM's EL2 is a VHE one. TWED's delay would be ours; ETS and nTLBPA promise what shadow tables do not.
     const R r = R::of(flat).with<R::VH>(1).with<R::TWED>(0).with<R::CMOW>(0).with<R::nTLBPA>(0).with<R::ETS>(0);
-    return at_most<R::HAFDBS>(r, 1).raw;  // the access flag; no dirty state, which shadow tables would have to carry back
+    return at_most<R::HAFDBS>(r, 1)
+        .raw;  // the access flag; no dirty state, which shadow tables would have to carry back
 }
 
 u64 mmfr2(u64 flat) {

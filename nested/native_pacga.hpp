@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// PACGA on the machine, for emulate_eret(). Interrupts off, FEAT_PAuth; APGAKey is swapped for the time of it, which signs
-// no return address of ours.
+// PACGA on the machine, for emulate_eret(). Interrupts off, FEAT_PAuth; APGAKey is swapped for the time of it, which
+// signs no return address of ours.
 #pragma once
 #include <arch/native_cpu.hpp>
 

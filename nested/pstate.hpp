@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // PSTATE of a vCPU with virtual EL2, and the architecture's rules for an exception to EL2 and a return from it.
 //
-// GuestContext::pstate always holds the hardware's view: virtual EL2 runs at EL1, so there EL2h is EL1h. The guest's view
-// is needed in three places only: SPSR_EL2 of an exception that we take for it, ERET's SPSR, and ONE_REG. (What hardware
-// itself writes to SPSR_EL1 under HCR_EL2.NV already says EL2.) [DDI0487] D8.11, R_RRJHH
+// GuestContext::pstate always holds the hardware's view: virtual EL2 runs at EL1, so there EL2h is EL1h. The guest's
+// view is needed in three places only: SPSR_EL2 of an exception that we take for it, ERET's SPSR, and ONE_REG. (What
+// hardware itself writes to SPSR_EL1 under HCR_EL2.NV already says EL2.) [DDI0487] D8.11, R_RRJHH
 #pragma once
 #include <arch/registers.hpp>
 
@@ -46,12 +46,13 @@ constexpr u64 pstate_at_entry(u64 old, const EntryRules& rules) {
         .with<P::D>(1).with<P::A>(1).with<P::I>(1).with<P::F>(1).with<P::M>(arch::kModeEL1h).raw;
 }
 
-// Bits of SPSR_EL2 that mean something to a VM. All others (TCO without MTE, ALLINT, PM, PACM, EXLOCK, UINJ …) belong to
-// features that it does not have and must not reach hardware's SPSR_EL2.
+// Bits of SPSR_EL2 that mean something to a VM. All others (TCO without MTE, ALLINT, PM, PACM, EXLOCK, UINJ …) belong
+// to features that it does not have and must not reach hardware's SPSR_EL2.
 constexpr u64 known_spsr_bits(bool mte) {
     using P = arch::SPSR_EL2;
-    return P::mask<P::N, P::Z, P::C, P::V, P::DIT, P::UAO, P::PAN, P::SS, P::IL, P::SSBS, P::BTYPE, P::D, P::A, P::I, P::F,
-                   P::M>() | (mte ? P::TCO::kMask : 0);
+    return P::mask<P::N, P::Z, P::C, P::V, P::DIT, P::UAO, P::PAN, P::SS, P::IL, P::SSBS, P::BTYPE, P::D, P::A, P::I,
+                   P::F, P::M>() |
+           (mte ? P::TCO::kMask : 0);
 }
 
 // AArch64.IllegalExceptionReturn for a return from EL2 of a VM whose every EL is AArch64.

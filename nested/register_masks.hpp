@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// RES0 and RES1 of L1's EL2 registers. FEAT_NV2 lets L1 write anything into the VNCR page, so the rules are applied when a
-// value is read for use, not when it is stored.
+// RES0 and RES1 of L1's EL2 registers. FEAT_NV2 lets L1 write anything into the VNCR page, so the rules are applied
+// when a value is read for use, not when it is stored.
 #pragma once
 #include <nested/features.hpp>
 #include <vncr/register_file.hpp>

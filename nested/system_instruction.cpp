@@ -37,7 +37,8 @@ bool by_e2(unsigned op2, bool range, TlbiOp& op) {
     }
 }
 
-// op1 4, CRm 0 (inner shareable) and 4 (op2 0, 3, 4, 7 outer shareable, the others not): IPAS2E1, RIPAS2E1, IPAS2LE1, RIPAS2LE1.
+// op1 4, CRm 0 (inner shareable) and 4 (op2 0, 3, 4, 7 outer shareable, the others not): IPAS2E1, RIPAS2E1, IPAS2LE1,
+// RIPAS2LE1.
 bool by_ipa(unsigned crm, unsigned op2, TlbiOp& op) {
     op.scope = TlbiScope::kIpa;
     op.regime = Regime::kEl10;

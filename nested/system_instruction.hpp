@@ -46,8 +46,8 @@ constexpr bool is_at(arch::Encoding e) {
     return e.op0() == 1 && (e.op1() == 0 || e.op1() == 4) && e.crn() == 7 && (e.crm() == 8 || e.crm() == 9);
 }
 
-// False: unallocated, or of a feature that the VM has not: UNDEFINED. `operand` is Xt. A reserved granule widens the scope:
-// what must go is then unknown.
+// False: unallocated, or of a feature that the VM has not: UNDEFINED. `operand` is Xt. A reserved granule widens the
+// scope: what must go is then unknown.
 bool decode_tlbi(arch::Encoding e, u64 operand, const Features& features, bool e2h, bool tge, TlbiOp& op);
 
 struct AtOp {

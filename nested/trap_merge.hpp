@@ -2,11 +2,24 @@
 // The trap controls of the two worlds, from those that the vCPU would have as a flat guest.
 #pragma once
 #include <nested/virtual_el2.hpp>
+#include <vhe/breakpoint_bank.hpp>
 
 namespace nest::nested {
 
-// Virtual EL2: its instructions that would act on hardware's EL2 come to us, HCR_EL2.NV; L1's own controls do not apply to
-// itself. `fgt`: the machine has FEAT_FGT, without which the debug registers can only be trapped all together.
+// What must trap of virtual EL2's debug registers. `bank`: the vCPU's own; `taken`: the VMM debugs the guest, or the OS
+// Lock is set. Again after each write to one of the bank, which always traps.
+inline DebugTraps debug_traps_for(const vhe::BreakpointBank& bank, arch::MDSCR_EL1 mdscr, bool taken) {
+    using M = arch::MDSCR_EL1;
+    if (taken)
+        return DebugTraps::kAll;
+    u64 enabled = mdscr.get<M::KDE>() & mdscr.get<M::SS>();
+    for (unsigned i = 0; i < 16; i++)
+        enabled |= (bank.bcr[i] | bank.wcr[i]) & 1;
+    return enabled ? DebugTraps::kMdscrWrites : DebugTraps::kNone;
+}
+
+// Virtual EL2: its instructions that would act on hardware's EL2 come to us, HCR_EL2.NV; L1's own controls do not apply
+// to itself. `fgt`: the machine has FEAT_FGT, without which the debug registers can only be trapped all together.
 vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, const Config& config, DebugTraps debug, bool fgt, bool e2h);
 
 // L2: ours and L1's together. L1 writes its own without an exit, so they are read from the VNCR page at every entry.

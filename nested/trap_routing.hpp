@@ -7,8 +7,8 @@
 namespace nest::nested {
 
 enum class Route : u8 {
-    kOurs,       // as for a flat guest; at virtual EL2: emulate_el2_access() first, emulate_eret() for EC 0x1a
-    kForward,    // take_exception() to virtual EL2 with the exit's ESR_EL2 as it is (FAR_EL2 too, for a debug exception)
+    kOurs,     // as for a flat guest; at virtual EL2: emulate_el2_access() first, emulate_eret() for EC 0x1a
+    kForward,  // take_exception() to virtual EL2 with the exit's ESR_EL2 as it is (FAR_EL2 too, for a debug exception)
     kUndefined,  // UNDEFINED where the vCPU is: L2's EL1, or virtual EL2
     kStage2,     // an abort: the shadow MMU knows whether L1's tables or ours are behind it
     kVncr,       // an access of L2, a hypervisor itself, to the VNCR page that L1 gave it

@@ -76,8 +76,8 @@ public:
     }
     void set_world(World world) { world_ = world; }
 
-    // An exception that the VM's hardware raises for the hypervisor: does L1 take it, and is it masked? In L2, a physical
-    // interrupt that L1 routes to EL2 is not masked by PSTATE; one that it does not route belongs to L2's EL1.
+    // An exception that the VM's hardware raises for the hypervisor: does L1 take it, and is it masked? In L2, a
+    // physical interrupt that L1 routes to EL2 is not masked by PSTATE; one that it does not route belongs to L2's EL1.
     enum class Delivery : u8 { kVel2Now, kVel2Masked, kGuestEl1, kNowhere };
     template <typename RoutedBy, typename MaskedBy>
     Delivery delivery() const {
@@ -108,7 +108,7 @@ public:
     vhe::GuestContext& context;
     vncr::RegisterFile& file;
     vhe::TrapConfig traps{};      // of the world that the vCPU is in; what the hardware holds while it is loaded
-    bool forwards_fp = false;     // L2, and L1's CPTR_EL2.FPEN traps FP/SIMD: its registers may be loaded, the trap stays
+    bool forwards_fp = false;  // L2, and L1's CPTR_EL2.FPEN traps FP/SIMD: its registers may be loaded, the trap stays
     bool serror_loaded = false;   // hardware's VSESR_EL2 and VDISR_EL2 are L2's
     u64 vncr_page = 0;            // while L2 has NV: the linear-map address that L1's VNCR_EL2 translates to
 

@@ -36,7 +36,6 @@ struct Stage1Regime {
     u64 base = 0;
     bool big_endian = false, sets_access_flag = false, sets_dirty_state = false, hierarchy_off = false;
     bool wxn = false, epan = false;
-    bool walk_cacheable = true;
     u16 asid = 0;
 };
 Stage1Regime stage1_regime(const Stage1Registers& registers, u64 va, bool el0, const MmuFeatures& vm);
@@ -65,7 +64,7 @@ struct Stage1Result {
 };
 
 // What permits what: hierarchical restrictions (`tables`: the APTable, UXNTable, PXNTable that were seen), AP, WXN, PAN.
-Stage1Permissions stage1_permissions(const Stage1Regime& regime, u64 descriptor, u64 tables, bool el0, bool pan, bool write_implied);
+Stage1Permissions stage1_permissions(const Stage1Regime& regime, u64 descriptor, u64 tables, bool el0, bool pan);
 
 namespace detail {
 
@@ -146,7 +145,7 @@ Stage1Result stage1_leaf(const Stage1Regime& g, const Stage1Registers& regs, Thr
     r.global = !(step.descriptor >> 11 & 1);
     r.asid = g.asid;
     r.output = output | (a.va & ((u64{1} << shift) - 1));
-    r.permissions = stage1_permissions(g, step.descriptor, tables, a.el0, a.pan, g.sets_dirty_state && a.write);
+    r.permissions = stage1_permissions(g, step.descriptor, tables, a.el0, a.pan);
     const Stage1Permissions& p = r.permissions;
     if (!a.no_permissions && !(a.exec ? p.x : a.write ? p.w : p.r)) {
         r.status = WalkStatus::kFault;

@@ -45,10 +45,12 @@ struct SwitchArgs {
     const vhe::TrapConfig& ours;   // the flat guest's (kvm/trap_config.hpp)
     DebugTraps debug = DebugTraps::kNone;
     bool fp_loaded = false;
-    bool serror_pending = false;   // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
+    bool serror_pending =
+        false;  // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
 };
 
-// L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its own.
+// L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
+// own.
 template <arch::Cpu C>
 void sync_l2_serror(C& cpu, VirtualEl2& v) {
     using VSE = arch::HCR_EL2::VSE;
@@ -60,7 +62,8 @@ void sync_l2_serror(C& cpu, VirtualEl2& v) {
     v.file.set(v.file.get<arch::HCR_EL2>().with<VSE>(0));
 }
 
-// VSESR_EL2 and VDISR_EL2 for L2, in the rare case that there is something in them; VDISR_EL2 is 0 otherwise.
+// VSESR_EL2 and VDISR_EL2 for L2, in the rare case that there is something in them. Otherwise VDISR_EL2 stays what it is
+// for virtual EL2, its DISR_EL1 (vhe::load()).
 template <arch::Cpu C>
 void load_l2_serror(C& cpu, VirtualEl2& v) {
     using namespace arch;
@@ -69,6 +72,7 @@ void load_l2_serror(C& cpu, VirtualEl2& v) {
         return;
     // A VM without FEAT_RAS has no syndrome to give, but hardware reports one: IMPLEMENTATION DEFINED.
     cpu.write(v.config().features.has(Feature::kRas) ? v.get<VSESR_EL2>() : VSESR_EL2::of(1 << 24));
+    v.file.set(SysReg::DISR_EL1, cpu.template read<VDISR_EL2>().raw);
     cpu.write(deferred);
     v.serror_loaded = true;
 }
@@ -80,7 +84,7 @@ void save_l2_serror(C& cpu, VirtualEl2& v) {
     if (!v.serror_loaded) [[likely]]
         return;
     v.file.set(cpu.template read<VDISR_EL2>());
-    cpu.write(VDISR_EL2::of(0));
+    cpu.write(VDISR_EL2::of(v.file.get(SysReg::DISR_EL1)));
     v.serror_loaded = false;
 }
 
@@ -133,8 +137,8 @@ void switch_to_vel2(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
     detail::write_entry_controls(cpu, v, args);
 }
 
-// At Vcpu::load(), before vhe::load(): computes v.traps for the world that the vCPU is in, which vhe::load() then writes,
-// and gives this CPU the rest that differs from a flat guest. Preemption off.
+// At Vcpu::load(), before vhe::load(): computes v.traps for the world that the vCPU is in, which vhe::load() then
+// writes, and gives this CPU the rest that differs from a flat guest. Preemption off.
 template <arch::Cpu C>
 void load_world(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
     using namespace arch;
@@ -146,28 +150,27 @@ void load_world(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
         const bool l2_has_nv = guest && v.traps.hcr.get<HCR_EL2::NV>();
         cpu.write(VNCR_EL2::of(l2_has_nv ? v.vncr_page : reinterpret_cast<u64>(v.file.page())));
     }
-    if (guest)
-        load_l2_serror(cpu, v);
 }
 
-// After vhe::load(), which gave VPIDR_EL2 and VMPIDR_EL2 the VM's own values: L2's are L1's.
+// After vhe::load(), which gave VPIDR_EL2, VMPIDR_EL2 and VDISR_EL2 the VM's own values: L2's are L1's.
 template <arch::Cpu C>
-void load_identity(C& cpu, const VirtualEl2& v) {
+void finish_load_world(C& cpu, VirtualEl2& v) {
     if (!v.in_guest())
         return;
     cpu.write(v.get<arch::VPIDR_EL2>());
     cpu.write(v.get<arch::VMPIDR_EL2>());
+    load_l2_serror(cpu, v);
 }
 
-// At Vcpu::put().
+// At Vcpu::put(), before vhe::put().
 template <arch::Cpu C>
 void put_world(C& cpu, VirtualEl2& v) {
     save_l2_serror(cpu, v);
 }
 
-// MDSCR_EL1 in hardware is what acts, wherever the guest's copy is. At an exception return to L2 or any other moment when
-// the copy may have changed; `loaded` is what activate() gave the hardware, and is kept up to date for deactivate().
-// False: breakpoints have to be swapped in or out, so that the entry has to go by way of the host.
+// MDSCR_EL1 in hardware is what acts, wherever the guest's copy is. At an exception return to L2 or any other moment
+// when the copy may have changed; `loaded` is what activate() gave the hardware, and is kept up to date for
+// deactivate(). False: breakpoints have to be swapped in or out, so that the entry has to go by way of the host.
 template <arch::Cpu C>
 [[nodiscard]] bool refresh_mdscr(C& cpu, vhe::DebugEntry& loaded, const vhe::DebugEntry& wanted) {
     if (loaded.bank != wanted.bank)

@@ -12,8 +12,8 @@ namespace nest::vhe {
 inline constexpr u64 kCntkctlShare = arch::CNTHCTL_EL2::EVNTIS::kMask | 0x3ff;
 
 // Hardware := file, without the shared registers. CPTR_EL2's value has its bits at CPACR_EL1's places under E2H, where
-// hardware ignores those that CPACR_EL1 has not (TCPAC, TAM). Context: as load_el1(), or at EL2 with TGE clear after the
-// DSB that ends the walks of what was loaded before.
+// hardware ignores those that CPACR_EL1 has not (TCPAC, TAM). Context: as load_el1(), or at EL2 with TGE clear after
+// the DSB that ends the walks of what was loaded before.
 template <arch::Cpu C>
 void load_vel2_banked(C& cpu, const vncr::RegisterFile& file) {
     using namespace arch;
@@ -113,7 +113,8 @@ bool read_vel2(C& cpu, const vncr::RegisterFile& file, arch::SysReg reg, u64& va
     }
 }
 
-// False: the register has no copy in hardware, and the caller writes the file. CPTR_EL2 and CNTHCTL_EL2 are written in both.
+// False: the register has no copy in hardware, and the caller writes the file. CPTR_EL2 and CNTHCTL_EL2 are written in
+// both.
 template <arch::Cpu C>
 bool write_vel2(C& cpu, vncr::RegisterFile& file, arch::SysReg reg, u64 value) {
     using namespace arch;

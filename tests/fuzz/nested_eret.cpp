@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A sequence of exceptions and exception returns with any SPSR, ELR and HCR: the vCPU never gets a PSTATE that the hardware
-// must not see, never lands in a world that its PSTATE contradicts, and does what a straightforward transcription of
-// AArch64.ExceptionReturn does.
+// A sequence of exceptions and exception returns with any SPSR, ELR and HCR: the vCPU never gets a PSTATE that the
+// hardware must not see, never lands in a world that its PSTATE contradicts, and does what a straightforward
+// transcription of AArch64.ExceptionReturn does.
 #include <nested/el2_registers.hpp>
 #include <nested/eret.hpp>
 #include <tests/fake/cpu.hpp>
@@ -64,7 +64,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     VirtualEl2 v(context, file);
     v.enable(config);
     reset_el2(v);
-    const vhe::SwitchFeatures features{true, true, false, true, false, 6, 4};
+    vhe::SwitchFeatures features{};
+    features.pauth = features.fgt = features.hcrx = true;
     const vhe::HostContext host{};
     const vhe::TrapConfig ours{};
     const SwitchArgs args{features, host, ours};
@@ -88,7 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             const bool authenticated = s.what & 4;
             const u64 esr = u64{0x1a} << 26 | (authenticated ? 2 : 0);
             const Model want = model_return(s.spsr, s.hcr & arch::HCR_EL2::TGE::kMask, old_sp);
-            const Returned r = emulate_eret(cpu, v, esr, [](test::FakeCpu&, u64 a, u64 m, const u64(&)[2]) { return a ^ m; });
+            const Returned r =
+                emulate_eret(cpu, v, esr, [](test::FakeCpu&, u64 a, u64 m, const u64(&)[2]) { return a ^ m; });
             if (r == Returned::kFpac) {
                 check(authenticated && (s.what & 2));
                 check(context.pc == before_pc && context.pstate == before && cpu.log.empty());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Any exit with any contents of L1's registers: routing is total, agrees with a model of the rules that does not use the
-// table's search, and neither it nor the decoders care what L1 left in the VNCR page's reserved bits.
+// Any exit with any contents of L1's registers: routing is total, agrees with a model of the rules that does not use
+// the table's search, and neither it nor the decoders care what L1 left in the VNCR page's reserved bits.
 #include <nested/system_instruction.hpp>
 #include <nested/trap_routing.hpp>
 #include <tests/fake/port.hpp>
@@ -40,8 +40,12 @@ struct Row {
     Feature feature;
 };
 const Row kRows[] = {
-#define ROUTE(name, op0, op1, crn, crm, op2, last_crm, last_op2, control, fgt, bit, feature)                     \
-    {arch::encode(op0, op1, crn, crm, op2).raw, arch::encode(op0, op1, crn, last_crm, last_op2).raw, #control, #fgt, bit, \
+#define ROUTE(name, op0, op1, crn, crm, op2, last_crm, last_op2, control, fgt, bit, feature) \
+    {arch::encode(op0, op1, crn, crm, op2).raw,                                              \
+     arch::encode(op0, op1, crn, last_crm, last_op2).raw,                                    \
+     #control,                                                                               \
+     #fgt,                                                                                   \
+     bit,                                                                                    \
      Feature::feature},
 #include <nested/trap_routing.def>
 #undef ROUTE
@@ -144,7 +148,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (decode_tlbi(iss.encoding(), in.operand, f, in.mode & 2, in.mode & 4, op)) {
         check(!op.range || op.size != 0);
         check(op.size == 0 || op.start + op.size - 1 >= op.start);
-        check(op.level <= 3 && (op.granule_bits == 0 || op.granule_bits == 12 || op.granule_bits == 14 || op.granule_bits == 16));
+        check(op.level <= 3 &&
+              (op.granule_bits == 0 || op.granule_bits == 12 || op.granule_bits == 14 || op.granule_bits == 16));
         check(op.granule_bits == 0 || (op.start & ((u64{1} << op.granule_bits) - 1)) == 0);
         check(op.scope == TlbiScope::kIpa || op.size == 0 || op.range);
         check(op.regime == Regime::kEl10 || (op.scope != TlbiScope::kIpa && op.scope != TlbiScope::kVmid &&

@@ -27,16 +27,20 @@ struct Vel2Test : testing::Test {
     VirtualEl2 v{context, file};
     Config config;
     vhe::HostContext host{};
-    vhe::SwitchFeatures features{true, true, false, true, true, 6, 4};
+    vhe::SwitchFeatures features{};
     vhe::TrapConfig ours{};
 
     explicit Vel2Test(Features shown = every_feature(), bool nv2 = true) : config(shown, nv2) {
         EXPECT_TRUE(file.init());
+        features.pauth = features.fgt = features.hcrx = features.amu = true;
+        features.breakpoints = 6;
+        features.watchpoints = 4;
         v.enable(config);
         reset_el2(v);
         using H = arch::HCR_EL2;
         using M = arch::MDCR_EL2;
-        ours.hcr = H::of(H::mask<H::E2H, H::RW, H::VM, H::FMO, H::IMO, H::AMO, H::TSC, H::TID3, H::TWI, H::API, H::APK>());
+        ours.hcr =
+            H::of(H::mask<H::E2H, H::RW, H::VM, H::FMO, H::IMO, H::AMO, H::TSC, H::TID3, H::TWI, H::API, H::APK>());
         ours.cptr = arch::CPTR_EL2{}.with<arch::CPTR_EL2::TAM>(1).with<arch::CPTR_EL2::TTA>(1);
         ours.mdcr = M::of(M::mask<M::TDA, M::TDOSA, M::TDRA, M::TPM>());
         host.mdcr = M::of(6);

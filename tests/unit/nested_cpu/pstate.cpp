@@ -40,8 +40,8 @@ TEST(PstateAtEntry, VectorBlockByOrigin) {
 
 TEST(PstateAtEntry, KeepsFlagsAndDitAndPanAndClearsTheRest) {
     const u64 all = ~u64{0} & ~P::M::kMask;
-    EXPECT_EQ(pstate_at_entry(all | kModeEL1h, {}),
-              P::N::kMask | P::Z::kMask | P::C::kMask | P::V::kMask | P::DIT::kMask | P::PAN::kMask | kMasked | kModeEL1h);
+    EXPECT_EQ(pstate_at_entry(all | kModeEL1h, {}), P::N::kMask | P::Z::kMask | P::C::kMask | P::V::kMask |
+                                                        P::DIT::kMask | P::PAN::kMask | kMasked | kModeEL1h);
     EXPECT_EQ(pstate_at_entry(0, {}), kMasked | kModeEL1h);
 }
 

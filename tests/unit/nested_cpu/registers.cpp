@@ -39,7 +39,8 @@ TEST_F(Registers, E2hIsAlwaysOne) {
 TEST_F(Registers, MasksFollowFeatures) {
     const RegisterMasks none{Features{}}, all{every_feature()};
     EXPECT_EQ(none.apply(SysReg::HFGITR_EL2, ~u64{0}), 0u);
-    EXPECT_EQ(all.apply(SysReg::HFGITR_EL2, ~u64{0}), 0x4078'ffff'ffff'ffffu) << "no SPECRES, no PSB, none where 0 traps";
+    EXPECT_EQ(all.apply(SysReg::HFGITR_EL2, ~u64{0}), 0x4078'ffff'ffff'ffffu)
+        << "no SPECRES, no PSB, none where 0 traps";
     EXPECT_EQ(none.apply(SysReg::VTTBR_EL2, ~u64{0}), 0x00ff'ffff'ffff'fffeu);
     EXPECT_EQ(all.apply(SysReg::VTTBR_EL2, ~u64{0}), ~u64{0});
     EXPECT_EQ(none.apply(SysReg::VTCR_EL2, 0), 0x8000'0000u);
@@ -58,13 +59,14 @@ TEST_F(Registers, MasksFollowFeatures) {
 
 // The EL2 part of get-reg-list of Linux 7.2's KVM selftests, by name.
 const SysReg kListed[] = {
-    SysReg::VPIDR_EL2,   SysReg::VMPIDR_EL2,  SysReg::SCTLR_EL2,   SysReg::ACTLR_EL2, SysReg::HCR_EL2,     SysReg::MDCR_EL2,
-    SysReg::CPTR_EL2,    SysReg::HSTR_EL2,    SysReg::HFGRTR_EL2,  SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2, SysReg::HACR_EL2,
-    SysReg::HCRX_EL2,    SysReg::TTBR0_EL2,   SysReg::TTBR1_EL2,   SysReg::TCR_EL2,   SysReg::VTTBR_EL2,   SysReg::VTCR_EL2,
-    SysReg::VNCR_EL2,    SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2, SysReg::HAFGRTR_EL2, SysReg::SPSR_EL2,  SysReg::ELR_EL2,
-    SysReg::AFSR0_EL2,   SysReg::AFSR1_EL2,   SysReg::ESR_EL2,     SysReg::FAR_EL2,   SysReg::HPFAR_EL2,   SysReg::MAIR_EL2,
-    SysReg::AMAIR_EL2,   SysReg::VBAR_EL2,    SysReg::CONTEXTIDR_EL2, SysReg::TPIDR_EL2, SysReg::CNTVOFF_EL2,
-    SysReg::CNTHCTL_EL2, SysReg::SP_EL2,      SysReg::VDISR_EL2,   SysReg::VSESR_EL2};
+    SysReg::VPIDR_EL2,   SysReg::VMPIDR_EL2,  SysReg::SCTLR_EL2,      SysReg::ACTLR_EL2,  SysReg::HCR_EL2,
+    SysReg::MDCR_EL2,    SysReg::CPTR_EL2,    SysReg::HSTR_EL2,       SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2,
+    SysReg::HFGITR_EL2,  SysReg::HACR_EL2,    SysReg::HCRX_EL2,       SysReg::TTBR0_EL2,  SysReg::TTBR1_EL2,
+    SysReg::TCR_EL2,     SysReg::VTTBR_EL2,   SysReg::VTCR_EL2,       SysReg::VNCR_EL2,   SysReg::HDFGRTR_EL2,
+    SysReg::HDFGWTR_EL2, SysReg::HAFGRTR_EL2, SysReg::SPSR_EL2,       SysReg::ELR_EL2,    SysReg::AFSR0_EL2,
+    SysReg::AFSR1_EL2,   SysReg::ESR_EL2,     SysReg::FAR_EL2,        SysReg::HPFAR_EL2,  SysReg::MAIR_EL2,
+    SysReg::AMAIR_EL2,   SysReg::VBAR_EL2,    SysReg::CONTEXTIDR_EL2, SysReg::TPIDR_EL2,  SysReg::CNTVOFF_EL2,
+    SysReg::CNTHCTL_EL2, SysReg::SP_EL2,      SysReg::VDISR_EL2,      SysReg::VSESR_EL2};
 
 TEST_F(Registers, OneRegListIsThatOfLinux) {
     std::set<u16> want, have;
@@ -98,22 +100,27 @@ TEST_F(Registers, OneRegRoundTrip) {
 // [DDI0487] table D8-67: offsets that hardware uses, against sysregs.def.
 TEST(VncrPage, Layout) {
     const std::map<SysReg, int> offsets = {
-        {SysReg::VTTBR_EL2, 0x020}, {SysReg::VTCR_EL2, 0x040}, {SysReg::VMPIDR_EL2, 0x050}, {SysReg::CNTVOFF_EL2, 0x060},
-        {SysReg::HCR_EL2, 0x078}, {SysReg::HSTR_EL2, 0x080}, {SysReg::VPIDR_EL2, 0x088}, {SysReg::TPIDR_EL2, 0x090},
-        {SysReg::HCRX_EL2, 0x0a0}, {SysReg::VNCR_EL2, 0x0b0}, {SysReg::CPACR_EL1, 0x100}, {SysReg::CONTEXTIDR_EL1, 0x108},
-        {SysReg::SCTLR_EL1, 0x110}, {SysReg::ACTLR_EL1, 0x118}, {SysReg::TCR_EL1, 0x120}, {SysReg::AFSR0_EL1, 0x128},
-        {SysReg::AFSR1_EL1, 0x130}, {SysReg::ESR_EL1, 0x138}, {SysReg::MAIR_EL1, 0x140}, {SysReg::AMAIR_EL1, 0x148},
-        {SysReg::MDSCR_EL1, 0x158}, {SysReg::SPSR_EL1, 0x160}, {SysReg::CNTV_CVAL_EL0, 0x168}, {SysReg::CNTV_CTL_EL0, 0x170},
-        {SysReg::CNTP_CVAL_EL0, 0x178}, {SysReg::CNTP_CTL_EL0, 0x180}, {SysReg::SCXTNUM_EL1, 0x188}, {SysReg::TFSR_EL1, 0x190},
-        {SysReg::HDFGRTR2_EL2, 0x1a0}, {SysReg::CNTPOFF_EL2, 0x1a8}, {SysReg::HDFGWTR2_EL2, 0x1b0}, {SysReg::HFGRTR_EL2, 0x1b8},
-        {SysReg::HFGWTR_EL2, 0x1c0}, {SysReg::HFGITR_EL2, 0x1c8}, {SysReg::HDFGRTR_EL2, 0x1d0}, {SysReg::HDFGWTR_EL2, 0x1d8},
-        {SysReg::ZCR_EL1, 0x1e0}, {SysReg::HAFGRTR_EL2, 0x1e8}, {SysReg::SMCR_EL1, 0x1f0}, {SysReg::TTBR0_EL1, 0x200},
-        {SysReg::TTBR1_EL1, 0x210}, {SysReg::FAR_EL1, 0x220}, {SysReg::ELR_EL1, 0x230}, {SysReg::SP_EL1, 0x240},
-        {SysReg::VBAR_EL1, 0x250}, {SysReg::TCR2_EL1, 0x270}, {SysReg::SCTLR2_EL1, 0x278}, {SysReg::PIRE0_EL1, 0x290},
-        {SysReg::PIR_EL1, 0x2a0}, {SysReg::POR_EL1, 0x2a8}, {SysReg::HFGRTR2_EL2, 0x2c0}, {SysReg::HFGWTR2_EL2, 0x2c8},
-        {SysReg::HFGITR2_EL2, 0x310}, {SysReg::ICH_LR0_EL2, 0x400}, {SysReg::ICH_LR15_EL2, 0x478},
-        {SysReg::ICH_AP0R0_EL2, 0x480}, {SysReg::ICH_AP1R3_EL2, 0x4b8}, {SysReg::ICH_HCR_EL2, 0x4c0},
-        {SysReg::ICH_VMCR_EL2, 0x4c8}, {SysReg::VDISR_EL2, 0x500}, {SysReg::VSESR_EL2, 0x508}, {SysReg::PMSCR_EL1, 0x828}};
+        {SysReg::VTTBR_EL2, 0x020},     {SysReg::VTCR_EL2, 0x040},      {SysReg::VMPIDR_EL2, 0x050},
+        {SysReg::CNTVOFF_EL2, 0x060},   {SysReg::HCR_EL2, 0x078},       {SysReg::HSTR_EL2, 0x080},
+        {SysReg::VPIDR_EL2, 0x088},     {SysReg::TPIDR_EL2, 0x090},     {SysReg::HCRX_EL2, 0x0a0},
+        {SysReg::VNCR_EL2, 0x0b0},      {SysReg::CPACR_EL1, 0x100},     {SysReg::CONTEXTIDR_EL1, 0x108},
+        {SysReg::SCTLR_EL1, 0x110},     {SysReg::ACTLR_EL1, 0x118},     {SysReg::TCR_EL1, 0x120},
+        {SysReg::AFSR0_EL1, 0x128},     {SysReg::AFSR1_EL1, 0x130},     {SysReg::ESR_EL1, 0x138},
+        {SysReg::MAIR_EL1, 0x140},      {SysReg::AMAIR_EL1, 0x148},     {SysReg::MDSCR_EL1, 0x158},
+        {SysReg::SPSR_EL1, 0x160},      {SysReg::CNTV_CVAL_EL0, 0x168}, {SysReg::CNTV_CTL_EL0, 0x170},
+        {SysReg::CNTP_CVAL_EL0, 0x178}, {SysReg::CNTP_CTL_EL0, 0x180},  {SysReg::SCXTNUM_EL1, 0x188},
+        {SysReg::TFSR_EL1, 0x190},      {SysReg::HDFGRTR2_EL2, 0x1a0},  {SysReg::CNTPOFF_EL2, 0x1a8},
+        {SysReg::HDFGWTR2_EL2, 0x1b0},  {SysReg::HFGRTR_EL2, 0x1b8},    {SysReg::HFGWTR_EL2, 0x1c0},
+        {SysReg::HFGITR_EL2, 0x1c8},    {SysReg::HDFGRTR_EL2, 0x1d0},   {SysReg::HDFGWTR_EL2, 0x1d8},
+        {SysReg::ZCR_EL1, 0x1e0},       {SysReg::HAFGRTR_EL2, 0x1e8},   {SysReg::SMCR_EL1, 0x1f0},
+        {SysReg::TTBR0_EL1, 0x200},     {SysReg::TTBR1_EL1, 0x210},     {SysReg::FAR_EL1, 0x220},
+        {SysReg::ELR_EL1, 0x230},       {SysReg::SP_EL1, 0x240},        {SysReg::VBAR_EL1, 0x250},
+        {SysReg::TCR2_EL1, 0x270},      {SysReg::SCTLR2_EL1, 0x278},    {SysReg::PIRE0_EL1, 0x290},
+        {SysReg::PIR_EL1, 0x2a0},       {SysReg::POR_EL1, 0x2a8},       {SysReg::HFGRTR2_EL2, 0x2c0},
+        {SysReg::HFGWTR2_EL2, 0x2c8},   {SysReg::HFGITR2_EL2, 0x310},   {SysReg::ICH_LR0_EL2, 0x400},
+        {SysReg::ICH_LR15_EL2, 0x478},  {SysReg::ICH_AP0R0_EL2, 0x480}, {SysReg::ICH_AP1R3_EL2, 0x4b8},
+        {SysReg::ICH_HCR_EL2, 0x4c0},   {SysReg::ICH_VMCR_EL2, 0x4c8},  {SysReg::VDISR_EL2, 0x500},
+        {SysReg::VSESR_EL2, 0x508},     {SysReg::PMSCR_EL1, 0x828}};
     for (auto [reg, offset] : offsets)
         EXPECT_EQ(arch::info(reg).vncr, offset) << arch::name_of(reg);
     // And nothing else claims a place, but the list registers' and active priorities' middle.
@@ -149,7 +156,8 @@ TEST(IdRegisters, WhatEl2Adds) {
 
 TEST(IdRegisters, Mmfr0) {
     using R = arch::ID_AA64MMFR0_EL1;
-    const u64 host = R{}.with<R::FGT>(2).with<R::ECV>(2).with<R::TGRAN4>(1).with<R::TGRAN16>(2).with<R::TGRAN64>(0xf).raw;
+    const u64 host =
+        R{}.with<R::FGT>(2).with<R::ECV>(2).with<R::TGRAN4>(1).with<R::TGRAN16>(2).with<R::TGRAN64>(0xf).raw;
     const R r = R::of(id_register_with_el2(SysReg::ID_AA64MMFR0_EL1, host, host | R::EXS::kMask | R::SNSMEM::kMask));
     EXPECT_EQ(r.get<R::FGT>(), 1u);
     EXPECT_EQ(r.get<R::ECV>(), 1u) << "no CNTPOFF";

@@ -16,8 +16,8 @@ using arch::Encoding;
 using arch::encode;
 
 constexpr u64 sysreg_esr(Encoding e, bool is_read, unsigned rt = 3) {
-    return u64{0x18} << 26 | 1 << 25 | u64{e.op0()} << 20 | u64{e.op2()} << 17 | u64{e.op1()} << 14 | u64{e.crn()} << 10 |
-           rt << 5 | u64{e.crm()} << 1 | is_read;
+    return u64{0x18} << 26 | 1 << 25 | u64{e.op0()} << 20 | u64{e.op2()} << 17 | u64{e.op1()} << 14 |
+           u64{e.crn()} << 10 | rt << 5 | u64{e.crm()} << 1 | is_read;
 }
 constexpr u64 esr_of(Ec ec, u64 iss = 0) { return static_cast<u64>(ec) << 26 | 1 << 25 | iss; }
 
@@ -43,8 +43,14 @@ struct Row {
     Feature feature;
 };
 const Row kRows[] = {
-#define ROUTE(name, op0, op1, crn, crm, op2, last_crm, last_op2, control, fgt, bit, feature)                        \
-    {name, encode(op0, op1, crn, crm, op2), encode(op0, op1, crn, last_crm, last_op2), #control, #fgt, bit, Feature::feature},
+#define ROUTE(name, op0, op1, crn, crm, op2, last_crm, last_op2, control, fgt, bit, feature) \
+    {name,                                                                                   \
+     encode(op0, op1, crn, crm, op2),                                                        \
+     encode(op0, op1, crn, last_crm, last_op2),                                              \
+     #control,                                                                               \
+     #fgt,                                                                                   \
+     bit,                                                                                    \
+     Feature::feature},
 #include <nested/trap_routing.def>
 #undef ROUTE
 };
@@ -65,7 +71,8 @@ struct Routing : Vel2Test {
     void quiet() {
         for (const Control& c : kControls)
             l1(c.reg, 0);
-        for (SysReg r : {SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2, SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2})
+        for (SysReg r :
+             {SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2, SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2})
             l1(r, 0);
         for (const Control& c : kControls)
             if (c.clear)
@@ -123,7 +130,8 @@ TEST_F(Routing, RowsByTheirFineGrainedBit) {
 
 TEST_F(Routing, EveryFineGrainedBitHasARow) {
     // What L1 can set must do something: all bits that exist, but those of exceptions with another class.
-    for (SysReg reg : {SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2, SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2}) {
+    for (SysReg reg :
+         {SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2, SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2}) {
         u64 left = config.masks.apply(reg, ~u64{0});
         if (reg == SysReg::HFGITR_EL2)
             left &= ~(u64{7} << 51);  // ERET, SVC_EL0, SVC_EL1
@@ -194,11 +202,16 @@ TEST_F(Routing, OtherClasses) {
         u64 bit;
     };
     const Case cases[] = {
-        {esr_of(Ec::kWfx, 0), SysReg::HCR_EL2, H::TWI::kMask},       {esr_of(Ec::kWfx, 1), SysReg::HCR_EL2, H::TWE::kMask},
-        {esr_of(Ec::kWfx, 2), SysReg::HCR_EL2, H::TWI::kMask},       {esr_of(Ec::kWfx, 3), SysReg::HCR_EL2, H::TWE::kMask},
-        {esr_of(Ec::kSmc64), SysReg::HCR_EL2, H::TSC::kMask},        {esr_of(Ec::kSvc64), SysReg::HFGITR_EL2, u64{1} << 53},
-        {esr_of(Ec::kEret), SysReg::HFGITR_EL2, u64{1} << 51},       {esr_of(Ec::kEret), SysReg::HCR_EL2, H::NV::kMask},
-        {esr_of(Ec::kBrk64), SysReg::MDCR_EL2, M::TDE::kMask},       {esr_of(Ec::kWatchpointLower), SysReg::MDCR_EL2, M::TDE::kMask},
+        {esr_of(Ec::kWfx, 0), SysReg::HCR_EL2, H::TWI::kMask},
+        {esr_of(Ec::kWfx, 1), SysReg::HCR_EL2, H::TWE::kMask},
+        {esr_of(Ec::kWfx, 2), SysReg::HCR_EL2, H::TWI::kMask},
+        {esr_of(Ec::kWfx, 3), SysReg::HCR_EL2, H::TWE::kMask},
+        {esr_of(Ec::kSmc64), SysReg::HCR_EL2, H::TSC::kMask},
+        {esr_of(Ec::kSvc64), SysReg::HFGITR_EL2, u64{1} << 53},
+        {esr_of(Ec::kEret), SysReg::HFGITR_EL2, u64{1} << 51},
+        {esr_of(Ec::kEret), SysReg::HCR_EL2, H::NV::kMask},
+        {esr_of(Ec::kBrk64), SysReg::MDCR_EL2, M::TDE::kMask},
+        {esr_of(Ec::kWatchpointLower), SysReg::MDCR_EL2, M::TDE::kMask},
         {esr_of(Ec::kSoftStepLower), SysReg::MDCR_EL2, M::TDE::kMask},
     };
     for (const Case& c : cases) {

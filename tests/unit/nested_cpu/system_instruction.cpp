@@ -120,7 +120,8 @@ TEST(Tlbi, FeaturesGateTheirForms) {
         Features f = every_feature();
         EXPECT_EQ(decode_tlbi(e, kRange4k, f.set(Feature::kTlbiRange, false), true, false, op), !row.range) << row.name;
         f = every_feature();
-        EXPECT_EQ(decode_tlbi(e, kRange4k, f.set(Feature::kTlbiOs, false), true, false, op), row.shareability != Sh::kOuter);
+        EXPECT_EQ(decode_tlbi(e, kRange4k, f.set(Feature::kTlbiOs, false), true, false, op),
+                  row.shareability != Sh::kOuter);
         f = every_feature();
         EXPECT_FALSE(decode_tlbi(nxs, kRange4k, f.set(Feature::kXs, false), true, false, op)) << row.name;
     }

@@ -11,7 +11,9 @@ using M = arch::MDCR_EL2;
 using C = arch::CPTR_EL2;
 
 struct TrapMerge : Vel2Test {
-    vhe::TrapConfig vel2(DebugTraps d = DebugTraps::kNone, bool fgt = true) { return vel2_traps(ours, config, d, fgt, true); }
+    vhe::TrapConfig vel2(DebugTraps d = DebugTraps::kNone, bool fgt = true) {
+        return vel2_traps(ours, config, d, fgt, true);
+    }
     vhe::TrapConfig l2() { return l2_traps(ours, config, file); }
 };
 
@@ -49,11 +51,26 @@ TEST_F(TrapMerge, MdscrIsFreeOnlyWhileNothingIsArmed) {
     EXPECT_TRUE(vel2().mdcr.get<M::TDA>()) << "the VMM debugs";
 }
 
+TEST_F(TrapMerge, WhatMakesDebugRegistersTrap) {
+    using MD = arch::MDSCR_EL1;
+    vhe::BreakpointBank bank{};
+    bank.bvr[0] = bank.wvr[15] = ~u64{0};
+    bank.bcr[3] = 0x1e4;
+    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::MDE>(1).with<MD::SS>(1), false), DebugTraps::kNone);
+    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::KDE>(1).with<MD::SS>(1), false), DebugTraps::kMdscrWrites);
+    EXPECT_EQ(debug_traps_for(bank, {}, true), DebugTraps::kAll);
+    bank.wcr[15] = 1;
+    EXPECT_EQ(debug_traps_for(bank, {}, false), DebugTraps::kMdscrWrites);
+    bank.wcr[15] = 0;
+    bank.bcr[0] = 1;
+    EXPECT_EQ(debug_traps_for(bank, {}, false), DebugTraps::kMdscrWrites);
+}
+
 // Every bit of L1's HCR_EL2, one by one.
 TEST_F(TrapMerge, EachHcrBit) {
-    const u64 either = H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::ID, H::CD,
-                               H::TRVM, H::TDZ, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP, H::TSC, H::TID3,
-                               H::TID2, H::TID1, H::TWE, H::TWI, H::DC, H::BSU, H::FB, H::PTW>();
+    const u64 either = H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::ID,
+                               H::CD, H::TRVM, H::TDZ, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP,
+                               H::TSC, H::TID3, H::TID2, H::TID1, H::TWE, H::TWI, H::DC, H::BSU, H::FB, H::PTW>();
     const u64 base = H::mask<H::API, H::APK>();
     l1(SysReg::HCR_EL2, base);
     const u64 without = l2().hcr.raw;

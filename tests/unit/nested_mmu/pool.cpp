@@ -19,8 +19,7 @@ void fill(World& w, World::Shadow& s, u64 page) {
 
 TEST(ShadowKey, WhatTellsContextsApart) {
     using arch::VTCR_EL2, arch::VTTBR_EL2;
-    const auto vttbr = VTTBR_EL2::of(0x1234'0000'4000'0001), vtcr8 = VTTBR_EL2::of(0);
-    (void)vtcr8;
+    const auto vttbr = VTTBR_EL2::of(0x1234'0000'4000'0001);
     const auto vtcr = VTCR_EL2::of(0x8008'3558);  // VS
     EXPECT_EQ(shadow_key(vttbr, vtcr, true, true), (ShadowKey{0x4000'0000, vtcr.raw, 0x1234, true})) << "CnP does not count";
     EXPECT_EQ(shadow_key(vttbr, vtcr, true, false).vmid, 0x34);

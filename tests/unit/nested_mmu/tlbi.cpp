@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <tests/unit/nested_mmu/world.hpp>
 
@@ -9,7 +10,7 @@ using test::World;
 using test::L2Fault;
 using arch::L2Ipa;
 
-// One page of L1's tables each: identity regimes would not do, stage-2 TLBIs do not concern them.
+// Four shadows: two VMIDs on one set of tables, the first VMID again with other tables, and again with stage 2 off.
 class TlbiTest : public testing::Test {
 public:
     void SetUp() override {
