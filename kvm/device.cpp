@@ -72,7 +72,7 @@ long device_ioctl(void* device, unsigned cmd, u64 arg) {
     if (cmd != abi::KVM_SET_DEVICE_ATTR && cmd != abi::KVM_GET_DEVICE_ATTR && cmd != abi::KVM_HAS_DEVICE_ATTR)
         return to_abi(Status(Errno::kNoTty));
     const auto attr = fetch<vgic::DeviceAttr>(arg);
-    return attr ? to_abi(attribute(vm, cmd, attr.value())) : to_abi(attr.error() == Errno::kFault ? Status(Errno::kFault) : kOk);
+    return to_abi(attr ? attribute(vm, cmd, attr.value()) : Status(attr.error()));
 }
 
 void device_release(void* device) { static_cast<Vm*>(device)->put(); }
