@@ -8,6 +8,7 @@
 #include <kvm/cpu_state.hpp>
 #include <kvm/io_bus.hpp>
 #include <kvm/stats.hpp>
+#include <vhe/exit.hpp>
 
 namespace nest::kvm {
 
@@ -23,10 +24,8 @@ struct MmioAccess {
     bool big_endian = false;
 };
 
-// The address of a stage-2 fault: HPFAR_EL2 has its page, FAR_EL2 the offset ([DDI0487] D24.2.67).
-constexpr arch::Ipa fault_ipa(u64 hpfar, u64 far) {
-    return arch::ipa_of_gfn(arch::HPFAR_EL2::of(hpfar).get<arch::HPFAR_EL2::FIPA>()) + (far & (arch::kPageSize - 1));
-}
+using vhe::fault_ipa;
+
 // Does the current instruction access data big-endian? sctlr: SCTLR_ELx of the translation regime in force.
 bool data_big_endian(const CpuState& state, u64 sctlr);
 // The syndrome must be valid (ISV).

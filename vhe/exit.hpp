@@ -50,10 +50,10 @@ bool capture_exit(C& cpu, GuestContext& context) {
     return true;
 }
 
-// The faulting IPA, byte-exact.
-constexpr arch::Ipa fault_ipa(const GuestContext& context) {
-    u64 page = arch::HPFAR_EL2::of(context.hpfar).get<arch::HPFAR_EL2::FIPA>() << arch::kPageShift;
-    return arch::Ipa(page | (context.far & (arch::kPageSize - 1)));
+// The faulting IPA, byte-exact: HPFAR_EL2 has its page, FAR_EL2 the offset ([DDI0487] D24.2.67).
+constexpr arch::Ipa fault_ipa(u64 hpfar, u64 far) {
+    return arch::ipa_of_gfn(arch::HPFAR_EL2::of(hpfar).get<arch::HPFAR_EL2::FIPA>()) + (far & (arch::kPageSize - 1));
 }
+constexpr arch::Ipa fault_ipa(const GuestContext& context) { return fault_ipa(context.hpfar, context.far); }
 
 }  // namespace nest::vhe
