@@ -25,11 +25,15 @@ round=0
 while [ "$round" -lt "$rounds" ]; do
 	start
 	seconds=$(awk -v seed="$round$$" 'BEGIN { srand(seed); printf "%.1f", 0.2 + 8 * rand() }')
-	sleep "$seconds"
-	if [ "$round" = 0 ] && rmmod nestvisor 2>/dev/null; then
-		echo "FAIL kill-vmm the module was unloaded while a VM existed"
-		exit 1
+	if [ "$round" = 0 ]; then
+		# QEMU takes a while until it opens /dev/kvm.
+		until [ "$(cat /sys/module/nestvisor/refcnt)" -gt 0 ]; do sleep 0.1; done
+		if rmmod nestvisor 2>/dev/null; then
+			echo "FAIL kill-vmm the module was unloaded while a VM existed"
+			exit 1
+		fi
 	fi
+	sleep "$seconds"
 	kill -9 "$vmm"
 	wait "$vmm" 2>/dev/null
 	round=$((round + 1))
