@@ -13,6 +13,9 @@ public:
     // Interrupts must be off, or no interrupt handler may ever take this lock.
     void lock() { nest_port_spin_lock(&lock_); }
     void unlock() { nest_port_spin_unlock(&lock_); }
+    // With a guest's context loaded and interrupts off. False: somebody has it.
+    [[nodiscard]] bool try_lock_in_tier0() { return nest_port_spin_trylock_quiet(&lock_); }
+    void unlock_in_tier0() { nest_port_spin_unlock_quiet(&lock_); }
     [[nodiscard]] unsigned long lock_irqsave() { return nest_port_spin_lock_irqsave(&lock_); }
     void unlock_irqrestore(unsigned long flags) { nest_port_spin_unlock_irqrestore(&lock_, flags); }
     bool needbreak() { return nest_port_spin_needbreak(&lock_); }

@@ -80,6 +80,8 @@ long check_extension(u64 capability) {
         return features >> KVM_ARM_VCPU_PTRAUTH_ADDRESS & 1;
     case KVM_CAP_ARM_PTRAUTH_GENERIC:
         return features >> KVM_ARM_VCPU_PTRAUTH_GENERIC & 1;
+    case KVM_CAP_ARM_EL2:
+        return machine().nv;
     case KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES:
         return kBlockSizes;
     default:

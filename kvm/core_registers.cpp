@@ -60,7 +60,6 @@ auto place(State& state, const Found& f) -> decltype(&state.fp.v[0][0]) {
     case Core::regs: return bytes_of(state.context.x[f.index]);
     case Core::sp: return bytes_of(state.context.sp_el0);
     case Core::pc: return bytes_of(state.context.pc);
-    case Core::pstate: return bytes_of(state.context.pstate);
     case Core::vregs: return state.fp.v[f.index];
     case Core::fpsr: return bytes_of(state.fp.fpsr);
     case Core::fpcr: return bytes_of(state.fp.fpcr);
@@ -84,6 +83,13 @@ bool mode_is_possible(const CpuState& state, u64 pstate) {
     }
 }
 
+void set_pstate(CpuState& state, u64 pstate) {
+    if (state.vel2.present())
+        state.vel2.set_guest_pstate(pstate);
+    else
+        state.context.pstate = pstate;
+}
+
 }  // namespace
 
 Result<unsigned> core_register_size(u64 id) {
@@ -97,7 +103,7 @@ Status get_core_register(const CpuState& state, u64 id, RegisterBytes& value) {
         __builtin_memcpy(value, from, found.bytes);
         return kOk;
     }
-    u64 reg = state.read(system_register(found));
+    const u64 reg = found.which == Core::pstate ? state.vel2.guest_pstate() : state.read(system_register(found));
     __builtin_memcpy(value, &reg, sizeof(reg));
     return kOk;
 }
@@ -110,6 +116,8 @@ Status set_core_register(CpuState& state, u64 id, const RegisterBytes& value) {
         return Errno::kInval;
     if (u8* to = place(state, found))
         __builtin_memcpy(to, value, found.bytes);
+    else if (found.which == Core::pstate)
+        set_pstate(state, low);
     else
         state.write(system_register(found), low);
     if (state.aarch32()) {

@@ -30,15 +30,21 @@ u64 CpuState::read(SysReg reg) const {
     if (auto* value = in_context(context, reg))
         return *value;
     u64 value = 0;
-    if (residence == Residence::kHardware && vhe::read_loaded_register(reg, value))
-        return value;
-    return regs.get(reg);
+    const bool loaded = residence == Residence::kHardware &&
+                        (vel2.in_vel2() ? vhe::read_loaded_vel2_register(regs, reg, value)
+                                        : vhe::read_loaded_register(reg, value));
+    return loaded ? value : regs.get(reg);
 }
 
 void CpuState::write(SysReg reg, u64 value) {
-    if (auto* place = in_context(context, reg))
+    if (auto* place = in_context(context, reg)) {
         *place = value;
-    else if (residence != Residence::kHardware || !vhe::write_loaded_register(reg, value))
+        return;
+    }
+    const bool loaded = residence == Residence::kHardware &&
+                        (vel2.in_vel2() ? vhe::write_loaded_vel2_register(regs, reg, value)
+                                        : vhe::write_loaded_register(reg, value));
+    if (!loaded)
         regs.set(reg, value);
 }
 

@@ -4,6 +4,7 @@
 #include <arch/registers.hpp>
 #include <arch/types.hpp>
 #include <kvm/debug_state.hpp>
+#include <nested/virtual_el2.hpp>
 #include <vhe/guest_context.hpp>
 #include <vncr/register_file.hpp>
 
@@ -34,11 +35,14 @@ public:
     CpuState& operator=(const CpuState&) = delete;
 
     // A system register of the guest, from hardware while it is loaded there, else from the register file. Only
-    // registers whose home is El1, Shared, Debug, Mem or Vncr. SP_EL0 and the pointer-authentication keys are in `context`,
+    // registers whose home is El1, Shared, Debug, Mem or Vncr, and those of a virtual EL2. A name means that register and
+    // no other, whatever E2H would make of it. SP_EL0 and the pointer-authentication keys are in `context`,
     // where the switch keeps them; pointer-authentication keys other than APIAKey only while the vCPU is not loaded.
     // Context: the vCPU's thread with preemption off while it runs, or the holder of the vCPU's mutex otherwise.
     u64 read(arch::SysReg reg) const;
     void write(arch::SysReg reg, u64 value);
+    // The register that acts where the vCPU is: at virtual EL2, what E2H makes of an EL1 name.
+    arch::SysReg here(arch::SysReg el1) const { return vel2.in_vel2() ? vhe::vhe_redirect(el1) : el1; }
 
     bool has_feature(unsigned bit) const { return features >> bit & 1; }
     arch::SPSR_EL2 pstate() const { return arch::SPSR_EL2::of(context.pstate); }
@@ -53,6 +57,7 @@ public:
     vhe::GuestContext context{};
     vhe::FpState fp{};
     vncr::RegisterFile regs;
+    nested::VirtualEl2 vel2{context, regs};  // not present() without KVM_ARM_VCPU_HAS_EL2
     IdRegisters& ids;
     const unsigned index;  // dense, in creation order; MPIDR comes from it
     Residence residence = Residence::kMemory;

@@ -4,6 +4,7 @@
 #include <kvm/abi/irq.hpp>
 #include <kvm/guest_debug.hpp>
 #include <kvm/machine.hpp>
+#include <kvm/nested_entry.hpp>
 #include <kvm/vm.hpp>
 #include <vhe/native.hpp>
 #include <vhe/world_switch.hpp>
@@ -43,7 +44,7 @@ private:
 };
 
 HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
-    HCR_EL2 hcr = vcpu.traps.hcr;
+    HCR_EL2 hcr = active_traps(vcpu).hcr;
     if (vcpu.serror.pending) [[unlikely]] {
         c.write(VSESR_EL2::of(vcpu.serror.syndrome));
         hcr = hcr.with<HCR_EL2::VSE>(1);
@@ -54,6 +55,8 @@ HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
 }
 
 CPTR_EL2 cptr_for(const Vcpu& vcpu) {
+    if (vcpu.vel2.present())
+        return nested::cptr_for(vcpu.vel2, vcpu.fp_loaded);
     return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
 }
 
@@ -63,11 +66,14 @@ void count_class(VcpuStats& stats, Ec ec) {
 }
 
 // A roll-over of VMIDs, or another vCPU of ours on this CPU, may have changed what has to be in VTTBR_EL2.
-void load_stage2(Cpu& c, PerCpu& here, Vm& vm) {
-    const VTTBR_EL2 vttbr = vm.stage2.vttbr(nest_port_cpu_id());
+void load_stage2(Cpu& c, PerCpu& here, Vcpu& vcpu) {
+    Vm& vm = vcpu.vm;
+    const bool shadow = vcpu.vel2.in_guest();
+    const unsigned id = nest_port_cpu_id();
+    const VTTBR_EL2 vttbr = shadow ? vm.nested_mmu.shadow_vttbr(vcpu, id) : vm.stage2.vttbr(id);
     if (here.vttbr == vttbr.raw) [[likely]]
         return;
-    c.write(vm.stage2.vtcr());
+    c.write(shadow ? vm.nested_mmu.shadow_vtcr(vcpu) : vm.stage2.vtcr());
     c.write(vttbr);
     here.vttbr = vttbr.raw;
 }
@@ -79,10 +85,11 @@ Exit enter_guest(Vcpu& vcpu) {
     PerCpu& here = this_cpu();
     const MaskedExceptions masked(c);
 
-    load_stage2(c, here, vcpu.vm);
-    const vhe::DebugEntry debug = debug_entry(vcpu);
+    load_stage2(c, here, vcpu);
+    vhe::DebugEntry debug = debug_entry(vcpu);
     vhe::activate(c, machine().features, here.context, hcr_for(c, vcpu), cptr_for(vcpu), debug,
                   reinterpret_cast<u64>(nest_guest_vectors));
+    vcpu.guest_context = true;
     vcpu.timers.enter_guest_regime(c);
     Exit exit{};
     for (;;) {
@@ -97,13 +104,15 @@ Exit enter_guest(Vcpu& vcpu) {
         if (handle_in_guest_context(vcpu) != Next::kResume)
             break;
         vcpu.stats.tier0_exits++;
-        if (vcpu.has_requests() || vcpu.timers.needs_flush()) [[unlikely]] {
+        const bool as_it_is = !vcpu.vel2.present() || follow_debug(vcpu, debug);
+        if (!as_it_is || vcpu.has_requests() || vcpu.timers.needs_flush() || world_changed(vcpu)) [[unlikely]] {
             exit.handled = true;
             break;
         }
     }
     if (vcpu.serror.pending)
         vcpu.serror.pending = c.read<HCR_EL2>().get<HCR_EL2::VSE>();
+    vcpu.guest_context = false;
     vhe::deactivate(c, machine().features, here.context, debug);
     vcpu.timers.leave_guest_regime(c);
     return exit;

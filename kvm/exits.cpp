@@ -6,6 +6,7 @@
 #include <kvm/fpsimd.hpp>
 #include <kvm/inject.hpp>
 #include <kvm/instruction_skip.hpp>
+#include <kvm/nested_sysreg.hpp>
 #include <kvm/run.hpp>
 #include <kvm/smccc.hpp>
 #include <kvm/sysreg_traps.hpp>
@@ -69,9 +70,24 @@ Next firmware_call(Vcpu& vcpu, bool smc, bool il16) {
     return smccc_call(vcpu.vm.smccc, vcpu.hooks, vcpu.vm.power, {smc, il16});
 }
 
-Next sysreg(Vcpu& vcpu) {
+Next flat_sysreg(Vcpu& vcpu) {
     const SysRegIss iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
     return after_emulation(vcpu, emulate_sysreg(vcpu, iss, vcpu.hooks));
+}
+
+// Tier 0 has handed over what it could not do.
+Next own_sysreg(Vcpu& vcpu) {
+    switch (emulate_own_sysreg(vcpu, false)) {
+    case nested::Outcome::kUndefined: return undefined(vcpu);
+    case nested::Outcome::kHost: return Next::kResume;  // once more
+    case nested::Outcome::kFlat: return flat_sysreg(vcpu);
+    case nested::Outcome::kDone: break;
+    }
+    return report_emulated_step(vcpu, *vcpu.run) ? Next::kUser : Next::kResume;
+}
+
+Next sysreg(Vcpu& vcpu) {
+    return vcpu.vel2.in_vel2() && !vcpu.at_el0() ? own_sysreg(vcpu) : flat_sysreg(vcpu);
 }
 
 Next debug_exception(Vcpu& vcpu) {
@@ -113,7 +129,7 @@ Next handle_exit(Vcpu& vcpu) {
         return sysreg(vcpu);
     case Ec::kInstrAbortLower:
     case Ec::kDataAbortLower:
-        return handle_guest_abort(vcpu);
+        return vcpu.vel2.in_guest() ? vcpu.vm.nested_mmu.resolve_l2_fault(vcpu) : handle_guest_abort(vcpu);
     case Ec::kBreakpointLower:
     case Ec::kSoftStepLower:
     case Ec::kWatchpointLower:

@@ -14,8 +14,11 @@ Status prepare_first_run(Vcpu& vcpu) {
     if (vcpu.has_gic())
         NEST_TRY(vm.gic.distributor()->check_ready());
     NEST_TRY(vcpu.timers.enable(vcpu.has_gic()));
-    if (vcpu.has_gic())
+    if (vcpu.has_gic()) {
         vcpu.timer_lines.connect();
+        if (vcpu.vel2.present())
+            NEST_TRY(vm.gic.distributor()->claim_maintenance_ppi(vcpu.gic));
+    }
     vm.ids.freeze(vcpu.has_gic());
     publish_id_registers(vcpu);
     vm.has_run = true;

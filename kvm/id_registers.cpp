@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/abi/registers.hpp>
 #include <kvm/id_registers.hpp>
+#include <nested/id_registers.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -150,8 +151,25 @@ Status IdRegisters::configure(u64 features) {
         limits_[s] = sanitised(s, kTable.rows[s].shown, false);
         store(s, limits_[s]);
     }
+    if (has_feature(abi::KVM_ARM_VCPU_HAS_EL2))
+        show_el2();
     return kOk;
 }
+
+// A VM with virtual EL2 sees features of EL2, and none of AArch32.
+void IdRegisters::show_el2() {
+    for (unsigned s = 8; s < 64; s++) {
+        const SysReg reg = find_sysreg({static_cast<u16>(0xc000 | s)});
+        if (kTable.rows[s].group == Group::kNone || reg == SysReg::kCount)
+            continue;
+        limits_[s] = nested::id_register_with_el2(reg, nest_port_feature_register(encoding_of(reg).raw), limits_[s]);
+        store(s, limits_[s]);
+    }
+    aarch64_only_ = true;
+    derive_nested();
+}
+
+void IdRegisters::derive_nested() { nested_ = nested::Config(nested::features_of(*this), nested_.nv2); }
 
 bool IdRegisters::is_aarch32_id(Encoding e) const { return kTable.rows[slot(e)].group == Group::kAarch32; }
 
@@ -258,6 +276,7 @@ void IdRegisters::freeze(bool has_vgic) {
         store(pfr0, ID_AA64PFR0_EL1::of(values_[pfr0]).with<ID_AA64PFR0_EL1::GIC>(0).raw);
         store(pfr1, values_[pfr1] & ~kPfr1Gic);
     }
+    derive_nested();
     __atomic_store_n(&frozen_, true, __ATOMIC_RELEASE);
 }
 

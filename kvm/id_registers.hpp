@@ -4,6 +4,7 @@
 #include <arch/lock.hpp>
 #include <arch/registers.hpp>
 #include <arch/result.hpp>
+#include <nested/virtual_el2.hpp>
 
 namespace nest::kvm {
 
@@ -41,6 +42,11 @@ public:
     void freeze(bool has_vgic);
     bool frozen() const { return __atomic_load_n(&frozen_, __ATOMIC_ACQUIRE); }
 
+    // What follows from them for virtual EL2: right after configure(), and again after freeze(). `nv2`: L1 runs with
+    // HCR_EL2.NV2; set before the first configure().
+    const nested::Config& nested_config() const { return nested_; }
+    void use_nv2(bool nv2) { nested_.nv2 = nv2; }
+
     // Bits of a register in the feature-ID space that KVM_SET_ONE_REG may change; 0 for all others.
     u64 writable_mask(arch::Encoding e) const;
 
@@ -69,7 +75,11 @@ private:
     Status prepare(arch::Encoding e, u64& value) const;
     bool allows(unsigned slot, u64 value) const;
 
+    void show_el2();
+    void derive_nested();
+
     Mutex lock_;        // writers of everything below
+    nested::Config nested_;
     u64 values_[64] = {};
     u64 limits_[64] = {};  // the most that each register can show
     u64 features_ = 0;

@@ -50,31 +50,46 @@ u64 fault_status(AbortKind kind, int level) {
 
 void inject_abort(CpuState& state, Ec lower, Ec same, u64 va, AbortKind kind, int level) {
     u64 esr = make_esr(state.at_el0() ? lower : same, fault_status(kind, level));
-    state.write(SysReg::FAR_EL1, va);
+    state.write(state.here(SysReg::FAR_EL1), va);
     inject_sync(state, esr);
+}
+
+// PSTATE and the block of vectors after an exception to where the guest takes it.
+struct Entry {
+    u64 pstate;
+    u64 block;
+};
+Entry entry_at_el1(const CpuState& state) {
+    return {pstate_at_el1(state, state.pstate()), vector_block(state.pstate())};
+}
+// From virtual EL2 or its user space: to virtual EL2.
+Entry entry_at_vel2(const CpuState& state) {
+    const nested::VirtualEl2& v = state.vel2;
+    const u64 old = v.guest_pstate();
+    const auto sctlr = SCTLR_EL1::of(state.read(SysReg::SCTLR_EL2));
+    return {nested::pstate_at_entry(old, {sctlr, v.e2h() && v.tge(), v.config().features.mte}), nested::vector_block(old)};
 }
 
 }  // namespace
 
-void enter_el1(CpuState& state, Vector vector) {
-    SPSR_EL2 old = state.pstate();
-    u64 spsr = old.raw;
+void enter_here(CpuState& state, Vector vector) {
+    u64 spsr = state.vel2.guest_pstate();
     DebugState& debug = state.debug;
     if (debug.step_state_replaced) {
         // The SS bit in PSTATE is the VMM's. The guest saves its own, and goes on with 0 as after any exception.
         spsr = (spsr & ~SPSR_EL2::SS::kMask) | debug.saved_pstate_ss;
         debug.saved_pstate_ss = 0;
     }
-    u64 now = pstate_at_el1(state, old);
-    state.write(SysReg::ELR_EL1, state.context.pc);
-    state.write(SysReg::SPSR_EL1, spsr);
-    state.context.pc = state.read(SysReg::VBAR_EL1) + vector_block(old) + static_cast<u64>(vector);
-    state.context.pstate = now;
+    const Entry entry = state.vel2.in_vel2() ? entry_at_vel2(state) : entry_at_el1(state);
+    state.write(state.here(SysReg::ELR_EL1), state.context.pc);
+    state.write(state.here(SysReg::SPSR_EL1), spsr);
+    state.context.pc = state.read(state.here(SysReg::VBAR_EL1)) + entry.block + static_cast<u64>(vector);
+    state.context.pstate = entry.pstate;
 }
 
 void inject_sync(CpuState& state, u64 esr) {
-    state.write(SysReg::ESR_EL1, esr);
-    enter_el1(state, Vector::kSync);
+    state.write(state.here(SysReg::ESR_EL1), esr);
+    enter_here(state, Vector::kSync);
 }
 
 // ESR_ELx.IL is 1 for EC 0, whatever the instruction's length.
@@ -91,12 +106,14 @@ void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level) {
 }
 
 void inject_serror(CpuState& state, u64 syndrome) {
-    if (state.pstate().get<SPSR_EL2::A>()) {
+    // One that virtual EL2 takes out of L2 ends L2's time before the next entry.
+    const bool ends_l2 = state.vel2.in_guest() && state.vel2.serror() == nested::VirtualEl2::Delivery::kVel2Now;
+    if (ends_l2 || state.pstate().get<SPSR_EL2::A>()) {
         state.serror = {true, syndrome & ESR_EL2::ISS::kMask};
         return;
     }
-    state.write(SysReg::ESR_EL1, make_esr(Ec::kSerror, syndrome));
-    enter_el1(state, Vector::kSerror);
+    state.write(state.here(SysReg::ESR_EL1), make_esr(Ec::kSerror, syndrome));
+    enter_here(state, Vector::kSerror);
 }
 
 }  // namespace nest::kvm

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Exceptions that the hypervisor takes to the guest's EL1 in the guest's place: [DDI0487] D1.3, R_TBPTK ff.
+// Exceptions that the hypervisor takes in the guest's place: [DDI0487] D1.3, R_TBPTK ff. To EL1, or from virtual EL2 and
+// its user space to virtual EL2. Out of L2 to virtual EL2 it is forward_to_vel2() (kvm/nested_entry.hpp).
 //
-// All act at once on CpuState, so that PC, PSTATE and EL1's registers are those of the vector's first instruction. PC must
+// All act at once on CpuState, so that PC, PSTATE and the EL's registers are those of the vector's first instruction. PC must
 // still be that of the instruction that caused the exception. Context: as CpuState::write.
 #pragma once
 #include <kvm/cpu_state.hpp>
@@ -11,10 +12,10 @@ namespace nest::kvm {
 // Offset within a block of the vector table.
 enum class Vector : u16 { kSync = 0x000, kIrq = 0x080, kFiq = 0x100, kSerror = 0x180 };
 
-// PSTATE and PC of an exception to EL1; ELR_EL1 and SPSR_EL1 get the old ones. ESR_EL1 and FAR_EL1 are the caller's.
-void enter_el1(CpuState& state, Vector vector);
+// PSTATE and PC of an exception; ELR and SPSR get the old ones. ESR and FAR are the caller's.
+void enter_here(CpuState& state, Vector vector);
 
-// A synchronous exception with this ESR_EL1.
+// A synchronous exception with this ESR.
 void inject_sync(CpuState& state, u64 esr);
 
 void inject_undefined(CpuState& state);

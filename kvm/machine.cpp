@@ -41,6 +41,15 @@ bool masks_by_priority() {
     return !pstate_masked;
 }
 
+bool physical_offset_acts() {
+    Cpu& c = cpu();
+    const DAIF before = c.read<DAIF>();
+    c.write(DAIF::of(0xf << 6));
+    const bool acts = timer::offset_acts(c);
+    c.write(before);
+    return acts;
+}
+
 }  // namespace
 
 Machine& machine() { return *the_machine; }
@@ -76,10 +85,11 @@ Status init_machine(const nest_host_config& config) {
     const unsigned pa_bits = stage2::bits_of_parange(m->stage2.parange);
     m->ipa_limit = pa_bits < stage2::kMaxIpaBits ? pa_bits : stage2::kMaxIpaBits;
     m->pmr_masking = masks_by_priority();
+    m->nv = field(feature<ID_AA64MMFR2_EL1>(), 24) >= 1;
     m->nv2 = config.nv2 && field(feature<ID_AA64MMFR2_EL1>(), 24) >= 2;
     m->timers.scale = timer::TickScale(static_cast<u32>(cpu().read<CNTFRQ_EL0>().raw));
     m->timers.ecv = field(mmfr0, 60) >= 1;
-    m->timers.cntpoff = field(mmfr0, 60) >= 2;
+    m->timers.cntpoff = field(mmfr0, 60) >= 2 && physical_offset_acts();
     m->timers.intid[0] = config.virtual_ppi;
     m->timers.intid[1] = config.physical_ppi;
     NEST_TRY(m->vmids.init(m->stage2.vmid16 ? 16 : 8, nest_port_cpu_limit()));

@@ -28,6 +28,7 @@ struct Machine {
     bool pmr_masking = false;  // the kernel masks interrupts by ICC_PMR_EL1 (pseudo-NMI)
     TrapHost traps{};
     Mitigations mitigations{};
+    bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
 };
 

@@ -7,7 +7,7 @@
 namespace nest::kvm {
 
 Next handle_mmio(Vcpu& vcpu, arch::Ipa ipa, bool in_slot) {
-    const Mmio::Abort abort{vcpu.context.esr, ipa, vcpu.read(arch::SysReg::SCTLR_EL1), in_slot, vcpu.vm.nisv_to_user};
+    const Mmio::Abort abort{vcpu.context.esr, ipa, vcpu.read(vcpu.here(arch::SysReg::SCTLR_EL1)), in_slot, vcpu.vm.nisv_to_user};
     VcpuDevices devices(vcpu);
     switch (vcpu.mmio.handle(vcpu, abort, devices, vcpu.vm.mmio_bus, *vcpu.run, vcpu.stats)) {
     case Mmio::Outcome::kDone:

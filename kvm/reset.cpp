@@ -2,6 +2,7 @@
 #include <kvm/guest_debug.hpp>
 #include <kvm/id_registers.hpp>
 #include <kvm/reset.hpp>
+#include <nested/el2_registers.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -76,18 +77,24 @@ void reset_vcpu(CpuState& state) {
     for (SysReg reg : {SysReg::SPSR_EL1, SysReg::ELR_EL1, SysReg::SP_EL1, SysReg::SPSR_abt, SysReg::SPSR_und,
                        SysReg::SPSR_irq, SysReg::SPSR_fiq})
         state.write(reg, 0);
+    if (!state.initialized) {
+        state.regs.set(SysReg::MPIDR_EL1, mpidr_of(state.index));
+        state.regs.set(SysReg::CLIDR_EL1, made_up_clidr(state.ids.get<CTR_EL0>()));
+    }
+    if (state.has_feature(abi::KVM_ARM_VCPU_HAS_EL2)) {
+        state.vel2.enable(state.ids.nested_config());
+        publish_id_registers(state);  // VPIDR_EL2 comes up as MIDR_EL1
+        nested::reset_el2(state.vel2);
+    }
     if (stepping)  // in the middle of KVM_RUN: CPU_ON
         enter_guest_debug(state);
-    if (state.initialized)
-        return;
-    state.regs.set(SysReg::MPIDR_EL1, mpidr_of(state.index));
-    state.regs.set(SysReg::CLIDR_EL1, made_up_clidr(state.ids.get<CTR_EL0>()));
 }
 
 void reset_vcpu(CpuState& state, const PowerOn& on) {
     reset_vcpu(state);
+    const SysReg sctlr = state.here(SysReg::SCTLR_EL1);
     if (on.big_endian)
-        state.write(SysReg::SCTLR_EL1, state.read(SysReg::SCTLR_EL1) | SCTLR_EL1::EE::kMask);
+        state.write(sctlr, state.read(sctlr) | SCTLR_EL1::EE::kMask);
     state.context.pc = on.pc;
     state.context.x[0] = on.context_id;
 }

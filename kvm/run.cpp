@@ -7,6 +7,8 @@
 #include <kvm/fpsimd.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/inject.hpp>
+#include <kvm/nested_entry.hpp>
+#include <kvm/nested_gic.hpp>
 #include <kvm/stolen_time.hpp>
 #include <kvm/vcpu_reset.hpp>
 #include <kvm/vm.hpp>
@@ -63,28 +65,41 @@ Next serve_requests(Vcpu& vcpu) {
     return Next::kResume;
 }
 
+// What a vCPU with virtual EL2 needs before an entry.
+Next prepare_nested(Vcpu& vcpu) {
+    preempt_l2(vcpu);
+    if (const Status s = prepare_world(vcpu); !s.ok()) {
+        vcpu.error = s.error();
+        return Next::kError;
+    }
+    return Next::kResume;
+}
+
 // Once around: in, guest, out. False: something came up before the guest ran.
 bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     Cpu& c = cpu();
     nest_port_preempt_disable();
+    if (vcpu.vel2.present())
+        follow_world(vcpu);
     vcpu.timers.flush(c);
     nest_port_irq_disable();
     vcpu.in_guest.store_relaxed(true);
     memory_barrier();  // halt_all() sees us in the guest, or we see the halt; a kick finds us, or we its reason
     if (vcpu.has_gic())
-        vgic::flush(c, vcpu.gic);
+        flush_gic(vcpu);
     else
         vgic::hide(c);
 
     bool ran = false;
-    if (!vcpu.has_requests() && !vcpu.vm.halted() && !nest_port_vcpu_entry_blocked() && !this_cpu().disabled) [[likely]] {
+    const bool l1_wants_it = vcpu.vel2.present() && must_preempt_l2(vcpu);
+    if (!vcpu.has_requests() && !l1_wants_it && !vcpu.vm.halted() && !nest_port_vcpu_entry_blocked() && !this_cpu().disabled) [[likely]] {
         nest_port_guest_enter();
         exit = enter_guest(vcpu);
         nest_port_guest_exit();
         ran = true;
     }
     if (vcpu.has_gic())
-        vgic::sync(c, vcpu.gic);
+        sync_gic(vcpu);
     else
         vgic::unhide(c);
     vcpu.timers.sync(c);
@@ -124,6 +139,8 @@ Status loop(Vcpu& vcpu) {
             }
         }
         Next next = serve_requests(vcpu);
+        if (next == Next::kResume && vcpu.vel2.present())
+            next = prepare_nested(vcpu);
         Exit exit{};
         if (next == Next::kResume && pass_through_guest(vcpu, exit))
             next = after_guest(vcpu, exit);
@@ -179,6 +196,8 @@ Status run(Vcpu& vcpu) {
     NEST_TRY(prepare_first_run(vcpu));
 
     // Before the pending access is finished: a VMM that steps the guest sees that as a step of its own.
+    if (vcpu.vel2.present())
+        vcpu.vel2.settle_world();
     vcpu.refresh_traps();
     const Status status = finish_access_and_run(vcpu);
     leave_guest_debug(vcpu);

@@ -4,6 +4,7 @@
 #include <kvm/id_registers.hpp>
 #include <kvm/system_registers.hpp>
 #include <kvm/sysreg_traps.hpp>
+#include <nested/el2_registers.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -62,6 +63,8 @@ Result<u64> get_system_register(const CpuState& state, Encoding e) {
     case SysReg::CLIDR_EL1: return state.regs.get(reg);
     default: break;
     }
+    if (nested::has_one_reg(state.vel2, e))
+        return nested::get_one_reg(state.vel2, e);
     if (!is_state(state, reg))
         return Errno::kNoEnt;
     return state.read(reg);
@@ -80,6 +83,10 @@ Status set_system_register(CpuState& state, Encoding e, u64 value) {
     case SysReg::CLIDR_EL1: NEST_TRY(check_clidr(value)); [[fallthrough]];
     case SysReg::MPIDR_EL1: state.regs.set(reg, value); return kOk;
     default: break;
+    }
+    if (nested::has_one_reg(state.vel2, e)) {
+        nested::set_one_reg(state.vel2, e, value);
+        return kOk;
     }
     if (!is_state(state, reg))
         return Errno::kNoEnt;

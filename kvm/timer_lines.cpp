@@ -19,12 +19,18 @@ void TimerLines::set_physical_active(timer::Slot slot, bool active) {
     nest_port_timer_irq_set_active(static_cast<unsigned>(timer::index_of(slot)), active);
 }
 
+void TimerLines::change_hands(timer::Slot slot, timer::TimerId leaves, timer::TimerId comes) {
+    if (!vcpu_.has_gic())
+        return;
+    (void)vgic::unmap_hw(vcpu_.gic, vcpu_.timers.guest_intid(leaves));
+    (void)vgic::map_hw(vcpu_.gic, vcpu_.timers.guest_intid(comes), vcpu_.timers.host_intid(slot));
+}
+
 void TimerLines::connect() {
-    for (timer::Slot slot : {timer::Slot::kVirtual, timer::Slot::kPhysical}) {
-        const unsigned intid = vcpu_.timers.guest_intid(vcpu_.timers.direct(slot));
-        (void)vgic::set_owner(vcpu_.gic, intid, this);
-        (void)vgic::map_hw(vcpu_.gic, intid, vcpu_.timers.host_intid(slot));
-    }
+    for (unsigned i = 0; i < vcpu_.timers.count(); i++)
+        (void)vgic::set_owner(vcpu_.gic, vcpu_.timers.guest_intid(static_cast<timer::TimerId>(i)), this);
+    for (timer::Slot slot : timer::kSlots)
+        (void)vgic::map_hw(vcpu_.gic, vcpu_.timers.guest_intid(vcpu_.timers.direct(slot)), vcpu_.timers.host_intid(slot));
 }
 
 }  // namespace nest::kvm

@@ -12,6 +12,7 @@ public:
     explicit TimerLines(Vcpu& vcpu) : vcpu_(vcpu) {}
     void set_level(timer::TimerId id, bool level) override;
     bool vgic_active_or_pending(timer::TimerId id) override;
+    void change_hands(timer::Slot slot, timer::TimerId leaves, timer::TimerId comes) override;
     void set_physical_active(timer::Slot slot, bool active) override;
 
     // At the first run: the vGIC learns which PPIs are the timers' and which machine interrupts stand behind them.

@@ -2,6 +2,8 @@
 #include <kvm/vcpu.hpp>
 
 #include <kvm/machine.hpp>
+#include <kvm/nested_entry.hpp>
+#include <kvm/nested_gic.hpp>
 #include <kvm/reset.hpp>
 #include <kvm/totals.hpp>
 #include <kvm/vm.hpp>
@@ -38,12 +40,18 @@ Vcpu::~Vcpu() {
 void Vcpu::load() {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
-    vhe::load(c, machine().features, here.context, {context, regs, traps});
+    if (vel2.present()) {
+        nested::load_world(c, vel2, switch_args(*this));
+        vhe::load(c, machine().features, here.context, {context, regs, vel2.traps, vel2.in_vel2()});
+        nested::finish_load_world(c, vel2);
+    } else {
+        vhe::load(c, machine().features, here.context, {context, regs, traps});
+    }
     residence = Residence::kHardware;
     here.loaded = this;  // before the timers may fire: an interrupt without an owner gets its timer masked
     timers.load(c);
     if (has_gic())
-        vgic::load(c, gic);
+        load_gic(*this);
     // The run delay grew while the thread waited for a CPU.
     if (pvtime.configured())
         make_request(Request::kStolenTime);
@@ -53,10 +61,12 @@ void Vcpu::put(bool) {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
     if (has_gic())
-        vgic::put(c, gic);
+        put_gic(*this);
     timers.put(c, wait);
     here.loaded = nullptr;
-    vhe::put(c, machine().features, here.context, {context, regs, traps});
+    if (vel2.present())
+        nested::put_world(c, vel2);
+    vhe::put(c, machine().features, here.context, {context, regs, active_traps(*this), vel2.in_vel2()});
     residence = Residence::kMemory;
     machine().vmids.clear(nest_port_cpu_id());
     here.vttbr = 0;
@@ -64,7 +74,7 @@ void Vcpu::put(bool) {
 
 bool Vcpu::has_wakeup_event() {
     return (has_gic() && vgic::has_pending(gic)) || irq_pins.load_relaxed() != 0 || serror.pending ||
-           alarm.load_acquire();
+           alarm.load_acquire() || (vel2.in_guest() && l2_has_interrupt(*this));
 }
 
 bool Vcpu::wait_is_over() {
@@ -89,8 +99,11 @@ void Vcpu::refresh_traps() {
     policy.track_caches = track_caches;
     traps = compute_traps(*this, machine().traps, policy);
     const PreemptionOff here;
-    if (residence == Residence::kHardware)
-        vhe::load_traps(cpu(), machine().features, this_cpu().context, traps);
+    if (residence != Residence::kHardware)
+        return;
+    if (vel2.present())
+        nested::load_world(cpu(), vel2, switch_args(*this));
+    vhe::load_traps(cpu(), machine().features, this_cpu().context, active_traps(*this));
 }
 
 }  // namespace nest::kvm

@@ -11,6 +11,7 @@
 #include <kvm/guest_debug.hpp>
 #include <kvm/memslots.hpp>
 #include <kvm/mmio.hpp>
+#include <kvm/nested_mmu.hpp>
 #include <kvm/power.hpp>
 #include <kvm/preemption.hpp>
 #include <kvm/pvtime.hpp>
@@ -21,6 +22,7 @@
 #include <stage2/table_cache.hpp>
 #include <timer/vcpu_timers.hpp>
 #include <vgic/cpu_interface.hpp>
+#include <vgic/nested.hpp>
 #include <vhe/exit.hpp>
 #include <vhe/next.hpp>
 
@@ -85,6 +87,7 @@ public:
     Atomic<u8> waiting_for;   // WaitFor
     timer::Wait wait{};       // for the timers, while it waits for an interrupt
     Atomic<bool> alarm;       // the deadline of a WFIT passed
+    bool guest_context = false;  // between activate() and deactivate(): TGE is clear
     bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
     Atomic<bool> has_run;
     Atomic<u32> irq_pins;     // without an in-kernel GIC: HCR_EL2.VI and VF
@@ -95,11 +98,17 @@ public:
     Mmio mmio;
     MemslotHint slot_hint;
     stage2::TableCache tables;
+    NestedMmuVcpu shadow_use;
     PvTime pvtime;
     VcpuHooks hooks;
     TimerLines timer_lines;
     timer::VcpuTimers timers;
     vgic::CpuInterface gic;
+    // With virtual EL2, for the way between its two worlds (kvm/nested_entry.hpp).
+    nested::World served_world = nested::World::kFlat;  // whose timers own the hardware
+    nested::DebugTraps debug_traps = nested::DebugTraps::kNone;  // in force at virtual EL2
+    vgic::NestedInterface l2_gic;
+    bool maintenance_level = false;  // of L1's maintenance interrupt
     VcpuStats stats{};
 
 private:

@@ -15,7 +15,8 @@ using arch::SysReg;
 // ---- system registers
 
 Emulation VcpuHooks::timer(SysReg reg, bool is_read, u64& value) {
-    const auto access = timer::timer_access(reg);
+    const nested::VirtualEl2& v = vcpu_.vel2;
+    const auto access = timer::timer_access(reg, v.in_vel2(), v.in_vel2() && v.e2h());
     if (!access)
         return Emulation::kUndefined;
     const PreemptionOff here;
@@ -75,7 +76,14 @@ Emulation VcpuHooks::caches_switched(bool enabled) {
     return Emulation::kDone;
 }
 
-Emulation VcpuHooks::debug_write() { return in_tier0 ? Emulation::kHost : Emulation::kDone; }
+Emulation VcpuHooks::debug_write() {
+    if (in_tier0)
+        return Emulation::kHost;
+    // What of virtual EL2's debug registers must trap depends on what is armed.
+    if (vcpu_.vel2.present())
+        vcpu_.make_request(Request::kTraps);
+    return Emulation::kDone;
+}
 
 // ---- firmware calls
 
@@ -87,7 +95,7 @@ SmcccCaller VcpuHooks::caller() const {
 }
 
 bool VcpuHooks::big_endian() const {
-    return arch::SCTLR_EL1::of(vcpu_.read(SysReg::SCTLR_EL1)).get<arch::SCTLR_EL1::EE>();
+    return arch::SCTLR_EL1::of(vcpu_.read(vcpu_.here(SysReg::SCTLR_EL1))).get<arch::SCTLR_EL1::EE>();
 }
 
 void VcpuHooks::power_off() { vcpu_.power.set(PowerState::kStopped); }

@@ -2,6 +2,8 @@
 #include <kvm/vcpu_reset.hpp>
 
 #include <kvm/fpsimd.hpp>
+#include <kvm/machine.hpp>
+#include <kvm/nested_gic.hpp>
 #include <kvm/reset.hpp>
 #include <kvm/vm.hpp>
 #include <vgic/inject.hpp>
@@ -29,8 +31,29 @@ private:
     bool attached_;
 };
 
+// What NV2 makes memory accesses of, virtual EL2's accesses to its guest's timers and offset, is in the VNCR page.
+void give_el2_timers(Vcpu& vcpu) {
+    using arch::SysReg;
+    const auto cell = [&](SysReg reg) { return vcpu.regs.page() + arch::info(reg).vncr / 8; };
+    vcpu.timers.init_el2(cell(SysReg::CNTVOFF_EL2));
+    vcpu.timers.context(timer::TimerId::kVirtual).bind_storage(cell(SysReg::CNTV_CTL_EL0), cell(SysReg::CNTV_CVAL_EL0));
+    vcpu.timers.context(timer::TimerId::kPhysical).bind_storage(cell(SysReg::CNTP_CTL_EL0), cell(SysReg::CNTP_CVAL_EL0));
+}
+
+// L2 and what served it are gone; virtual EL2's timers own the hardware again.
+void reset_nested(Vcpu& vcpu) {
+    if (!vcpu.timers.has_el2())
+        give_el2_timers(vcpu);
+    vcpu.timers.switch_direct(cpu(), true, {});
+    vcpu.served_world = nested::World::kFlat;
+    vcpu.vm.nested_mmu.drop_shadow(vcpu);
+    update_maintenance(vcpu);
+}
+
 void reset_devices(Vcpu& vcpu) {
     vcpu.mmio.abandon();
+    if (vcpu.vel2.present())
+        reset_nested(vcpu);
     vcpu.timers.reset();
     if (vcpu.has_gic())
         for (timer::Slot slot : timer::kSlots)
@@ -40,7 +63,11 @@ void reset_devices(Vcpu& vcpu) {
 }  // namespace
 
 Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
-    const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(false)));
+    const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(machine().nv)));
+    if (vcpu.vel2.present()) {
+        NEST_TRY(vcpu.vm.nested_mmu.enable());
+        vcpu.gic.el2 = &vcpu.regs;
+    }
     reset_devices(vcpu);
     // Without forced write-back the guest starts with its caches off: what an earlier life cached must be in memory.
     if (vcpu.has_run.load_acquire() && !vcpu.vm.stage2.tables().fwb())

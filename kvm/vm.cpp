@@ -14,6 +14,7 @@ constinit Atomic<u32> next_number{1};
 Vm::Vm(nest_host_vm* host_vm, unsigned ipa_bits)
     : host(host_vm),
       stage2(mmu_lock, machine().vmids),
+      nested_mmu(*this),
       slots(slots_lock, mmu_lock, stage2, ipa_bits),
       timers(machine().timers, timer::host_count(cpu())),
       power(*this),
@@ -28,6 +29,7 @@ Result<Vm*> Vm::create(nest_host_vm* host, unsigned ipa_bits) {
     NEST_TRY(vm->stage2.init(ipa_bits, machine().stage2));
     NEST_TRY(vm->mmio_bus.init());
     vm->ids.init();
+    vm->ids.use_nv2(machine().nv2);
     vm->smccc.mitigations = machine().mitigations;
     return vm.release();
 }
@@ -36,6 +38,7 @@ Vm::~Vm() {
     irqfds.release_all();
     for (unsigned i = 0; i < online(); i++)
         destroy(vcpus_[i]);
+    nested_mmu.destroy();
     stage2.destroy();
 }
 
@@ -67,6 +70,7 @@ Result<int> Vm::create_vcpu(u64 id) {
     get();
     vcpus_[index] = made.get();
     online_vcpus_.store_release(index + 1);
+    nested_mmu.vcpu_added();
     const int fd = nest_port_fd_create(NEST_FD_VCPU, made.get());
     if (fd < 0) {
         online_vcpus_.store_release(index);

@@ -12,6 +12,7 @@
 #include <kvm/irq_routing.hpp>
 #include <kvm/irqfd.hpp>
 #include <kvm/memslots.hpp>
+#include <kvm/nested_mmu.hpp>
 #include <kvm/smccc_config.hpp>
 #include <kvm/stats.hpp>
 #include <kvm/vcpu.hpp>
@@ -63,6 +64,7 @@ public:
     RwSemaphore slots_lock;
     SpinLock mmu_lock;
     VmStage2 stage2;
+    NestedMmu nested_mmu;
     Memslots slots;
 
     IdRegisters ids;

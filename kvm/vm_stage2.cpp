@@ -3,35 +3,44 @@
 
 #include <kvm/cpu_calls.hpp>
 #include <kvm/machine.hpp>
+#include <nested/mmu.hpp>
 
 namespace nest::kvm {
 
 using arch::Ipa;
+using arch::gfn_of;
 using arch::ipa_of_gfn;
+using nested::Cause;
 
-// The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot.
-template <typename Change>
-void VmStage2::in_pieces(u64 start, u64 end, Change change) {
+// The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot. The
+// shadows follow piece by piece: nobody may derive a leaf of theirs from a canonical one that is gone.
+template <typename Change, typename Follow>
+void VmStage2::in_pieces(u64 start, u64 end, Change change, Follow follow) {
     Ipa at = ipa_of_gfn(start);
     const Ipa stop = ipa_of_gfn(end);
     while (at < stop) {
         {
             Guard guard(mmu_lock_);
             auto debt = change(at, stop);
-            at = debt.resume();
+            const Ipa reached = debt.resume() < stop ? debt.resume() : stop;
             tables_.complete(std::move(debt));
+            if (shadows_) [[unlikely]]
+                follow(gfn_of(at), gfn_of(reached));
+            at = reached;
         }
         nest_port_relax();
     }
 }
 
 void VmStage2::unmap_gfns(u64 start, u64 end) {
-    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.unmap(at, stop); });
+    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.unmap(at, stop); },
+              [this](u64 first, u64 last) { shadows_->unmap_gfns(first, last, Cause::kMemslot); });
     reap();
 }
 
 void VmStage2::write_protect_gfns(u64 start, u64 end) {
-    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.write_protect(at, stop); });
+    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.write_protect(at, stop); },
+              [this](u64 first, u64 last) { shadows_->write_protect_gfns(first, last); });
 }
 
 void VmStage2::split_gfns(u64 start, u64 end) {
@@ -74,6 +83,8 @@ void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva 
     in_progress_++;
     slots.for_each_hva_range(start, end, [&](const Memslot&, u64 first, u64 last) {
         unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
+        if (shadows_) [[unlikely]]
+            shadows_->unmap_gfns(first, last, Cause::kNotifier);
     });
 }
 
@@ -96,6 +107,8 @@ bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva en
             if (aged.young && !clear)
                 break;
         }
+        if (shadows_ && (clear || !young)) [[unlikely]]
+            young |= shadows_->age_gfns(first, last, clear);
     });
     return young;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A VM's canonical stage 2, and the two parties that change it besides faults: memory slots and MMU notifiers.
+// A VM's canonical stage 2, and the two parties that change it besides faults: memory slots and MMU notifiers. What
+// they change goes from the shadows of a VM with virtual EL2 as well, under the same hold of the lock.
 #pragma once
-#include <kvm/cpu.hpp>
+#include <kvm/canonical.hpp>
 #include <kvm/memslots.hpp>
 #include <stage2/stage2.hpp>
 
@@ -9,13 +10,15 @@ namespace nest::kvm {
 
 class VmStage2 final : public StageTwoUser {
 public:
-    using Tables = stage2::Stage2<Cpu, arch::Ipa>;
+    using Tables = CanonicalTables;
 
     VmStage2(SpinLock& mmu_lock, stage2::VmidAllocator<Cpu>& vmids) : mmu_lock_(mmu_lock), tables_(cpu(), vmids) {}
 
     Status init(unsigned ipa_bits, const stage2::HostFeatures& features) { return tables_.init(ipa_bits, features); }
     // No vCPU runs any more. Sleeps.
     void destroy();
+    // The VM's shadows follow from now on; nullptr: no more. mmu_lock held, or no one else left.
+    void attach(Shadows* shadows) { shadows_ = shadows; }
 
     // StageTwoUser: take the mmu lock themselves.
     void unmap_gfns(u64 start, u64 end) override;
@@ -42,12 +45,13 @@ public:
     arch::VTCR_EL2 vtcr() const { return tables_.vtcr(); }
 
 private:
-    template <typename Change>
-    void in_pieces(u64 start, u64 end, Change change);
+    template <typename Change, typename Follow>
+    void in_pieces(u64 start, u64 end, Change change, Follow follow);
     void unmap_locked(arch::Ipa start, arch::Ipa end);
 
     SpinLock& mmu_lock_;
     Tables tables_;
+    Shadows* shadows_ = nullptr;  // mmu_lock
     Atomic<u64> seq_;
     u32 in_progress_ = 0;  // mmu_lock
     Mutex split_lock_;     // one eager split at a time uses split_cache_

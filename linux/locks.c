@@ -53,6 +53,28 @@ void nest_port_spin_unlock(struct nest_spinlock *lock)
 	spin_unlock(spin(lock));
 }
 
+/* Only the lock word, below all that observes locks. Interrupts are off, so that nothing can preempt its holder. */
+#ifdef CONFIG_PREEMPT_RT
+noinstr bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock)
+{
+	return false;
+}
+
+noinstr void nest_port_spin_unlock_quiet(struct nest_spinlock *lock)
+{
+}
+#else
+noinstr bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock)
+{
+	return arch_spin_trylock(&((spinlock_t *)lock->storage)->rlock.raw_lock);
+}
+
+noinstr void nest_port_spin_unlock_quiet(struct nest_spinlock *lock)
+{
+	arch_spin_unlock(&((spinlock_t *)lock->storage)->rlock.raw_lock);
+}
+#endif
+
 bool nest_port_spin_needbreak(struct nest_spinlock *lock)
 {
 	return need_resched() || spin_needbreak(spin(lock));

@@ -27,12 +27,12 @@ void nest_port_pages_free(void *pages, unsigned int order)
 	free_pages((unsigned long)pages, order);
 }
 
-uint64_t nest_port_va_to_pa(const void *linear)
+noinstr uint64_t nest_port_va_to_pa(const void *linear)
 {
 	return __pa(linear);
 }
 
-void *nest_port_pa_to_va(uint64_t pa)
+noinstr void *nest_port_pa_to_va(uint64_t pa)
 {
 	return __va(pa);
 }

@@ -76,6 +76,12 @@ void nest_port_spin_unlock_irqrestore(struct nest_spinlock *lock, unsigned long 
 /* Only where interrupts are known to be off, or where no interrupt handler ever takes the lock. */
 void nest_port_spin_lock(struct nest_spinlock *lock);   /* atomic */
 void nest_port_spin_unlock(struct nest_spinlock *lock); /* atomic */
+/*
+ * For tier 0: interrupts off, a guest's context loaded, where nothing may be traced or checked. The lock is the same one.
+ * False: somebody has it, or this kernel's spinlocks sleep.
+ */
+bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock);
+void nest_port_spin_unlock_quiet(struct nest_spinlock *lock);
 void nest_port_mutex_init(struct nest_mutex *lock);
 void nest_port_mutex_lock(struct nest_mutex *lock);
 bool nest_port_mutex_trylock(struct nest_mutex *lock);

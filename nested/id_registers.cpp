@@ -78,10 +78,10 @@ u64 id_register_with_el2(SysReg reg, u64 host, u64 flat) {
     case SysReg::ID_AA64MMFR1_EL1: return mmfr1(flat);
     case SysReg::ID_AA64MMFR2_EL1: return mmfr2(flat);
     case SysReg::ID_AA64MMFR4_EL1: {
-        // NV2 without NV alone, VHE without E2H 0, hence no HCR_EL2.NV1.
+        // VHE without E2H 0, hence no HCR_EL2.NV1. No NV: L1's VNCR_EL2 would have to be translated.
         using R = ID_AA64MMFR4_EL1;
-        constexpr u64 kNv2Only = 1, kNoE2h0NoNv1 = 0xe;
-        return R{}.with<R::NV_frac>(kNv2Only).with<R::E2H0>(kNoE2h0NoNv1).raw;
+        constexpr u64 kNoE2h0NoNv1 = 0xe;
+        return R{}.with<R::E2H0>(kNoE2h0NoNv1).raw;
     }
     default: return flat;
     }

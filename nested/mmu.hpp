@@ -41,7 +41,8 @@ public:
     // ---- faults. mmu lock; tier 0 or tier 1 alike
 
     // `regime`: stage2_regime() of L1's registers of this moment; nullptr when L1 has stage 2 off.
-    Resolution resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& fault, stage2::TableCache& cache);
+    Resolution resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& fault, stage2::TableCache& cache,
+                       Reclaim reclaim = Reclaim::kNow);
     // Pages that a resolve() can need.
     static Status top_up(const Shadow& shadow, stage2::TableCache& cache) {
         return cache.top_up(shadow.tables.geometry().max_new_tables() + 1);
@@ -69,17 +70,18 @@ public:
     };
     // Drops what `scope` names, visiting about `budget` entries. False: there is more; call again with the same cursor,
     // the lock dropped in between (from tier 0: leave it first). L1's instruction is complete when this says true.
-    [[nodiscard]] bool invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget = stage2::kDefaultBudget);
+    [[nodiscard]] bool invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget = stage2::kDefaultBudget,
+                                  Reclaim reclaim = Reclaim::kNow);
 
     ShadowPool<C>& pool() { return pool_; }
     const MmuStats& stats() const { return stats_; }
     const Rmap& rmap() const { return rmap_; }
 
 private:
-    Outcome install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical, const Composed& leaf,
-                    stage2::TableCache& cache);
-    void make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn);
-    bool invalidate_shadow(Shadow& shadow, const ShadowTlbi& scope, Cursor& cursor, unsigned budget);
+    FaultOutcome install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical, const Composed& leaf,
+                    stage2::TableCache& cache, Reclaim reclaim);
+    void make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim);
+    bool invalidate_shadow(Shadow& shadow, const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim);
     static ShadowTlbi leaf_as_range(Shadow& shadow, const ShadowTlbi& scope);
 
     // Shadows of which something was dropped, to be settled before the lock is.

@@ -8,13 +8,13 @@ namespace nest::nested {
 namespace detail {
 inline Resolution forward(u8 fsc) {
     Resolution r;
-    r.outcome = Outcome::kForward;
+    r.outcome = FaultOutcome::kForward;
     r.fsc = fsc;
     return r;
 }
 inline Resolution bring_in(arch::Ipa at, bool write, bool exec, bool permission) {
     Resolution r;
-    r.outcome = Outcome::kBringIn;
+    r.outcome = FaultOutcome::kBringIn;
     r.canonical = at;
     r.write = write;
     r.exec = exec;
@@ -25,7 +25,7 @@ inline Resolution bring_in(arch::Ipa at, bool write, bool exec, bool permission)
 
 template <arch::Cpu C, typename Canonical>
 Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& f,
-                                            stage2::TableCache& cache) {
+                                            stage2::TableCache& cache, Reclaim reclaim) {
     using namespace detail;
     const Stage2Result l1 = translate(regime, f.ipa.raw, f.write);
     switch (l1.status) {
@@ -64,8 +64,8 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
     while (stage2::level_of_shift(leaf.shift) < shadow.tables.geometry().start_level)
         leaf.shift -= stage2::kBitsPerLevel;
     Resolution r;
-    r.outcome = install(shadow, f.ipa, l1.output, canonical, leaf, cache);
-    if (r.outcome == Outcome::kResolved) {
+    r.outcome = install(shadow, f.ipa, l1.output, canonical, leaf, cache, reclaim);
+    if (r.outcome == FaultOutcome::kResolved) {
         shadow.leaf_shifts |= l1.shift ? u64{1} << l1.shift : 0;
         stats_.mapped++;
     }
@@ -75,7 +75,7 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
 // What lies there is a larger leaf, or one that stands for another canonical frame (two frames may be the same memory, and
 // then the table would see no difference): it goes first, so that nothing is ever split and each leaf has its own node.
 template <arch::Cpu C, typename Canonical>
-void ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn) {
+void ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim) {
     const stage2::Leaf old = shadow.tables.walk(base);
     if (!old.valid || old.span() < bytes)
         return;
@@ -83,34 +83,36 @@ void ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 by
         return;
     const arch::L2Ipa reached = shadow.unmap(base, base + bytes);
     NEST_BUG_ON(reached < base + bytes);
-    shadow.settle();
+    shadow.settle(reclaim);
     stats_[Cause::kRemap]++;
 }
 
 template <arch::Cpu C, typename Canonical>
-Outcome ShadowMmu<C, Canonical>::install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical,
-                                         const Composed& leaf, stage2::TableCache& cache) {
+FaultOutcome ShadowMmu<C, Canonical>::install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1,
+                                              const stage2::Leaf& canonical,
+                                         const Composed& leaf, stage2::TableCache& cache, Reclaim reclaim) {
     const u64 bytes = u64{1} << leaf.shift;
     const arch::L2Ipa base = ipa.align_down(bytes);
     const u64 gfn = l1.align_down(bytes).frame();
     if (!rmap_.has_node() && rmap_.may_grow()) {
         void* page = cache.alloc();
         if (!page)
-            return Outcome::kNeedTables;
+            return FaultOutcome::kNeedTables;
         rmap_.add_page(page);
     }
-    make_room(shadow, base, bytes, gfn);
+    make_room(shadow, base, bytes, gfn, reclaim);
     const bool was_untracked = shadow.untracked();
     shadow.tables.policy().set_next_frame(gfn);
     const Status mapped = shadow.tables.map(cache, base, canonical.pa.align_down(bytes), leaf.shift, leaf.attributes);
     // Collapsing has retired a table, which nobody else walks.
-    shadow.tables.free_retired(shadow.tables.take_retired());
+    if (reclaim == Reclaim::kNow)
+        shadow.free_retired();
     if (shadow.untracked() && !was_untracked)
         stats_.untracked++;
     any_untracked_ |= shadow.untracked();
     if (mapped.ok())
-        return Outcome::kResolved;
-    return mapped.error() == Errno::kAgain ? Outcome::kNeedTables : Outcome::kGaveUp;
+        return FaultOutcome::kResolved;
+    return mapped.error() == Errno::kAgain ? FaultOutcome::kNeedTables : FaultOutcome::kGaveUp;
 }
 
 }  // namespace nest::nested

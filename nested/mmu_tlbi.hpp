@@ -50,7 +50,8 @@ ShadowTlbi ShadowMmu<C, Canonical>::leaf_as_range(Shadow& s, const ShadowTlbi& s
 
 // True: done with this shadow. The cursor is 0 or inside what `scope` names here.
 template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned budget) {
+bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned budget,
+                                                Reclaim reclaim) {
     const u64 limit = s.tables.limit().raw;
     const bool whole = scope.what == ShadowTlbi::What::kVmid || scope.what == ShadowTlbi::What::kEverything;
     // Without stage 2 there is no IPA to invalidate: what is mapped are our own decisions.
@@ -62,7 +63,7 @@ bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& sco
     const u64 end = bytes < limit - start ? start + bytes : limit;
     const u64 from = cursor.at > start ? cursor.at : start;
     const u64 reached = from < end ? s.unmap(arch::L2Ipa(from), arch::L2Ipa(end), budget).raw : end;
-    const bool dropped = s.settle();
+    const bool dropped = s.settle(reclaim);
     stats_[Cause::kTlbi] += dropped;
     if (reached < end) {
         cursor.at = reached;
@@ -79,7 +80,7 @@ bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& sco
 }
 
 template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget) {
+bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim) {
     using What = ShadowTlbi::What;
     if (scope.what == What::kStage1) {
         pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) { execute_stage1(s, scope.op, scope.operand); });
@@ -90,7 +91,7 @@ bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor
         bool done = true;
         pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) {
             Cursor piece;
-            done &= invalidate_shadow(s, leaf_as_range(s, scope), piece, budget);
+            done &= invalidate_shadow(s, leaf_as_range(s, scope), piece, budget, reclaim);
         });
         return done;
     }
@@ -99,7 +100,7 @@ bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor
         Shadow& s = pool_[static_cast<u16>(cursor.shadow)];
         if (!s.in_hash || (scope.what != What::kEverything && s.key.vmid != scope.vmid))
             continue;
-        if (!invalidate_shadow(s, scope, cursor, budget))
+        if (!invalidate_shadow(s, scope, cursor, budget, reclaim))
             return false;
     }
     return true;

@@ -76,6 +76,10 @@ private:
     bool untracked_ = false;
 };
 
+// When tables that left a shadow are freed. With a guest's context loaded the kernel's allocator may not be called: they
+// wait for the next operation that may.
+enum class Reclaim : u8 { kNow, kLater };
+
 template <arch::Cpu C>
 class Shadow {
 public:
@@ -94,15 +98,17 @@ public:
     bool owes() const { return debt_.has_value(); }
     // Invalidates and frees. Nobody walks a shadow without the lock, so that its tables can go at once. False: there was
     // nothing to invalidate.
-    bool settle() {
+    bool settle(Reclaim reclaim = Reclaim::kNow) {
         if (!debt_)
             return false;
         const bool invalidates = !debt_->invalidation().empty();
         tables.complete(std::move(*debt_));
         debt_.reset();
-        tables.free_retired(tables.take_retired());
+        if (reclaim == Reclaim::kNow)
+            free_retired();
         return invalidates;
     }
+    void free_retired() { tables.free_retired(tables.take_retired()); }
     // Drops what touches [start, end), about `budget` entries of it; how far it came.
     arch::L2Ipa unmap(arch::L2Ipa start, arch::L2Ipa end, unsigned budget = stage2::kDefaultBudget) {
         Debt debt = tables.unmap(start, end, budget);

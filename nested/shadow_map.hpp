@@ -19,7 +19,7 @@ struct L2Fault {
 L2Fault decode_l2_fault(u64 esr, u64 far, u64 hpfar, u64 pstate, bool protected_walks);
 
 // What has to happen next.
-enum class Outcome : u8 {
+enum class FaultOutcome : u8 {
     kResolved,    // mapped: let L2 try again
     kForward,     // L1's to handle: abort to virtual EL2 with `fsc`, HPFAR_EL2 of the fault
     kBringIn,     // the canonical stage 2 has to map `canonical` first, then try again
@@ -28,7 +28,7 @@ enum class Outcome : u8 {
 };
 
 struct Resolution {
-    Outcome outcome = Outcome::kResolved;
+    FaultOutcome outcome = FaultOutcome::kResolved;
     // kForward; kBringIn for a table of L1: what L1 gets when no memory is there (an external abort on its walk).
     u8 fsc = 0;
     // kBringIn: an access to L1's IPA `canonical`. `of_table`: made by L1's own stage-2 walk, not by L2: where no memory
@@ -39,8 +39,12 @@ struct Resolution {
     arch::Ipa canonical{};
 };
 
-// ESR_EL2 and HPFAR_EL2 for virtual EL2 of a forwarded fault: hardware's syndrome with L1's status code.
-constexpr u64 forwarded_esr(u64 esr, u8 fsc) { return (esr & ~arch::AbortIss::FSC::kMask) | fsc; }
+// ESR_EL2 and HPFAR_EL2 for virtual EL2 of a forwarded fault: hardware's syndrome with L1's status code. A bus error on
+// L1's own walk does not describe the instruction: ISV to AR (24:14) are zero then.
+constexpr u64 forwarded_esr(u64 esr, u8 fsc) {
+    const bool external = (fsc & ~3u) == arch::kFscExternalOnWalk;
+    return (esr & ~(arch::AbortIss::FSC::kMask | (external ? u64{0x7ff} << 14 : 0))) | fsc;
+}
 constexpr u64 forwarded_hpfar(arch::L2Ipa ipa) { return arch::HPFAR_EL2{}.with<arch::HPFAR_EL2::FIPA>(ipa.frame()).raw; }
 
 // The permission fault that L1's own leaf raises, or nothing.

@@ -45,8 +45,8 @@ struct SwitchArgs {
     const vhe::TrapConfig& ours;   // the flat guest's (kvm/trap_config.hpp)
     DebugTraps debug = DebugTraps::kNone;
     bool fp_loaded = false;
-    bool serror_pending =
-        false;  // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
+    bool serror_pending = false;  // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
+    bool under_host = false;      // TGE is set: HCR_EL2 and CPTR_EL2 are the host's until activate()
 };
 
 // L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
@@ -92,6 +92,8 @@ namespace detail {
 template <arch::Cpu C>
 void write_entry_controls(C& cpu, const VirtualEl2& v, const SwitchArgs& args) {
     using namespace arch;
+    if (args.under_host)
+        return;
     cpu.write(cptr_for(v, args.fp_loaded));
     cpu.write(args.serror_pending ? v.traps.hcr.with<HCR_EL2::VSE>(1) : v.traps.hcr);
 }

@@ -42,6 +42,33 @@ void write_cval(C& cpu, Slot slot, u64 cval) {
         cpu.write(arch::CNTP_CVAL_EL02::of(cval));
 }
 
+// Does CNTPOFF_EL2 offset the EL1 physical timer? FEAT_ECV_POFF alone does not say so: SCR_EL3.ECVEn, which firmware sets,
+// has its part in it, and QEMU 10 asks for that bit even where there is no EL3. Tried as a guest would find it, with TGE
+// clear for a moment: all exceptions masked, EL1's timers ours.
+template <arch::Cpu C>
+bool offset_acts(C& cpu) {
+    using namespace arch;
+    constexpr u64 kWaits = u64{1} << 62;
+    const auto hcr = cpu.template read<HCR_EL2>();
+    const auto control = cpu.template read<CNTHCTL_EL2>();
+    cpu.write(CNTHCTL_EL2::of(control.raw).template with<CNTHCTL_EL2::ECV>(1));
+    cpu.write(hcr.template with<HCR_EL2::TGE>(0));
+    cpu.isb();
+    // The count becomes 2^63 and more: the condition is met only if the offset acts.
+    cpu.write(CNTPOFF_EL2::of(kWaits << 1));
+    write_cval(cpu, Slot::kPhysical, kWaits);
+    cpu.isb();
+    write_ctl(cpu, Slot::kPhysical, kCtlEnable | kCtlIMask);
+    cpu.isb();
+    const bool acts = read_ctl(cpu, Slot::kPhysical) & kCtlIStatus;
+    write_ctl(cpu, Slot::kPhysical, 0);
+    cpu.write(CNTPOFF_EL2::of(0));
+    cpu.write(hcr);
+    cpu.write(control);
+    cpu.isb();
+    return acts;
+}
+
 // Once per CPU, when the module takes it over: the EL1 timers are off, whatever firmware left in them.
 template <arch::Cpu C>
 void quiesce_cpu(C& cpu) {

@@ -54,6 +54,23 @@ void VcpuTimers::reset() {
 
 void VcpuTimers::terminate() { cancel_soft(); }
 
+// The timers that are about to own the hardware tell the vGIC where they stand. One that asserts keeps the host's PPI
+// active until the guest has handled it.
+void VcpuTimers::claim_lines(u64 host_count) {
+    for (Slot slot : kSlots) {
+        const TimerId id = direct(slot);
+        const bool fires = context(id).should_fire(host_count);
+        if (irqchip_in_kernel_) {
+            // The vGIC may have to inject at once; if the timer expires between here and restore(), the PPI comes.
+            lines_->set_level(id, fires);
+            lines_->set_physical_active(slot, fires || lines_->vgic_active_or_pending(id));
+        } else {
+            ppi_held_[index_of(slot)] = fires;
+            lines_->set_physical_active(slot, fires);
+        }
+    }
+}
+
 TimerTraps VcpuTimers::traps() const {
     TimerTraps t;
     // Without CNTPOFF_EL2 a physical offset is our addition and subtraction: no access may pass us by.
@@ -61,9 +78,8 @@ TimerTraps VcpuTimers::traps() const {
     t.offset_physical = vm_->host().cntpoff;
     t.physical_timer = t.physical_counter = offset && !vm_->host().cntpoff;
     // NV2 turns vEL2's EL02 accesses into memory; FEAT_ECV can trap them, so that ISTATUS is true and CTL acts at once.
-    const bool hyp = has_el2_ && direct(Slot::kVirtual) == TimerId::kHypVirtual;
-    t.virtual_timer_el02 = t.physical_timer_el02 = hyp && vm_->host().ecv;
-    return t;
+    t.virtual_timer_el02 = t.physical_timer_el02 = hyp_is_direct() && vm_->host().ecv;
+    return has_el2_ && !hyp_is_direct() ? merged(t, l1_controls_) : t;
 }
 
 // Does the hardware's CVAL only stand for the guest's, which is in the context? Under the host the physical timer is

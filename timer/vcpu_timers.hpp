@@ -16,6 +16,7 @@
 #include <timer/irq_lines.hpp>
 #include <timer/traps.hpp>
 #include <timer/vm_timers.hpp>
+#include <utility>
 
 namespace nest::timer {
 
@@ -118,12 +119,15 @@ public:
     template <arch::Cpu C>
     bool update_device_irq_level(C& cpu, u64& level);
 
-    // vEL2 <-> L2: which pair owns the hardware. Preemption off, interrupts on: when loaded it cancels the hrtimer. The
-    // vGIC's mapping of the PPIs is the caller's.
+    // vEL2 <-> L2: which pair owns the hardware. For L2, `l1` is L1's CNTHCTL_EL2, whose traps are merged with ours.
+    // Preemption off, interrupts on: when loaded it cancels the hrtimer. The vCPU is out of the guest, its vGIC synced.
     template <arch::Cpu C>
-    void switch_direct(C& cpu, bool hyp);
-    // Merge L1's controls in with merged(), then set_traps().
+    void switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
+    bool hyp_is_direct() const { return direct(Slot::kVirtual) == TimerId::kHypVirtual; }
     TimerTraps traps() const;
+    bool has_el2() const { return has_el2_; }
+    // The timers that this vCPU has: TimerId below it.
+    unsigned count() const { return has_el2_ ? kTimerCount : kEl1TimerCount; }
 
     TimerContext& context(TimerId id) { return contexts_[index_of(id)]; }
     const TimerContext& context(TimerId id) const { return contexts_[index_of(id)]; }
@@ -133,6 +137,7 @@ public:
     bool loaded() const { return loaded_; }
 
 private:
+    void claim_lines(u64 host_count);
     template <arch::Cpu C>
     void restore(C& cpu, Slot slot);
     template <arch::Cpu C>
@@ -153,7 +158,6 @@ private:
     bool deadline_reached(u64 host_count) const;
     void arm_soft(u64 host_count);
     void cancel_soft();
-    unsigned count() const { return has_el2_ ? kTimerCount : kEl1TimerCount; }
 
     VmTimers* vm_ = nullptr;
     IrqLines* lines_ = nullptr;
@@ -171,6 +175,7 @@ private:
     bool ppi_held_[2] = {};    // no in-kernel GIC: we hold the PPI active, by Slot
     u32 generation_ = 0;
     Wait wait_{};
+    arch::CNTHCTL_EL2 l1_controls_{};  // while L2's pair is direct
     nest_hrtimer soft_timer_{};
     SpinLock soft_lock_;  // put() against the callback: whose deadline the hrtimer has. Innermost; interrupts off
 };

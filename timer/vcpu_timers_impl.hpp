@@ -66,18 +66,7 @@ void VcpuTimers::load(C& cpu) {
     wait_ = {};
     const u64 now = host_count(cpu);
     detail::IrqsOff off;
-    for (Slot slot : kSlots) {
-        const TimerId id = direct(slot);
-        const bool fires = context(id).should_fire(now);
-        if (irqchip_in_kernel_) {
-            // The vGIC may have to inject at once; if the timer expires between here and restore(), the PPI comes.
-            lines_->set_level(id, fires);
-            lines_->set_physical_active(slot, fires || lines_->vgic_active_or_pending(id));
-        } else {
-            ppi_held_[index_of(slot)] = fires;
-            lines_->set_physical_active(slot, fires);
-        }
-    }
+    claim_lines(now);
     guest_regime_ = false;
     restore_all(cpu);
     loaded_ = true;
@@ -252,22 +241,28 @@ bool VcpuTimers::update_device_irq_level(C& cpu, u64& level) {
 }
 
 template <arch::Cpu C>
-void VcpuTimers::switch_direct(C& cpu, bool hyp) {
-    const TimerId wanted = hyp ? TimerId::kHypVirtual : TimerId::kVirtual;
-    if (direct(Slot::kVirtual) == wanted)
+void VcpuTimers::switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
+    if (hyp_is_direct() == hyp)
         return;
     if (loaded_) {
         cancel_soft();
         detail::IrqsOff off;
         save(cpu);
     }
-    map_[0] = wanted;
-    map_[1] = hyp ? TimerId::kHypPhysical : TimerId::kPhysical;
+    l1_controls_ = l1;
+    const TimerId wanted[2] = {hyp ? TimerId::kHypVirtual : TimerId::kVirtual,
+                               hyp ? TimerId::kHypPhysical : TimerId::kPhysical};
+    for (Slot slot : kSlots) {
+        const TimerId old = std::exchange(map_[index_of(slot)], wanted[index_of(slot)]);
+        if (irqchip_in_kernel_)
+            lines_->change_hands(slot, old, direct(slot));
+    }
     if (!loaded_)
         return;
     const u64 now = host_count(cpu);
     {
         detail::IrqsOff off;
+        claim_lines(now);
         restore_all(cpu);
     }
     // The vGIC sampled the lines of those that left the hardware itself: tell it where all soft ones stand.

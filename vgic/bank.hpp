@@ -19,6 +19,7 @@ struct Bank {
     u32 hw = 0;           // backed by a physical interrupt
     u32 on_lr = 0;        // in a list register of the vCPU that holds it: from flush to sync
     u32 lr_latch = 0;     // it was `latch`, not `line`, that made the list register pending
+    u32 deactivated = 0;  // by a nested guest on another vCPU while in a list register: counts when it comes back
     u8 priority[32] = {};
 
     u32 pending() const { return latch | (line & ~edge); }

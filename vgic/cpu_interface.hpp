@@ -7,6 +7,10 @@
 #include <arch/registers.hpp>
 #include <vgic/bank.hpp>
 
+namespace nest::vncr {
+class RegisterFile;
+}
+
 namespace nest::vgic {
 
 class Distributor;
@@ -33,6 +37,9 @@ struct CpuInterface {
     unsigned id = 0;       // KVM's vcpu_id: GICR_TYPER.Processor_Number
     u64 affinity = 0;      // Aff3 in bits 39:32, Aff2 to Aff0 in 23:0, as in MPIDR_EL1
 
+    // Where the vCPU's ICH_* registers live, null when it has no EL2. For user space's accesses; set before the first.
+    vncr::RegisterFile* el2 = nullptr;
+
     // Guarded by `lock`, which is taken with interrupts off. Never hold two CpuInterfaces' locks.
     SpinLock lock;
     PrivateBank own;
@@ -56,6 +63,9 @@ struct CpuInterface {
     u64 redist_base = ~u64{0};  // IPA of RD_base, ~0 while it has none
     unsigned region = 0;
     unsigned region_slot = 0;
+
+    // How many ICC_APxRn_EL1 of each group user space may see.
+    unsigned active_priority_registers() const { return priority_bits >= 7 ? 4 : priority_bits == 6 ? 2 : 1; }
 
     // `lock` held. Call after each change of `own` or `held`.
     void refresh() { work.store_relaxed((own.relevant() != 0) | (held_banks != 0)); }

@@ -74,6 +74,18 @@ Status set_interrupts(Distributor& distributor, DeviceContext& context, const De
     return distributor.set_interrupts(value);
 }
 
+// Linux's documentation puts the number into `attr`; its code, and QEMU, take it from memory.
+Status set_maintenance_ppi(Distributor& distributor, DeviceContext& context, const DeviceAttr& attr) {
+    u32 value;
+    if (!context.read_user(&value, attr.addr, sizeof(value)))
+        return Errno::kFault;
+    return distributor.set_maintenance_ppi(value);
+}
+
+Status write_word(DeviceContext& context, const DeviceAttr& attr, u32 value) {
+    return context.write_user(attr.addr, &value, sizeof(value)) ? kOk : Status(Errno::kFault);
+}
+
 Status control(Distributor& distributor, DeviceContext& context, u64 which) {
     switch (which) {
     case KVM_DEV_ARM_VGIC_CTRL_INIT:
@@ -101,6 +113,8 @@ Status set_attr(Distributor& distributor, DeviceContext& context, const DeviceAt
         return set_interrupts(distributor, context, attr);
     case KVM_DEV_ARM_VGIC_GRP_CTRL:
         return control(distributor, context, attr.attr);
+    case KVM_DEV_ARM_VGIC_GRP_MAINT_IRQ:
+        return set_maintenance_ppi(distributor, context, attr);
     default:
         return Errno::kNxIo;
     }
@@ -112,10 +126,10 @@ Status get_attr(Distributor& distributor, DeviceContext& context, const DeviceAt
     switch (attr.group) {
     case KVM_DEV_ARM_VGIC_GRP_ADDR:
         return get_address(distributor, context, attr);
-    case KVM_DEV_ARM_VGIC_GRP_NR_IRQS: {
-        const u32 value = distributor.interrupts();
-        return context.write_user(attr.addr, &value, sizeof(value)) ? kOk : Status(Errno::kFault);
-    }
+    case KVM_DEV_ARM_VGIC_GRP_NR_IRQS:
+        return write_word(context, attr, distributor.interrupts());
+    case KVM_DEV_ARM_VGIC_GRP_MAINT_IRQ:
+        return write_word(context, attr, distributor.maintenance_ppi());
     default:
         return Errno::kNxIo;
     }
@@ -129,6 +143,7 @@ Status has_attr(Distributor& distributor, const DeviceAttr& attr) {
               attr.attr == KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION;
         break;
     case KVM_DEV_ARM_VGIC_GRP_NR_IRQS:
+    case KVM_DEV_ARM_VGIC_GRP_MAINT_IRQ:
         has = true;
         break;
     case KVM_DEV_ARM_VGIC_GRP_CTRL:

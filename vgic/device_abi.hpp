@@ -14,6 +14,7 @@ inline constexpr u32 KVM_DEV_ARM_VGIC_GRP_CTRL = 4;
 inline constexpr u32 KVM_DEV_ARM_VGIC_GRP_REDIST_REGS = 5;
 inline constexpr u32 KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS = 6;
 inline constexpr u32 KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO = 7;
+inline constexpr u32 KVM_DEV_ARM_VGIC_GRP_MAINT_IRQ = 9;
 
 inline constexpr u64 KVM_VGIC_V3_ADDR_TYPE_DIST = 2;
 inline constexpr u64 KVM_VGIC_V3_ADDR_TYPE_REDIST = 3;

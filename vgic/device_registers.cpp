@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/device_registers.hpp>
 #include <vgic/icc.hpp>
+#include <vgic/ich.hpp>
 #include <vgic/mmio.hpp>
 
 namespace nest::vgic {
@@ -29,6 +30,10 @@ unsigned offset_of(const DeviceAttr& attr) { return static_cast<unsigned>(attr.a
 
 arch::SysReg register_of(const DeviceAttr& attr) {
     return arch::find_sysreg({static_cast<u16>(attr.attr & RegisterAttr::Instruction::kMask)});
+}
+
+bool has_cpu_register(const CpuInterface& cpu, arch::SysReg reg) {
+    return user_has_register(reg) || (cpu.el2 && user_has_el2_register(reg));
 }
 
 // Identification may be settled before the size is.
@@ -60,15 +65,15 @@ Status access_word(Distributor& distributor, CpuInterface& cpu, const DeviceAttr
 
 Status access_cpu_register(DeviceContext& context, CpuInterface& cpu, const DeviceAttr& attr, bool write) {
     const arch::SysReg reg = register_of(attr);
-    if (!user_has_register(reg))
-        return Errno::kNoEnt;
     u64 value;
-    if (write) {
-        if (!context.read_user(&value, attr.addr, sizeof(value)))
-            return Errno::kFault;
-        return user_set_register(cpu, reg, value);
-    }
-    value = NEST_TRY(user_get_register(cpu, reg));
+    if (write && !context.read_user(&value, attr.addr, sizeof(value)))
+        return Errno::kFault;
+    if (!has_cpu_register(cpu, reg))
+        return Errno::kNoEnt;
+    const bool el2 = user_has_el2_register(reg);
+    if (write)
+        return el2 ? user_set_el2_register(cpu, reg, value) : user_set_register(cpu, reg, value);
+    value = NEST_TRY(el2 ? user_get_el2_register(cpu, reg) : user_get_register(cpu, reg));
     return context.write_user(attr.addr, &value, sizeof(value)) ? kOk : Status(Errno::kFault);
 }
 
@@ -115,10 +120,11 @@ Status has_register(Distributor& distributor, const DeviceAttr& attr) {
         return RegisterAttr::of(attr.attr).get<RegisterAttr::Info>() == VGIC_LEVEL_INFO_LINE_LEVEL
                    ? kOk
                    : Status(Errno::kNxIo);
-    if (!vcpu_of(distributor, attr))
+    const CpuInterface* cpu = vcpu_of(distributor, attr);
+    if (!cpu)
         return Errno::kInval;
     const bool has = attr.group == KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS
-                         ? user_has_register(register_of(attr))
+                         ? has_cpu_register(*cpu, register_of(attr))
                          : user_has(distributor, attr.group == KVM_DEV_ARM_VGIC_GRP_REDIST_REGS, offset_of(attr));
     return has ? kOk : Status(Errno::kNxIo);
 }

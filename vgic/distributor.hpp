@@ -69,6 +69,14 @@ public:
     Status add_region(u64 base, unsigned index, unsigned count);
     const RedistributorRegions& regions() const { return regions_; }
 
+    // The PPI by which L1 hears of its own ICH_MISR_EL2; 0 while there is none. EINVAL: not a PPI. EBUSY: after init().
+    // Sleeps.
+    Status set_maintenance_ppi(unsigned intid);
+    unsigned maintenance_ppi() const { return maintenance_ppi_.load_relaxed(); }
+    // At the first run of each vCPU with EL2: settles the number, if need be on the default, and takes the PPI out of
+    // user space's reach. EEXIST: it is another device's. Sleeps.
+    Status claim_maintenance_ppi(CpuInterface& cpu);
+
     // Fixes the number of interrupts and allocates them. Idempotent. ENOMEM. Sleeps.
     Status init();
     bool initialized() const { return initialized_.load_acquire(); }
@@ -122,7 +130,7 @@ private:
     unsigned spis_ = 0;
     u64 base_ = ~u64{0};
     Atomic<bool> enabled_, initialized_, ready_;
-    Atomic<unsigned> held_spis_, split_eoi_cpus_;
+    Atomic<unsigned> held_spis_, split_eoi_cpus_, maintenance_ppi_;
     Buffer<SpiBank> banks_;
     RedistributorRegions regions_;
     Atomic<unsigned> cpu_count_;

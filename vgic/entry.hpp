@@ -9,7 +9,7 @@
 //   put    preemption off             the reverse of load
 //
 // None issues the context synchronisation that its writes need before a guest runs: the world switch's ERET is one.
-// Everything goes by the CpuInterface that is passed: which one a nested guest runs on is the caller's choice.
+// nested.hpp has the same four for an L2 whose CPU interface L1 has built.
 #pragma once
 #include <arch/cpu.hpp>
 #include <vgic/distributor.hpp>
@@ -42,27 +42,51 @@ template <arch::Cpu C>
     return value;
 }
 
-// Calls f(register, saved value) for each active-priority register that exists.
+// Calls f(register, group, number) for each active-priority register that exists.
 template <typename F>
-inline void for_each_active_priorities(HardwareState& hw, unsigned count, F&& f) {
+[[gnu::always_inline]] inline void for_each_active_priorities(unsigned count, F&& f) {
     using namespace arch;
     if (count > 2) {
-        f(ICH_AP0R3_EL2{}, hw.ap0r[3]);
-        f(ICH_AP0R2_EL2{}, hw.ap0r[2]);
-        f(ICH_AP1R3_EL2{}, hw.ap1r[3]);
-        f(ICH_AP1R2_EL2{}, hw.ap1r[2]);
+        f(ICH_AP0R3_EL2{}, 0, 3);
+        f(ICH_AP0R2_EL2{}, 0, 2);
+        f(ICH_AP1R3_EL2{}, 1, 3);
+        f(ICH_AP1R2_EL2{}, 1, 2);
     }
     if (count > 1) {
-        f(ICH_AP0R1_EL2{}, hw.ap0r[1]);
-        f(ICH_AP1R1_EL2{}, hw.ap1r[1]);
+        f(ICH_AP0R1_EL2{}, 0, 1);
+        f(ICH_AP1R1_EL2{}, 1, 1);
     }
-    f(ICH_AP0R0_EL2{}, hw.ap0r[0]);
-    f(ICH_AP1R0_EL2{}, hw.ap1r[0]);
+    f(ICH_AP0R0_EL2{}, 0, 0);
+    f(ICH_AP1R0_EL2{}, 1, 0);
+}
+
+inline constexpr u64 kSreEnable = 8;  // ICC_SRE_EL2.Enable: EL1 may write ICC_SRE_EL1
+
+// Where GICv2 compatibility exists, the guest must not fall back to it.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void trap_sre(C& cpu, const HostGic& gic) {
+    if (gic.v2_compat)
+        cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw & ~kSreEnable));
+}
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void release_sre(C& cpu, const HostGic& gic) {
+    if (gic.v2_compat)
+        cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw | kSreEnable));
+}
+
+// Reads back the first `used` list registers, which were written as `written`, and clears them. Those that
+// ICH_ELRSR_EL2 calls empty need not be read.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void take_list_registers(C& cpu, const u64 (&written)[kMaxListRegisters], unsigned used,
+                                                       u64 (&now)[kMaxListRegisters]) {
+    const u64 empty = cpu.template read<arch::ICH_ELRSR_EL2>().raw;
+    for (unsigned i = 0; i < used; i++) {
+        now[i] = empty >> i & 1 ? written[i] & ~arch::ListRegister::State::kMask : read_list_register(cpu, i);
+        write_list_register(cpu, i, 0);
+    }
 }
 
 }  // namespace detail
-
-inline constexpr u64 kSreEnable = 8;  // ICC_SRE_EL2.Enable: EL1 may write ICC_SRE_EL1
 
 // Once per physical CPU, before any guest runs there: list registers come up unknown, and flush writes only those that
 // it uses.
@@ -77,20 +101,21 @@ void init_cpu(C& cpu, const HostGic& gic) {
 template <arch::Cpu C>
 void load(C& cpu, CpuInterface& state) {
     const HostGic& gic = state.distributor->gic();
-    if (gic.v2_compat)
-        cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw & ~kSreEnable));
+    detail::trap_sre(cpu, gic);
     cpu.write(arch::ICH_VMCR_EL2::of(state.hw.vmcr));
     state.hw.vmcr_dirty = false;
-    detail::for_each_active_priorities(state.hw, gic.active_priority_registers(),
-                                       [&]<typename R>(R, u32& saved) { cpu.write(R::of(saved)); });
+    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
+        cpu.write(R::of(group ? state.hw.ap1r[n] : state.hw.ap0r[n]));
+    });
 }
 
 // Only the active priorities, for the emulation of ICC_RPR_EL1 while the vCPU stays loaded.
 template <arch::Cpu C>
 void save_active_priorities(C& cpu, CpuInterface& state) {
     detail::for_each_active_priorities(
-        state.hw, state.distributor->gic().active_priority_registers(),
-        [&]<typename R>(R, u32& saved) { saved = static_cast<u32>(cpu.template read<R>().raw); });
+        state.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
+            (group ? state.hw.ap1r : state.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
+        });
 }
 
 template <arch::Cpu C>
@@ -98,8 +123,7 @@ void put(C& cpu, CpuInterface& state) {
     if (!state.hw.vmcr_dirty)
         state.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
     save_active_priorities(cpu, state);
-    if (state.distributor->gic().v2_compat)
-        cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw | kSreEnable));
+    detail::release_sre(cpu, state.distributor->gic());
 }
 
 template <arch::Cpu C>
@@ -130,13 +154,8 @@ template <arch::Cpu C>
 inline void sync(C& cpu, CpuInterface& state) {
     HardwareState& hw = state.hw;
     u64 now[kMaxListRegisters];
-    if (hw.used) {
-        const u64 empty = cpu.template read<arch::ICH_ELRSR_EL2>().raw;
-        for (unsigned i = 0; i < hw.used; i++) {
-            now[i] = empty >> i & 1 ? hw.lr[i] & ~arch::ListRegister::State::kMask : detail::read_list_register(cpu, i);
-            detail::write_list_register(cpu, i, 0);
-        }
-    }
+    if (hw.used)
+        detail::take_list_registers(cpu, hw.lr, hw.used, now);
     hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
     unsigned eois = 0;
     if (state.lr_lacks_active) [[unlikely]]

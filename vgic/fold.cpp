@@ -5,13 +5,16 @@ namespace nest::vgic {
 
 using arch::ListRegister;
 
-// A mapped level: ask the device, and if the line has fallen, let the physical GIC report the next rise.
-void Fold::resample(Bank& bank, unsigned intid) {
+// A mapped level: ask the device.
+bool Fold::resample(Bank& bank, unsigned intid) {
     const u32 bit = bit_of(intid);
     const bool level = distributor_.callbacks().irq_line_level(cpu_.index, intid);
     bank.line = level ? bank.line | bit : bank.line & ~bit;
-    if (!level)
-        distributor_.callbacks().set_physical_active(cpu_.index, cpu_.own.host_intid[intid % 32], false);
+    return level;
+}
+
+void Fold::deactivate_physical(unsigned intid) {
+    distributor_.callbacks().set_physical_active(cpu_.index, cpu_.own.host_intid[intid % 32], false);
 }
 
 void Fold::ended(const Bank& bank, unsigned intid) {
@@ -24,7 +27,11 @@ void Fold::take_back(ListRegister before, ListRegister now) {
     const unsigned intid = static_cast<unsigned>(before.get<ListRegister::vINTID>());
     const u32 bit = bit_of(intid);
     Bank& bank = bank_of(intid);
-    const u64 state = now.get<ListRegister::State>();
+    u64 state = now.get<ListRegister::State>();
+    if (bank.deactivated & bit) [[unlikely]] {
+        bank.deactivated &= ~bit;
+        state &= ~arch::kLrActive;
+    }
     const bool pending = state & arch::kLrPending;
     const bool done = state == arch::kLrInvalid && before.get<ListRegister::State>() != arch::kLrInvalid;
 
@@ -34,27 +41,38 @@ void Fold::take_back(ListRegister before, ListRegister now) {
         bank.latch |= bit & bank.lr_latch;
     bank.lr_latch &= ~bit;
     bank.on_lr &= ~bit;
-    if ((bank.hw_level() & bit) && (pending || (done && bank.line & bit)))
-        resample(bank, intid);
+    // If the line has fallen, let the physical GIC report the next rise.
+    if ((bank.hw_level() & bit) && (pending || (done && bank.line & bit)) && !resample(bank, intid))
+        deactivate_physical(intid);
     if (done)
         ended(bank, intid);
     if (!is_private(intid))
         touched(intid);
 }
 
-void Fold::deactivate_one(unsigned intid) {
+void Fold::deactivate_one(unsigned intid, bool done_by_hardware) {
     const u32 bit = bit_of(intid);
     Bank& bank = bank_of(intid);
     bank.active &= ~bit;
-    if (bank.hw & bit) {
-        // What hardware does by itself for one in a list register.
-        distributor_.callbacks().set_physical_active(cpu_.index, cpu_.own.host_intid[intid % 32], false);
-        if (bank.hw_level() & bank.line & bit)
-            resample(bank, intid);
-    }
+    // What hardware does by itself for one in a list register. Not twice: some GICs lose interrupts over that.
+    if (bank.hw & bit && !done_by_hardware)
+        deactivate_physical(intid);
+    if (bank.hw_level() & bank.line & bit)
+        (void)resample(bank, intid);
     ended(bank, intid);
     if (!is_private(intid))
         touched(intid);
+}
+
+void Fold::deactivate_spi(unsigned intid) {
+    SpiBank& bank = distributor_.spi_bank(intid / 32 - 1);
+    const u32 bit = bit_of(intid);
+    if (bank.on_lr & bit) {
+        bank.deactivated |= bit;
+        touched(intid);
+    } else if (bank.active & bit) {
+        deactivate_one(intid);
+    }
 }
 
 void Fold::deactivate_outside(unsigned eoi_count, bool spis) {

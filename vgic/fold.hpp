@@ -14,7 +14,11 @@ public:
     // EOImode 0: EOIs come in the order of priority, so the n best active interrupts without a list register are meant.
     void deactivate_outside(unsigned eoi_count, bool spis);
     // One that is active and in no list register.
-    void deactivate_one(unsigned intid);
+    void deactivate_one(unsigned intid) { deactivate_one(intid, false); }
+    // The same when hardware has already deactivated the physical interrupt behind it.
+    void follow_hardware(unsigned intid) { deactivate_one(intid, true); }
+    // An SPI in any state, which may be in anybody's list register: that vCPU is kicked, and hears of it at its sync.
+    void deactivate_spi(unsigned intid);
     // The SPI lock held, the vCPU's not.
     void requeue_spis();
     // No lock held. The vCPU itself is not kicked: it comes from its sync, or will flush anyway.
@@ -24,7 +28,9 @@ private:
     Bank& bank_of(unsigned intid) {
         return is_private(intid) ? static_cast<Bank&>(cpu_.own) : distributor_.spi_bank(intid / 32 - 1);
     }
-    void resample(Bank& bank, unsigned intid);
+    void deactivate_one(unsigned intid, bool done_by_hardware);
+    bool resample(Bank& bank, unsigned intid);
+    void deactivate_physical(unsigned intid);
     void touched(unsigned intid) { touched_[touched_count_++] = static_cast<u16>(intid); }
     void ended(const Bank& bank, unsigned intid);
 

@@ -64,8 +64,7 @@ Status set_control(CpuInterface& cpu, IccControl value) {
 template <typename Cpu>
 auto active_priorities(Cpu& cpu, SysReg reg) -> decltype(&cpu.hw.ap0r[0]) {
     const unsigned n = arch::encoding_of(reg).op2() & 3;
-    const unsigned count = cpu.priority_bits >= 7 ? 4 : cpu.priority_bits == 6 ? 2 : 1;
-    if (n >= count)
+    if (n >= cpu.active_priority_registers())
         return nullptr;
     return reg <= SysReg::ICC_AP0R3_EL1 ? &cpu.hw.ap0r[n] : &cpu.hw.ap1r[n];
 }

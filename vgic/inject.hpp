@@ -14,6 +14,9 @@ Status inject_ppi(CpuInterface& cpu, unsigned intid, bool level, const void* own
 // Both at once; vcpu_index is ignored for an SPI.
 Status inject(Distributor& distributor, unsigned vcpu_index, unsigned intid, bool level, const void* owner = nullptr);
 
+// The level of L1's maintenance interrupt, which the vCPU has claimed (Distributor::claim_maintenance_ppi()).
+void set_maintenance(CpuInterface& cpu, bool level);
+
 // A write of ICC_SGI1R_EL1, ICC_ASGI1R_EL1 or ICC_SGI0R_EL1 by `from`. Any context.
 void send_sgi(CpuInterface& from, arch::SysReg reg, u64 value);
 

@@ -10,6 +10,7 @@ inline constexpr unsigned kPrivateInterrupts = 32;  // SGIs and PPIs, one bank p
 inline constexpr unsigned kMaxInterrupts = 1024;    // of the distributor; LPIs start at 8192
 inline constexpr unsigned kFirstSpecial = 1020;     // 1020 to 1023 are no interrupts
 inline constexpr unsigned kDefaultInterrupts = 256;
+inline constexpr unsigned kDefaultMaintenancePpi = 25;  // as the Server Base System Architecture has it
 inline constexpr unsigned kMaxVcpus = 512;
 inline constexpr unsigned kMaxListRegisters = 16;
 inline constexpr unsigned kMaxSpiBanks = kMaxInterrupts / 32 - 1;

@@ -56,6 +56,13 @@ void nest_port_spin_unlock_irqrestore(struct nest_spinlock* lock, unsigned long 
     nest_port_spin_unlock(lock);
     nest_port_irq_restore(flags);
 }
+bool nest_port_spin_trylock_quiet(struct nest_spinlock* lock) {
+    if (pthread_mutex_trylock(pthread_of(lock)))
+        return false;
+    thread_context().spinlocks++;
+    return true;
+}
+void nest_port_spin_unlock_quiet(struct nest_spinlock* lock) { nest_port_spin_unlock(lock); }
 bool nest_port_spin_needbreak(struct nest_spinlock*) { return port().spin_needbreak; }
 
 void nest_port_mutex_init(struct nest_mutex* lock) { init_checked(lock->storage); }

@@ -115,7 +115,7 @@ public:
 
 TEST_F(ResolveTest, TablesFirstThenMemoryThenDone) {
     Resolution r = resolve();
-    EXPECT_EQ(r.outcome, Outcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
     EXPECT_TRUE(r.of_table);
     EXPECT_EQ(r.canonical.raw, World::kRamBase);
     EXPECT_EQ(r.fsc, 0x16) << "if no memory is there: an external abort on the walk, level 2";
@@ -128,14 +128,14 @@ TEST_F(ResolveTest, TablesFirstThenMemoryThenDone) {
     EXPECT_EQ(r.canonical.raw, World::kBigBase);
     EXPECT_FALSE(r.permission);
     ASSERT_TRUE(world.bring_in(r.canonical, r.write));
-    EXPECT_EQ(resolve().outcome, Outcome::kResolved);
+    EXPECT_EQ(resolve().outcome, FaultOutcome::kResolved);
     L2Fault write;
     write.write = write.permission = true;
     r = resolve(write);
-    EXPECT_EQ(r.outcome, Outcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
     EXPECT_TRUE(r.write && r.permission) << "the canonical leaf is read-only: dirty logging hears of it first";
     ASSERT_TRUE(world.bring_in(r.canonical, r.write));
-    EXPECT_EQ(resolve(write).outcome, Outcome::kResolved);
+    EXPECT_EQ(resolve(write).outcome, FaultOutcome::kResolved);
 }
 
 TEST_F(ResolveTest, AccessFlagOfL1NeedsAWritableTable) {
@@ -143,18 +143,18 @@ TEST_F(ResolveTest, AccessFlagOfL1NeedsAWritableTable) {
     for (u64 at : {World::kRamBase, World::kRamBase + 0x1000, World::kBigBase})
         ASSERT_TRUE(world.bring_in(arch::Ipa(at), false));
     Resolution r = resolve();
-    EXPECT_EQ(r.outcome, Outcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
     EXPECT_TRUE(r.of_table && r.write && r.permission);
     EXPECT_FALSE(leaf() & 1 << 10) << "a write-protected page is not written behind the dirty log's back";
     ASSERT_TRUE(world.bring_in(r.canonical, r.write));
-    EXPECT_EQ(resolve().outcome, Outcome::kResolved);
+    EXPECT_EQ(resolve().outcome, FaultOutcome::kResolved);
     EXPECT_TRUE(leaf() & 1 << 10);
 }
 
 TEST_F(ResolveTest, OutsideOfTheVm) {
     leaf() = (u64{1} << 44) | 1 << 10 | 3 << 6 | 15 << 2 | 3;  // beyond the canonical stage 2
     const Resolution r = world.access(*shadow, &regime, {});
-    EXPECT_EQ(r.outcome, Outcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
     EXPECT_EQ(r.canonical.raw, u64{1} << 44);
     EXPECT_FALSE(r.of_table);
     L2Fault far;
@@ -166,8 +166,8 @@ TEST_F(ResolveTest, EmptyCacheIsAskedFor) {
     for (u64 at : {World::kRamBase, World::kRamBase + 0x1000, World::kBigBase})
         ASSERT_TRUE(world.bring_in(arch::Ipa(at), false));
     world.cache.drain();
-    EXPECT_EQ(resolve({}, false).outcome, Outcome::kNeedTables);
-    EXPECT_EQ(resolve().outcome, Outcome::kResolved);
+    EXPECT_EQ(resolve({}, false).outcome, FaultOutcome::kNeedTables);
+    EXPECT_EQ(resolve().outcome, FaultOutcome::kResolved);
 }
 
 }  // namespace

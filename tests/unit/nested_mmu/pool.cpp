@@ -14,7 +14,7 @@ ShadowKey key(u16 vmid) { return {0x4000'0000u + u64{vmid} * 0x1000, 0x8000'0000
 void fill(World& w, World::Shadow& s, u64 page) {
     L2Fault f;
     f.ipa = L2Ipa(World::kBigBase + (page << 12));
-    World::check(w.access(s, nullptr, f).outcome == Outcome::kResolved, "fill");
+    World::check(w.access(s, nullptr, f).outcome == FaultOutcome::kResolved, "fill");
 }
 
 TEST(ShadowKey, WhatTellsContextsApart) {
@@ -114,7 +114,7 @@ TEST(ShadowPool, NotifiersWhileThePoolGrowsAndEvicts) {
                     L2Fault f;
                     f.ipa = L2Ipa(World::kBigBase + (u64{random() % 64} << 12));
                     Guard guard(w.lock);
-                    World::check(w.mmu.resolve(*s.value(), nullptr, f, cache).outcome == Outcome::kResolved, "resolve");
+                    World::check(w.mmu.resolve(*s.value(), nullptr, f, cache).outcome == FaultOutcome::kResolved, "resolve");
                 }
                 Guard guard(w.lock);
                 w.mmu.pool().put(*s.value());
@@ -169,9 +169,9 @@ TEST(ShadowMmu, LeafFollowsTheFrameNotTheMemory) {
     const Stage2Regime regime = stage2_regime(arch::VTTBR_EL2::of(World::kRamBase), vtcr, false, false, vm);
     World::Shadow& s = w.get({World::kRamBase, vtcr.raw, 1, true});
     leaf = first | attributes;
-    EXPECT_EQ(w.access(s, &regime, {}).outcome, Outcome::kResolved);
+    EXPECT_EQ(w.access(s, &regime, {}).outcome, FaultOutcome::kResolved);
     leaf = second | attributes;  // without a TLBI
-    EXPECT_EQ(w.access(s, &regime, {}).outcome, Outcome::kResolved);
+    EXPECT_EQ(w.access(s, &regime, {}).outcome, FaultOutcome::kResolved);
     w.canonical_unmap(first, first + 4096);
     EXPECT_TRUE(s.tables.walk(L2Ipa(0)).valid);
     w.canonical_unmap(second, second + 4096);

@@ -211,13 +211,13 @@ private:
         const Resolution r = world_.access(*c.shadow, &c.regime, f, block);
         const Reference ref = reference(c, f.ipa.raw);
         if (!ref.mapped) {
-            World::check(r.outcome == Outcome::kForward && r.fsc == ref.fsc, "L1's fault is not forwarded as such");
+            World::check(r.outcome == FaultOutcome::kForward && r.fsc == ref.fsc, "L1's fault is not forwarded as such");
         } else if (!ref.allows(f.write, f.exec, f.el0)) {
-            World::check(r.outcome == Outcome::kForward && r.fsc == 12 + ref.level, "L1's permission fault");
+            World::check(r.outcome == FaultOutcome::kForward && r.fsc == 12 + ref.level, "L1's permission fault");
         } else if (!world_.is_ram(ref.out) && !world_.is_big(ref.out)) {
-            World::check(r.outcome == Outcome::kBringIn && r.canonical.raw == ref.out && !r.of_table, "no memory there");
+            World::check(r.outcome == FaultOutcome::kBringIn && r.canonical.raw == ref.out && !r.of_table, "no memory there");
         } else {
-            World::check(r.outcome == Outcome::kResolved, "not resolved");
+            World::check(r.outcome == FaultOutcome::kResolved, "not resolved");
             const HardwareResult hw = shadow_walk(*c.shadow, f.ipa.raw);
             World::check(hw.translated && hw.pa == world_.backing(ref.out).raw, "the leaf leads elsewhere");
             const unsigned xn = hw.descriptor >> 53 & 3;

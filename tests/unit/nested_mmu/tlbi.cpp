@@ -37,7 +37,7 @@ public:
     void touch(World::Shadow& s, u64 ipa) {
         L2Fault f;
         f.ipa = L2Ipa(ipa);
-        ASSERT_EQ(world.access(s, &regime, f).outcome, Outcome::kResolved) << std::hex << ipa;
+        ASSERT_EQ(world.access(s, &regime, f).outcome, FaultOutcome::kResolved) << std::hex << ipa;
     }
     bool mapped(World::Shadow& s, u64 ipa) { return s.tables.walk(L2Ipa(ipa)).valid; }
     unsigned tlbi(const TlbiOp& op, u64 operand = 0, u16 vmid = 5, unsigned budget = 4096) {
@@ -163,7 +163,7 @@ TEST_F(TlbiTest, WholeVmidsAndAll) {
             touch(*s, 0x5000);
         L2Fault f;
         f.ipa = L2Ipa(World::kBigBase);
-        ASSERT_EQ(world.access(*off, nullptr, f).outcome, Outcome::kResolved);
+        ASSERT_EQ(world.access(*off, nullptr, f).outcome, FaultOutcome::kResolved);
     };
     fill();
     tlbi(scope(TlbiScope::kVmid));

@@ -14,7 +14,7 @@ using arch::Ipa;
 using arch::L2Ipa;
 using arch::Pa;
 using nested::L2Fault;
-using nested::Outcome;
+using nested::FaultOutcome;
 using nested::Resolution;
 
 class World {
@@ -134,11 +134,11 @@ public:
                 r = mmu.resolve(shadow, regime, fault, cache);
             }
             check(!shadow.owes(), "a debt is left");
-            if (r.outcome == Outcome::kNeedTables) {
+            if (r.outcome == FaultOutcome::kNeedTables) {
                 check(Mmu::top_up(shadow, cache).ok(), "memory");
                 continue;
             }
-            if (r.outcome != Outcome::kBringIn || !bring_in(r.canonical, r.write, block_shift))
+            if (r.outcome != FaultOutcome::kBringIn || !bring_in(r.canonical, r.write, block_shift))
                 return r;
         }
     }

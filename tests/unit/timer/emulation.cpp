@@ -196,7 +196,18 @@ TEST_F(NestedTest, SwitchingExchangesHardwareAndHrtimer) {
     load();
     timers.write_register(cpu, kHvCval, kStart + 700);
     timers.write_register(cpu, kHvCtl, 1);
-    timers.switch_direct(cpu, false);
+    lines.vgic_busy[index_of(TimerId::kPhysical)] = true;
+    lines.active.clear();
+    const auto l1 = arch::CNTHCTL_EL2{}.with<arch::CNTHCTL_EL2::EL1PCTEN>(1);
+    timers.switch_direct(cpu, false, l1);
+    using Handed = std::pair<TimerId, TimerId>;
+    EXPECT_THAT(lines.handed, testing::ElementsAre(Handed{TimerId::kHypVirtual, TimerId::kVirtual},
+                                                   Handed{TimerId::kHypPhysical, TimerId::kPhysical}));
+    using Active = std::pair<Slot, bool>;
+    EXPECT_THAT(lines.active, testing::ElementsAre(Active{Slot::kVirtual, false}, Active{Slot::kPhysical, true}))
+        << "what L1 has not yet deactivated keeps the PPI quiet";
+    EXPECT_TRUE(timers.traps().physical_timer) << "L1 traps it";
+    EXPECT_FALSE(timers.traps().physical_counter);
     EXPECT_EQ(timers.direct(Slot::kVirtual), TimerId::kVirtual);
     EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], 1000u);
     EXPECT_EQ(cpu.ctl(Slot::kVirtual), 0u);
@@ -204,7 +215,8 @@ TEST_F(NestedTest, SwitchingExchangesHardwareAndHrtimer) {
     lines.forget();
     pass(710);
     EXPECT_THAT(lines.levels, testing::ElementsAre(Lines::Told{TimerId::kHypVirtual, true}));
-    timers.switch_direct(cpu, true);
+    timers.switch_direct(cpu, true, l1);
+    EXPECT_FALSE(timers.traps().physical_timer) << "L1's controls do not apply to itself";
     EXPECT_EQ(cpu.ctl(Slot::kVirtual), 5u);
 }
 

@@ -67,10 +67,12 @@ struct Lines final : IrqLines {
     };
     std::vector<Told> levels;
     std::vector<std::pair<Slot, bool>> active;
+    std::vector<std::pair<TimerId, TimerId>> handed;
     bool vgic_busy[kTimerCount] = {};
 
     void set_level(TimerId id, bool level) override { levels.push_back({id, level}); }
     bool vgic_active_or_pending(TimerId id) override { return vgic_busy[index_of(id)]; }
+    void change_hands(Slot, TimerId leaves, TimerId comes) override { handed.push_back({leaves, comes}); }
     void set_physical_active(Slot slot, bool on) override { active.push_back({slot, on}); }
     void forget() {
         levels.clear();

@@ -220,7 +220,7 @@ TEST_F(Device, HasAttr) {
     EXPECT_EQ(has(7, 64), 0);
     EXPECT_EQ(has(7, 1 << 10), ENXIO);
     EXPECT_EQ(has(2, 0), ENXIO);
-    EXPECT_EQ(has(9, 0), ENXIO);
+    EXPECT_EQ(has(8, 0), ENXIO);
     EXPECT_EQ(set(2, 0, 0), ENXIO);
     EXPECT_EQ(set(4, 1, 0), ENXIO);
     EXPECT_EQ(addr(0, 0), ENXIO);

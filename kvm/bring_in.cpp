@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/bring_in.hpp>
+
+#include <kvm/machine.hpp>
+#include <kvm/vm.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+
+Backing error(Vcpu& vcpu, Errno e) {
+    vcpu.error = e;
+    return Backing::kError;
+}
+
+// The largest block that one leaf may map: the VMM maps it as a unit, guest and VMM addresses are congruent, and it
+// lies inside the slot as a whole.
+unsigned block_shift(const Memslot& slot, const nest_host_page& page, u64 gfn, unsigned max_shift, bool pages_only) {
+    if (pages_only || page.device)
+        return kPageShift;
+    for (unsigned shift : {30u, 21u}) {
+        if (shift > max_shift || shift > page.block_shift)
+            continue;
+        const u64 frames = u64{1} << (shift - kPageShift);
+        const u64 first = gfn & ~(frames - 1);
+        const bool congruent = ((slot.base_gfn ^ slot.hva.frame()) & (frames - 1)) == 0;
+        if (congruent && first >= slot.base_gfn && first + frames <= slot.end_gfn())
+            return shift;
+    }
+    return kPageShift;
+}
+
+stage2::Attributes attributes_for(const nest_host_page& page, const MemoryAccess& access, bool writable,
+                                  bool coherent_icache) {
+    stage2::Attributes a;
+    a.type = page.device && !page.cacheable ? stage2::MemoryType::Device_nGnRE : stage2::MemoryType::Normal;
+    a.prot.r = true;
+    a.prot.w = writable;
+    // Without a coherent instruction cache, execution is allowed on demand: each grant costs an invalidation.
+    a.prot.x = a.type == stage2::MemoryType::Normal && (access.exec || coherent_icache);
+    a.software = page.device ? kOutsideLinearMap : 0;
+    return a;
+}
+
+// mmu_lock held, nothing changed since the page was looked up.
+Status install(Vm& vm, Vcpu& vcpu, const MemoryAccess& a, Pa pa, unsigned shift, stage2::Attributes attributes,
+               bool logging) {
+    const Ipa page = a.ipa.align_down(kPageSize);
+    auto& tables = vm.stage2.tables();
+    if (a.permission) {
+        const bool one_page = logging && attributes.prot.w;  // whose block, if it is one, has to be split
+        const Status added = one_page ? tables.set_writable(page, shift) : tables.relax(page, attributes.prot);
+        if (added.ok() && !(one_page && attributes.prot.x))
+            return kOk;
+        const stage2::Leaf old = tables.walk(page);
+        if (old.valid)
+            attributes.prot.x |= old.attributes.prot.x;
+    }
+    const u64 size = u64{1} << shift;
+    return tables.map(vcpu.tables, page.align_down(size), pa.align_down(size), shift, attributes);
+}
+
+// `slots_lock` held for reading.
+Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Memslot& slot) {
+    Vm& vm = vcpu.vm;
+    if (!vm.stage2.tables().top_up(vcpu.tables).ok())
+        return error(vcpu, Errno::kNoMem);
+
+    const u64 gfn = gfn_of(a.ipa);
+    const u64 seq = vm.stage2.seq();
+    nest_host_page page;
+    switch (nest_port_page_get(vm.host, slot.hva_of(gfn).raw, a.write, &page)) {
+    case 0:
+        break;
+    case -static_cast<int>(Errno::kNoMem):
+        return error(vcpu, Errno::kNoMem);
+    case -static_cast<int>(Errno::kAgain):
+    case -static_cast<int>(Errno::kIntr):      // the run loop sees the signal
+    case -static_cast<int>(Errno::kHwPoison):  // the VMM got its SIGBUS
+        return Backing::kMapped;
+    default:
+        return error(vcpu, Errno::kFault);
+    }
+
+    const bool logging = slot.logs_dirty();
+    const bool writable = page.writable && slot.writable() && (!logging || a.write);
+    const bool coherent_icache = machine().stage2.ctr >> 29 & 1;  // CTR_EL0.DIC
+    if (a.exec && page.device && !page.cacheable) {
+        nest_port_page_release(&page, false);
+        return Backing::kNoExecute;
+    }
+    // Memory without struct pages is outside the linear map: nothing could clean or invalidate its cache lines for it.
+    if (page.device && page.cacheable && !(vm.stage2.tables().fwb() && coherent_icache)) {
+        nest_port_page_release(&page, false);
+        return error(vcpu, Errno::kFault);
+    }
+    const auto attributes = attributes_for(page, a, writable, coherent_icache);
+    const unsigned shift = block_shift(slot, page, gfn, vm.stage2.tables().max_block_shift(), logging);
+
+    Status mapped = Errno::kAgain;
+    {
+        Guard guard(vm.mmu_lock);
+        if (!vm.stage2.changed_since(seq)) {
+            mapped = install(vm, vcpu, a, Pa(page.pa), shift, attributes, logging);
+            if (mapped.ok() && a.write)
+                slot.mark_dirty(gfn);
+        }
+    }
+    nest_port_page_release(&page, mapped.ok() && writable);
+    vcpu.stats.stage2_faults++;
+    if (!mapped.ok() && mapped.error() != Errno::kAgain)
+        return error(vcpu, Errno::kFault);
+    return Backing::kMapped;
+}
+
+}  // namespace
+
+Backing bring_in(Vcpu& vcpu, const MemoryAccess& access) {
+    ReadGuard guard(vcpu.vm.slots_lock);
+    const Memslot* slot = vcpu.vm.slots.find(gfn_of(access.ipa), vcpu.slot_hint);
+    if (!slot)
+        return Backing::kNone;
+    return slot->writable() || !access.write ? map_page(vcpu, access, *slot) : Backing::kReadOnly;
+}
+
+}  // namespace nest::kvm

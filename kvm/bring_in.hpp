@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The VMM's memory into the canonical stage 2, on demand.
+#pragma once
+#include <kvm/vcpu.hpp>
+
+namespace nest::kvm {
+
+// An access that the canonical stage 2 has to allow.
+struct MemoryAccess {
+    arch::Ipa ipa{};
+    bool write = false;
+    bool exec = false;
+    bool permission = false;  // a leaf is there, and allows less
+};
+enum class Backing : u8 {
+    kMapped,     // or something came in between: the access is to be tried again
+    kNone,       // no memory slot
+    kReadOnly,   // a write, and the slot is read-only
+    kNoExecute,  // a fetch from a device that the VMM has mapped
+    kError,      // vcpu.error: ENOMEM, or EFAULT where the VMM has no memory behind the slot
+};
+// Brings the VMM's page in and maps it. No lock held; sleeps.
+Backing bring_in(Vcpu& vcpu, const MemoryAccess& access);
+
+}  // namespace nest::kvm

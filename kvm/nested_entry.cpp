@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/nested_entry.hpp>
+
+#include <kvm/inject.hpp>
+#include <kvm/machine.hpp>
+#include <kvm/nested_gic.hpp>
+#include <kvm/nested_sysreg.hpp>
+#include <kvm/pacga.hpp>
+#include <kvm/vm.hpp>
+#include <nested/eret.hpp>
+#include <nested/trap_routing.hpp>
+#include <vgic/cpu_interface.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+using nested::Exception;
+
+nested::DebugTraps debug_traps(const Vcpu& vcpu) {
+    return nested::debug_traps_for(vcpu.debug.guest, vcpu.regs.get<MDSCR_EL1>(),
+                                   vcpu.debug.control != 0 || vcpu.debug.os_lock);
+}
+
+// PSTATE.SS may be the VMM's, who steps the guest: an exception and a return see the guest's own.
+class OwnStepState {
+public:
+    explicit OwnStepState(Vcpu& vcpu) : vcpu_(vcpu), replaced_(vcpu.debug.step_state_replaced) {
+        if (replaced_) [[unlikely]]
+            leave_guest_debug(vcpu_);
+    }
+    ~OwnStepState() {
+        if (replaced_) [[unlikely]]
+            enter_guest_debug(vcpu_);
+    }
+    OwnStepState(const OwnStepState&) = delete;
+    OwnStepState& operator=(const OwnStepState&) = delete;
+
+private:
+    Vcpu& vcpu_;
+    bool replaced_;
+};
+
+// The exit as virtual EL2 sees it: hardware's syndrome.
+Exception as_taken(const Vcpu& vcpu) {
+    const u64 esr = vcpu.context.esr;
+    return vhe::exception_class(esr) == Ec::kWatchpointLower ? Exception::abort(esr, vcpu.context.far)
+                                                            : Exception::sync(esr);
+}
+
+void return_from_vel2(Vcpu& vcpu) {
+    Cpu& c = cpu();
+    const OwnStepState own(vcpu);
+    vcpu.stats.nested_erets++;
+    switch (nested::emulate_eret(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask, Pacga{})) {
+    case nested::Returned::kVel2:
+        break;
+    case nested::Returned::kGuest:
+        nested::switch_to_guest(c, vcpu.vel2, switch_args(vcpu));
+        break;
+    case nested::Returned::kUndefined:
+        nested::take_exception(c, vcpu.vel2, Exception::undefined(), switch_args(vcpu));
+        break;
+    case nested::Returned::kFpac:
+        nested::take_exception(c, vcpu.vel2, nested::fpac_exception(vcpu.context.esr), switch_args(vcpu));
+        break;
+    }
+}
+
+NestedExit own_sysreg(Vcpu& vcpu) {
+    switch (emulate_own_sysreg(vcpu, true)) {
+    case nested::Outcome::kDone: return NestedExit::kResume;
+    case nested::Outcome::kUndefined: inject_undefined(vcpu); return NestedExit::kResume;
+    case nested::Outcome::kHost: return NestedExit::kHost;
+    case nested::Outcome::kFlat: break;
+    }
+    return NestedExit::kFlat;
+}
+
+bool interrupt_for_l1(Vcpu& vcpu) {
+    return vcpu.has_gic() ? vgic::has_pending(vcpu.gic) : vcpu.irq_pins.load_relaxed() != 0;
+}
+
+bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2::Delivery::kVel2Now; }
+
+}  // namespace
+
+nested::SwitchArgs switch_args(Vcpu& vcpu) {
+    vcpu.debug_traps = debug_traps(vcpu);
+    return {machine().features, this_cpu().context, vcpu.traps, vcpu.debug_traps, vcpu.fp_loaded,
+            vcpu.serror.pending, !vcpu.guest_context};
+}
+
+void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
+    const OwnStepState own(vcpu);
+    vcpu.stats.nested_forwards++;
+    if (vcpu.residence == Residence::kMemory) {
+        nested::take_exception_in_memory(cpu(), vcpu.vel2, exception);
+    } else if (vcpu.guest_context) {
+        nested::take_exception(cpu(), vcpu.vel2, exception, switch_args(vcpu));
+    } else {
+        const PreemptionOff here;
+        nested::take_exception(cpu(), vcpu.vel2, exception, switch_args(vcpu));
+    }
+}
+
+NestedExit handle_nested_exit(Vcpu& vcpu) {
+    nested::VirtualEl2& v = vcpu.vel2;
+    nested::sync_l2_serror(cpu(), v);
+    const u64 esr = vcpu.context.esr;
+    (v.in_guest() ? vcpu.stats.nested_l2_exits : vcpu.stats.nested_vel2_exits)++;
+    switch (nested::route(v, esr)) {
+    case nested::Route::kForward:
+        forward_to_vel2(vcpu, as_taken(vcpu));
+        return NestedExit::kResume;
+    case nested::Route::kUndefined:
+    case nested::Route::kVncr:  // no L2 is given HCR_EL2.NV
+        inject_undefined(vcpu);
+        return NestedExit::kResume;
+    case nested::Route::kStage2:
+        if (v.in_guest() && vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) == Next::kResume)
+            return NestedExit::kResume;
+        return NestedExit::kHost;
+    case nested::Route::kOurs:
+        break;
+    }
+    if (!v.in_vel2() || v.at_el0())
+        return NestedExit::kFlat;
+    switch (vhe::exception_class(esr)) {
+    case Ec::kEret:
+        return_from_vel2(vcpu);
+        return NestedExit::kResume;
+    case Ec::kSysReg:
+        return own_sysreg(vcpu);
+    default:
+        return NestedExit::kFlat;
+    }
+}
+
+bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+    if (!nested::refresh_mdscr(cpu(), loaded, debug_entry(vcpu)))
+        return false;
+    if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.debug_traps) [[unlikely]]
+        vcpu.make_request(Request::kTraps);
+    return true;
+}
+
+bool must_preempt_l2(Vcpu& vcpu) {
+    const nested::VirtualEl2& v = vcpu.vel2;
+    if (!v.in_guest())
+        return false;
+    return (takes_now(v.irq()) && interrupt_for_l1(vcpu)) || (vcpu.serror.pending && takes_now(v.serror()));
+}
+
+void preempt_l2(Vcpu& vcpu) {
+    if (!must_preempt_l2(vcpu))
+        return;
+    if (vcpu.serror.pending && takes_now(vcpu.vel2.serror())) {
+        vcpu.serror.pending = false;
+        forward_to_vel2(vcpu, Exception::serror(vcpu.serror.syndrome));
+        return;
+    }
+    forward_to_vel2(vcpu, Exception::interrupt(nested::Vector::kIrq));
+}
+
+void follow_world(Vcpu& vcpu) {
+    const nested::VirtualEl2& v = vcpu.vel2;
+    if (world_changed(vcpu)) {
+        vcpu.timers.switch_direct(cpu(), v.in_vel2(), v.get<CNTHCTL_EL2>());
+        vcpu.served_world = v.world();
+    }
+    update_maintenance(vcpu);
+}
+
+Status prepare_world(Vcpu& vcpu) {
+    NestedMmu& mmu = vcpu.vm.nested_mmu;
+    return !vcpu.vel2.in_guest() || mmu.find_shadow(vcpu) ? kOk : mmu.make_shadow(vcpu);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A vCPU with virtual EL2 at the edges of the guest: whose an exit is, exceptions to virtual EL2, and what of the
+// machine has to follow when the vCPU changes between virtual EL2 and L2.
+//
+// The registers change worlds at once, in tier 0 (nested/world_switch.hpp). Timers, list registers and stage 2 follow by
+// way of the host, before the next entry: follow_world().
+#pragma once
+#include <kvm/vcpu.hpp>
+#include <nested/exception.hpp>
+
+namespace nest::kvm {
+
+// For the functions of nested/world_switch.hpp, one of which must follow: the debug traps are those of this moment.
+// Preemption off.
+nested::SwitchArgs switch_args(Vcpu& vcpu);
+
+// The trap controls that the vCPU runs with.
+inline const vhe::TrapConfig& active_traps(const Vcpu& vcpu) {
+    return vcpu.vel2.present() ? vcpu.vel2.traps : vcpu.traps;
+}
+
+// Takes an exception to virtual EL2 at once, wherever the vCPU is: in tier 0, in tier 1, or not loaded. PC is the
+// preferred return address.
+void forward_to_vel2(Vcpu& vcpu, const nested::Exception& exception);
+
+// Tier 0 of an exit of a vCPU with virtual EL2. kFlat: what a flat guest would get, of the registers of the world that
+// it is in.
+enum class NestedExit : u8 { kResume, kHost, kFlat };
+NestedExit handle_nested_exit(Vcpu& vcpu);
+
+// Tier 0, after an exit was handled: MDSCR_EL1, which virtual EL2 may write without our seeing it, takes effect. `loaded`:
+// what activate() gave the hardware, kept up to date. False: the next entry has to go by way of the host.
+bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded);
+
+// An interrupt or SError for L1 ends L2's time. Before an entry, tier 1.
+void preempt_l2(Vcpu& vcpu);
+// The same question with interrupts off, after the vCPU has announced its entry. Tier 1.
+bool must_preempt_l2(Vcpu& vcpu);
+
+// Brings timers in line with the world that the vCPU is in. Before an entry: preemption off, interrupts on, vGIC synced.
+void follow_world(Vcpu& vcpu);
+// Stage 2 of L2. Before an entry, preemption on; may sleep. ENOMEM.
+Status prepare_world(Vcpu& vcpu);
+
+// Do timers, vGIC and stage 2 still serve the world that the vCPU was in? Then an entry needs the way by the host.
+inline bool world_changed(const Vcpu& vcpu) { return vcpu.vel2.world() != vcpu.served_world; }
+
+}  // namespace nest::kvm

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/nested_gic.hpp>
+
+#include <kvm/machine.hpp>
+#include <kvm/vm.hpp>
+#include <vgic/entry.hpp>
+#include <vgic/inject.hpp>
+#include <vgic/nested.hpp>
+
+namespace nest::kvm {
+namespace {
+
+// L2 has an interface of its own where L1 takes the physical interrupts.
+bool wants_l2_interface(const Vcpu& vcpu) {
+    using H = arch::HCR_EL2;
+    return vcpu.vel2.in_guest() && vcpu.vel2.hcr().raw & H::mask<H::IMO, H::FMO>();
+}
+
+}  // namespace
+
+void load_gic(Vcpu& vcpu) {
+    if (wants_l2_interface(vcpu))
+        vgic::load_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    else
+        vgic::load(cpu(), vcpu.gic);
+}
+
+void put_gic(Vcpu& vcpu) {
+    if (vcpu.l2_gic.loaded)
+        vgic::put_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    else
+        vgic::put(cpu(), vcpu.gic);
+}
+
+void flush_gic(Vcpu& vcpu) {
+    if (vcpu.l2_gic.loaded != wants_l2_interface(vcpu)) [[unlikely]] {
+        put_gic(vcpu);
+        load_gic(vcpu);
+    }
+    if (vcpu.l2_gic.loaded)
+        vgic::flush_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    else
+        vgic::flush(cpu(), vcpu.gic);
+}
+
+void sync_gic(Vcpu& vcpu) {
+    if (!vcpu.l2_gic.loaded) [[likely]] {
+        vgic::sync(cpu(), vcpu.gic);
+        return;
+    }
+    vgic::sync_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    update_maintenance(vcpu);
+}
+
+bool l2_has_interrupt(const Vcpu& vcpu) {
+    using H = arch::HCR_EL2;
+    using L = arch::ListRegister;
+    if (vcpu.vel2.hcr().raw & H::mask<H::VI, H::VF, H::VSE>())
+        return true;
+    if (!vcpu.has_gic() || !wants_l2_interface(vcpu))
+        return false;
+    for (unsigned i = 0; i < machine().gic.list_registers(); i++)
+        if (L::of(vcpu.regs.page()[arch::info(arch::SysReg::ICH_LR0_EL2).vncr / 8 + i]).get<L::State>() & arch::kLrPending)
+            return true;
+    return false;
+}
+
+void update_maintenance(Vcpu& vcpu) {
+    if (!vcpu.has_gic() || !vcpu.vel2.present())
+        return;
+    const bool level = vgic::nested_maintenance(vcpu.regs, machine().gic.list_registers());
+    if (level == vcpu.maintenance_level)
+        return;
+    vcpu.maintenance_level = level;
+    vgic::set_maintenance(vcpu.gic, level);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/nested_mmu.hpp>
+
+#include <kvm/l1_stage2.hpp>
+#include <kvm/machine.hpp>
+#include <kvm/mmu_lock.hpp>
+#include <kvm/vm.hpp>
+#include <nested/mmu.hpp>
+
+namespace nest::kvm {
+
+NestedMmu::NestedMmu(Vm& vm) : vm_(vm), canonical_(vm.stage2.tables()) {}
+
+// L2's addresses are as large as L1 believes physical ones to be, whatever there is of memory.
+Status NestedMmu::enable() {
+    Guard one(enabling_);
+    if (enabled())
+        return kOk;
+    Owned<Shadows> mmu(make<Shadows>(cpu(), machine().vmids, vm_.mmu_lock, canonical_));
+    if (!mmu)
+        return Errno::kNoMem;
+    const unsigned shown = nested::mmu_features_of(vm_.ids).pa_bits;
+    const unsigned bits = shown < machine().ipa_limit ? shown : machine().ipa_limit;
+    NEST_TRY(mmu->init(kMaxVcpus, bits, machine().stage2));
+    Guard guard(vm_.mmu_lock);
+    mmu->pool().set_vcpus(vm_.online());
+    vm_.stage2.attach(mmu.get());
+    mmu_.store_release(mmu.release());
+    return kOk;
+}
+
+// The lock also orders a vCPU that has just been published against enable()'s look at their number.
+void NestedMmu::vcpu_added() {
+    Guard guard(vm_.mmu_lock);
+    if (Shadows* mmu = mmu_.load_relaxed())
+        mmu->pool().set_vcpus(vm_.online());
+}
+
+void NestedMmu::destroy() {
+    Shadows* const mmu = mmu_.load_relaxed();
+    if (!mmu)
+        return;
+    vm_.stage2.attach(nullptr);
+    mmu_.store_relaxed(nullptr);
+    mmu->destroy();
+    nest::destroy(mmu);
+}
+
+void NestedMmu::report(VmStats& stats) {
+    if (!enabled())
+        return;
+    nested::MmuStats now;
+    {
+        Guard guard(vm_.mmu_lock);
+        now = mmu().stats();
+    }
+    // Several readers may be here.
+    const auto set = [](u64& to, u64 value) { __atomic_store_n(&to, value, __ATOMIC_RELAXED); };
+    set(stats.shadow_hits, now.hits);
+    set(stats.shadow_misses, now.misses);
+    set(stats.shadow_evictions, now.evictions);
+    set(stats.shadow_faults_mapped, now.mapped);
+    set(stats.shadow_faults_forwarded, now.forwarded);
+    set(stats.shadow_faults_brought_in, now.brought_in);
+    set(stats.shadow_dropped_by_tlbi, now[nested::Cause::kTlbi]);
+    set(stats.shadow_dropped_by_notifier, now[nested::Cause::kNotifier]);
+    set(stats.shadow_dropped_by_memslot, now[nested::Cause::kMemslot]);
+    set(stats.shadow_dropped_by_dirty_log, now[nested::Cause::kDirtyLog]);
+    set(stats.shadow_dropped_by_remap, now[nested::Cause::kRemap]);
+    set(stats.shadow_untracked_leaves, now.untracked);
+    set(stats.shadow_rmap_overflows, now.overflows);
+}
+
+// mmu lock held; `shadow` is held for this vCPU already.
+void NestedMmu::hold_instead(Vcpu& vcpu, nested::Shadow<Cpu>* shadow) {
+    if (vcpu.shadow_use.shadow)
+        mmu().pool().put(*vcpu.shadow_use.shadow);
+    vcpu.shadow_use.shadow = shadow;
+}
+
+bool NestedMmu::find_shadow(Vcpu& vcpu) {
+    const nested::ShadowKey key = l1_shadow_key(vcpu);
+    const NestedMmuVcpu& use = vcpu.shadow_use;
+    if (use.shadow && use.shadow->key == key) [[likely]]
+        return true;
+    const TierGuard guard(vm_.mmu_lock, vcpu.guest_context);
+    if (!guard)
+        return false;
+    nested::Shadow<Cpu>* const shadow = mmu().pool().find_and_hold(key);
+    if (!shadow)
+        return false;
+    hold_instead(vcpu, shadow);
+    return true;
+}
+
+Status NestedMmu::make_shadow(Vcpu& vcpu) {
+    nested::Shadow<Cpu>* const shadow = NEST_TRY(mmu().pool().get(l1_shadow_key(vcpu)));
+    Guard guard(vm_.mmu_lock);
+    hold_instead(vcpu, shadow);
+    return kOk;
+}
+
+void NestedMmu::drop_shadow(Vcpu& vcpu) {
+    if (!vcpu.shadow_use.shadow)
+        return;
+    Guard guard(vm_.mmu_lock);
+    hold_instead(vcpu, nullptr);
+}
+
+arch::VTTBR_EL2 NestedMmu::shadow_vttbr(Vcpu& vcpu, unsigned cpu) { return vcpu.shadow_use.shadow->tables.vttbr(cpu); }
+arch::VTCR_EL2 NestedMmu::shadow_vtcr(Vcpu& vcpu) { return vcpu.shadow_use.shadow->tables.vtcr(); }
+
+}  // namespace nest::kvm

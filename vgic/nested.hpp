@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The hardware side of L2's CPU interface, which L1 has built in its ICH_* registers: in the register file, where it
+// writes them without our seeing it. For a vCPU in L2 whose L1 takes physical interrupts itself (HCR_EL2.IMO or FMO).
+//
+// The four moments are those of entry.hpp, instead of its functions, never beside them: hardware holds one interface.
+//   load_nested   preemption off         put() of L1's own has been called, or it was not loaded
+//   flush_nested  interrupts off         the last thing before the world switch
+//   sync_nested   interrupts still off   once after each flush_nested(), even when the entry was called off
+//   put_nested    preemption off         before load() of L1's own
+// To change the world, whoever switches puts the one and loads the other, after sync and before flush. L1's maintenance
+// interrupt follows nested_maintenance(): look after each sync_nested(), and before an entry in case L1 has written.
+//
+// L1's own interrupts stay in `l1`, in no list register; whether one of them must preempt L2 is the caller's question
+// to has_pending(). L1's list registers with HW set name interrupts of `l1`: L2's deactivation is carried out there.
+#pragma once
+#include <vgic/entry.hpp>
+#include <vgic/nested_view.hpp>
+
+namespace nest::vgic {
+
+// What hardware was given. Only the vCPU's own thread.
+struct NestedInterface {
+    u64 lr[kMaxListRegisters] = {};   // as written
+    u8 from[kMaxListRegisters] = {};  // which of L1's list registers is behind it
+    u8 used = 0;                      // list registers in use since the last flush
+    bool loaded = false;
+};
+
+// Fills nested.lr, .from and .used from L1's list registers. Interrupts off, no lock held.
+void fill_nested(CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file);
+
+// Brings what sync_nested() read back into L1's list registers, and deactivates in `l1` what L2 has deactivated. Kicks
+// and notifies. Interrupts off, on the vCPU's CPU, no lock held.
+void fold_nested(CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file,
+                 const u64 (&now)[kMaxListRegisters]);
+
+namespace detail {
+
+constexpr u64 kVmcrKnown =
+    arch::ICH_VMCR_EL2::mask<arch::ICH_VMCR_EL2::VPMR, arch::ICH_VMCR_EL2::VBPR0, arch::ICH_VMCR_EL2::VBPR1,
+                             arch::ICH_VMCR_EL2::VEOIM, arch::ICH_VMCR_EL2::VCBPR, arch::ICH_VMCR_EL2::VFIQEn,
+                             arch::ICH_VMCR_EL2::VENG1, arch::ICH_VMCR_EL2::VENG0>();
+
+}  // namespace detail
+
+template <arch::Cpu C>
+void load_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
+    const HostGic& gic = l1.distributor->gic();
+    detail::trap_sre(cpu, gic);
+    cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & detail::kVmcrKnown));
+    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned, unsigned) {
+        cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
+    });
+    nested.loaded = true;
+}
+
+// ICH_VMCR_EL2 is in the file already, since the last sync.
+template <arch::Cpu C>
+void put_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+    const HostGic& gic = l1.distributor->gic();
+    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned, unsigned) {
+        file.set(cpu.template read<R>());
+    });
+    detail::release_sre(cpu, gic);
+    nested.loaded = false;
+}
+
+template <arch::Cpu C>
+inline void flush_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
+    fill_nested(l1, nested, file);
+    cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, l1.distributor->gic())));
+    for (unsigned i = 0; i < nested.used; i++)
+        detail::write_list_register(cpu, i, nested.lr[i]);
+}
+
+template <arch::Cpu C>
+inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+    using arch::ICH_HCR_EL2;
+    u64 now[kMaxListRegisters];
+    if (nested.used)
+        detail::take_list_registers(cpu, nested.lr, nested.used, now);
+    file.set(cpu.template read<arch::ICH_VMCR_EL2>());
+    const u64 eois = cpu.template read<ICH_HCR_EL2>().template get<ICH_HCR_EL2::EOIcount>();
+    file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
+    cpu.write(ICH_HCR_EL2{});
+    if (nested.used)
+        fold_nested(l1, nested, file, now);
+}
+
+}  // namespace nest::vgic

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What L1 finds in the GIC's EL2 registers that are not memory: computed from its other ICH_* registers, which live in
+// the register file and change there without our seeing it.
+//
+// All of these take no lock, touch nothing but their arguments and may run in tier 0, with a guest's context loaded.
+// `lrs`: how many list registers L1 has, which is as many as the host.
+#pragma once
+#include <vgic/host_gic.hpp>
+#include <vncr/register_file.hpp>
+
+namespace nest::vgic {
+
+constexpr arch::SysReg list_register_name(unsigned n) {
+    return static_cast<arch::SysReg>(static_cast<unsigned>(arch::SysReg::ICH_LR0_EL2) + n);
+}
+static_assert(list_register_name(15) == arch::SysReg::ICH_LR15_EL2);
+inline arch::ListRegister list_register_of(const vncr::RegisterFile& file, unsigned n) {
+    return arch::ListRegister::of(file.get(list_register_name(n)));
+}
+
+// ICH_VTR_EL2.
+u64 nested_vtr(const HostGic& gic);
+
+// ICH_MISR_EL2, ICH_EISR_EL2, ICH_ELRSR_EL2.
+u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs);
+u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs);
+u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs);
+
+// The level of L1's maintenance interrupt.
+bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs);
+
+// What ICH_HCR_EL2 holds while L2 runs: L1's, without what this machine does not have.
+u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic);
+
+}  // namespace nest::vgic
