@@ -9,7 +9,7 @@ namespace {
 using arch::Ec;
 
 constexpr unsigned kClasses = 64;
-constinit u64 exits, tier0, tier1, user, irqs, faults, by_class[kClasses];
+constinit u64 exits, tier0, tier1, user, irqs, faults, from_vel2, from_l2, forwards, erets, by_class[kClasses];
 
 constexpr struct {
     const char* name;
@@ -21,6 +21,10 @@ constexpr struct {
     {"to the VMM", &user},
     {"by interrupts", &irqs},
     {"stage-2 faults mapped", &faults},
+    {"from virtual EL2", &from_vel2},
+    {"from L2", &from_l2},
+    {"forwarded to virtual EL2", &forwards},
+    {"ERETs of virtual EL2", &erets},
 };
 constexpr unsigned kSumCount = sizeof(kSums) / sizeof(kSums[0]);
 
@@ -49,6 +53,10 @@ void add_to_totals(const VcpuStats& stats) {
     add(user, stats.user_exits);
     add(irqs, stats.irq_exits);
     add(faults, stats.stage2_faults);
+    add(from_vel2, stats.nested_vel2_exits);
+    add(from_l2, stats.nested_l2_exits);
+    add(forwards, stats.nested_forwards);
+    add(erets, stats.nested_erets);
     for (unsigned ec = 0; ec < kClasses; ec++)
         add(by_class[ec], stats.exits_by_class[ec]);
 }

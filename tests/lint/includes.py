@@ -17,7 +17,7 @@ STANDARD = set(
     "version cstddef cstdint limits new initializer_list type_traits concepts compare bit utility tuple array span optional".split()
 )
 # Where the host build puts a fake in the machine's place; guarded by NEST_MODULE.
-FAKES = {("kvm/cpu.hpp", "tests/fake/cpu.hpp")}
+FAKES = {("kvm/cpu.hpp", "tests/fake/cpu.hpp"), ("kvm/pacga.hpp", "tests/fake/pacga.hpp")}
 
 
 def broken(source: str, target: str) -> str | None:

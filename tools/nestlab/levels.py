@@ -23,6 +23,8 @@ PROGRAMME = [
     Act("Debian's Linux 6.12, 4 vCPUs", "L0 → L1", "guest-linux.sh 6.12", 240),
     Act("Debian's Linux 7.2, 4 vCPUs", "L0 → L1", "guest-linux.sh 7.2", 240),
     Act("both at once, 4 vCPUs each", "L0 → L1", "guest-linux.sh 6.12 7.2", 480),
+    Act("L1 6.12 with L2 6.12, 2 vCPUs each", "L0 → L1 → L2", "nested-linux.sh 6.12 6.12", 600),
+    Act("L1 7.2 with L2 6.12, 2 vCPUs each", "L0 → L1 → L2", "nested-linux.sh 7.2 6.12", 600),
 ]
 
 # The module's own counters, wherever it shows them; the peer has none that outlive a VM.

@@ -44,7 +44,7 @@ TEST(Inject, PstateAndVector) {
         m->write(SysReg::SCTLR_EL1, c.sctlr);
         m->context.pstate = c.pstate;
         m->context.pc = 0x4000'1234;
-        enter_el1(*m, Vector::kSync);
+        enter_here(*m, Vector::kSync);
         EXPECT_EQ(m->context.pstate, c.now);
         EXPECT_EQ(m->context.pc, 0xffff'8000'1000'0800 + c.offset);
         EXPECT_EQ(m->read(SysReg::SPSR_EL1), c.pstate);
@@ -56,7 +56,7 @@ TEST(Inject, VectorsByKind) {
     for (Vector v : {Vector::kSync, Vector::kIrq, Vector::kFiq, Vector::kSerror}) {
         Machine m;
         m->context.pstate = 0;
-        enter_el1(*m, v);
+        enter_here(*m, v);
         EXPECT_EQ(m->context.pc, 0x400 + static_cast<u64>(v));
     }
 }
@@ -66,11 +66,11 @@ TEST(Inject, TheVmmsStepBitIsNotTheGuests) {
     m->debug.step_state_replaced = true;
     m->context.pstate = 5 | kSs;  // the VMM steps
     m->debug.saved_pstate_ss = 0;
-    enter_el1(*m, Vector::kSync);
+    enter_here(*m, Vector::kSync);
     EXPECT_EQ(m->read(SysReg::SPSR_EL1) & kSs, 0u);
     m->context.pstate = 5;  // the step is pending, the guest itself has SS set
     m->debug.saved_pstate_ss = kSs;
-    enter_el1(*m, Vector::kSync);
+    enter_here(*m, Vector::kSync);
     EXPECT_EQ(m->read(SysReg::SPSR_EL1) & kSs, kSs);
     EXPECT_EQ(m->debug.saved_pstate_ss, 0u);
 }

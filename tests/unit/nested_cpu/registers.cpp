@@ -212,7 +212,7 @@ TEST(FeaturesOf, FromTheIdRegisters) {
     ids.values[SysReg::ID_AA64ISAR1_EL1] = u64{5} << 4;
     EXPECT_TRUE(features_of(ids).has(Feature::kPauth));
     EXPECT_EQ(features_of(ids).pac, Pac::kFaultCombined);
-    ids.values[SysReg::ID_AA64MMFR4_EL1] = id_register_with_el2(SysReg::ID_AA64MMFR4_EL1, 0, 0);
+    ids.values[SysReg::ID_AA64MMFR4_EL1] = u64{1} << 20;
     EXPECT_TRUE(features_of(ids).has(Feature::kNv2));
     ids.values[SysReg::ID_AA64PFR0_EL1] = u64{1} << 28;
     EXPECT_FALSE(features_of(ids).has(Feature::kRasV1p1));

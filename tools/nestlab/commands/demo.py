@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Builds the module, boots L0 at EL2, loads it and runs Linux guests on it; closes with a summary.
 
-Guests are Debian's unchanged cloud kernels under QEMU 11 with -accel kvm, each to user space, a disk test and power-off.
+Guests are Debian's unchanged cloud kernels under QEMU 11 with -accel kvm, each to user space, a disk test and power-off;
+two of them run at virtual EL2 and start a guest of their own.
 With --peer the same on Linux 7.2's own KVM.
 """
 
