@@ -105,7 +105,13 @@ Exit enter_guest(Vcpu& vcpu) {
             break;
         vcpu.stats.tier0_exits++;
         const bool as_it_is = !vcpu.vel2.present() || follow_debug(vcpu, debug);
-        if (!as_it_is || vcpu.has_requests() || vcpu.timers.needs_flush() || world_changed(vcpu)) [[unlikely]] {
+        bool stay = as_it_is && !vcpu.has_requests() && !vcpu.timers.needs_flush();
+        if (stay && world_changed(vcpu)) {
+            stay = follow_in_tier0(vcpu);
+            if (stay)
+                load_stage2(c, here, vcpu);
+        }
+        if (!stay) [[unlikely]] {
             exit.handled = true;
             break;
         }

@@ -163,12 +163,26 @@ void preempt_l2(Vcpu& vcpu) {
     forward_to_vel2(vcpu, Exception::interrupt(nested::Vector::kIrq));
 }
 
+bool follow_in_tier0(Vcpu& vcpu) {
+    const nested::VirtualEl2& v = vcpu.vel2;
+    if (vcpu.serror.pending || !gic_is_idle(vcpu))
+        return false;
+    if (v.in_guest() && !vcpu.vm.nested_mmu.find_shadow(vcpu))
+        return false;
+    if (!vcpu.timers.try_switch_direct(cpu(), v.in_vel2(), v.get<CNTHCTL_EL2>()))
+        return false;
+    vcpu.served_world = v.world();
+    vcpu.stats.nested_tier0_switches++;
+    return change_idle_gic(vcpu);
+}
+
 void follow_world(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
     if (world_changed(vcpu)) {
         vcpu.timers.switch_direct(cpu(), v.in_vel2(), v.get<CNTHCTL_EL2>());
         vcpu.served_world = v.world();
     }
+    vcpu.timers.catch_up();
     update_maintenance(vcpu);
 }
 

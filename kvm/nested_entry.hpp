@@ -37,6 +37,10 @@ void preempt_l2(Vcpu& vcpu);
 // The same question with interrupts off, after the vCPU has announced its entry. Tier 1.
 bool must_preempt_l2(Vcpu& vcpu);
 
+// Tier 0, after the registers have changed worlds: what serves the world follows at once, if no interrupt, timer or new
+// shadow is involved. False: by way of the host. VTTBR_EL2 is left to the caller.
+[[nodiscard]] bool follow_in_tier0(Vcpu& vcpu);
+
 // Brings timers in line with the world that the vCPU is in. Before an entry: preemption off, interrupts on, vGIC synced.
 void follow_world(Vcpu& vcpu);
 // Stage 2 of L2. Before an entry, preemption on; may sleep. ENOMEM.

@@ -16,6 +16,10 @@ bool wants_l2_interface(const Vcpu& vcpu) {
     return vcpu.vel2.in_guest() && vcpu.vel2.hcr().raw & H::mask<H::IMO, H::FMO>();
 }
 
+bool maintenance_level_of(const Vcpu& vcpu) {
+    return vgic::nested_maintenance(vcpu.regs, machine().gic.list_registers());
+}
+
 }  // namespace
 
 void load_gic(Vcpu& vcpu) {
@@ -52,15 +56,40 @@ void sync_gic(Vcpu& vcpu) {
     update_maintenance(vcpu);
 }
 
+bool gic_is_idle(const Vcpu& vcpu) {
+    if (!vcpu.has_gic() || vcpu.gic.work.load_relaxed() || vcpu.gic.hw.used || vcpu.l2_gic.used || vcpu.gic.hw.vmcr_dirty)
+        return false;
+    u64 any = 0;
+    for (unsigned i = 0; i < machine().gic.list_registers(); i++)
+        any |= vgic::list_register_of(vcpu.regs, i).raw;
+    return !(any & arch::ListRegister::State::kMask);
+}
+
+bool change_idle_gic(Vcpu& vcpu) {
+    Cpu& c = cpu();
+    if (vcpu.l2_gic.loaded) {
+        vgic::sync_nested(c, vcpu.gic, vcpu.l2_gic, vcpu.regs);
+        vgic::put_nested(c, vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    } else {
+        vgic::sync(c, vcpu.gic);
+        vgic::put(c, vcpu.gic);
+    }
+    load_gic(vcpu);
+    if (vcpu.l2_gic.loaded)
+        vgic::flush_nested(c, vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    else
+        vgic::flush(c, vcpu.gic);
+    return maintenance_level_of(vcpu) == vcpu.maintenance_level;
+}
+
 bool l2_has_interrupt(const Vcpu& vcpu) {
     using H = arch::HCR_EL2;
-    using L = arch::ListRegister;
     if (vcpu.vel2.hcr().raw & H::mask<H::VI, H::VF, H::VSE>())
         return true;
     if (!vcpu.has_gic() || !wants_l2_interface(vcpu))
         return false;
     for (unsigned i = 0; i < machine().gic.list_registers(); i++)
-        if (L::of(vcpu.regs.page()[arch::info(arch::SysReg::ICH_LR0_EL2).vncr / 8 + i]).get<L::State>() & arch::kLrPending)
+        if (vgic::list_register_of(vcpu.regs, i).get<arch::ListRegister::State>() & arch::kLrPending)
             return true;
     return false;
 }
@@ -68,7 +97,7 @@ bool l2_has_interrupt(const Vcpu& vcpu) {
 void update_maintenance(Vcpu& vcpu) {
     if (!vcpu.has_gic() || !vcpu.vel2.present())
         return;
-    const bool level = vgic::nested_maintenance(vcpu.regs, machine().gic.list_registers());
+    const bool level = maintenance_level_of(vcpu);
     if (level == vcpu.maintenance_level)
         return;
     vcpu.maintenance_level = level;

@@ -9,7 +9,7 @@ namespace {
 using arch::Ec;
 
 constexpr unsigned kClasses = 64;
-constinit u64 exits, tier0, tier1, user, irqs, faults, from_vel2, from_l2, forwards, erets, by_class[kClasses];
+constinit u64 exits, tier0, tier1, user, irqs, faults, from_vel2, from_l2, forwards, erets, switches, by_class[kClasses];
 
 constexpr struct {
     const char* name;
@@ -25,6 +25,7 @@ constexpr struct {
     {"from L2", &from_l2},
     {"forwarded to virtual EL2", &forwards},
     {"ERETs of virtual EL2", &erets},
+    {"changes of world in tier 0", &switches},
 };
 constexpr unsigned kSumCount = sizeof(kSums) / sizeof(kSums[0]);
 
@@ -57,6 +58,7 @@ void add_to_totals(const VcpuStats& stats) {
     add(from_l2, stats.nested_l2_exits);
     add(forwards, stats.nested_forwards);
     add(erets, stats.nested_erets);
+    add(switches, stats.nested_tier0_switches);
     for (unsigned ec = 0; ec < kClasses; ec++)
         add(by_class[ec], stats.exits_by_class[ec]);
 }

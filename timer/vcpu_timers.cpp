@@ -24,8 +24,8 @@ void VcpuTimers::init_el2(const u64* cntvoff) {
     has_el2_ = true;
     // L1 is in charge of the virtual offset, and counts it from its own physical time.
     context(TimerId::kVirtual).set_offset_source(&vm_->physical_offset(), cntvoff);
-    map_[0] = TimerId::kHypVirtual;
-    map_[1] = TimerId::kHypPhysical;
+    make_direct(true);
+    told_hyp_ = true;
     watched_ = true;
 }
 
@@ -121,31 +121,44 @@ bool VcpuTimers::deadline_reached(u64 host_count) const {
     return wait_.has_deadline && context(direct(Slot::kVirtual)).guest_count(host_count) >= wait_.deadline;
 }
 
-u64 VcpuTimers::earliest_ns(u64 host_count) const {
+u64 VcpuTimers::earliest_ticks(u64 host_count) const {
     u64 ticks = kNever;
-    bool any = false;
     for (unsigned i = 0; i < count(); i++) {
         const TimerContext& t = contexts_[i];
         // A loaded vCPU's soft timer that has fired needs no further alarm.
         if (t.in_hardware || !t.may_fire() || (loaded_ && t.level))
             continue;
-        ticks = min(ticks, t.ticks_left(host_count));
-        any = true;
+        ticks = min(ticks, min(t.ticks_left(host_count), kNever - 1));
     }
     if (wait_.has_deadline) {
         const u64 now = context(direct(Slot::kVirtual)).guest_count(host_count);
         ticks = min(ticks, deadline_reached(host_count) ? 0 : wait_.deadline - now);
-        any = true;
     }
-    return any ? vm_->host().scale.to_ns(ticks) : kNever;
+    return ticks;
 }
 
 void VcpuTimers::arm_soft(u64 host_count) {
-    const u64 ns = earliest_ns(host_count);
-    if (ns == kNever)
+    const u64 ticks = earliest_ticks(host_count);
+    if (ticks == kNever)
         return;
     soft_armed_ = true;
-    nest_port_hrtimer_start(&soft_timer_, min(ns, kLongestSleepNs));
+    alarm_ = host_count + ticks < host_count ? kNever : host_count + ticks;
+    nest_port_hrtimer_start(&soft_timer_, min(vm_->host().scale.to_ns(ticks), kLongestSleepNs));
+}
+
+void VcpuTimers::make_direct(bool hyp) {
+    map_[0] = hyp ? TimerId::kHypVirtual : TimerId::kVirtual;
+    map_[1] = hyp ? TimerId::kHypPhysical : TimerId::kPhysical;
+}
+
+void VcpuTimers::tell_direct() {
+    told_hyp_ = hyp_is_direct();
+    if (!irqchip_in_kernel_)
+        return;
+    for (Slot slot : kSlots) {
+        const unsigned left = index_of(direct(slot)) ^ 2;  // kVirtual and kHypVirtual, kPhysical and kHypPhysical
+        lines_->change_hands(slot, static_cast<TimerId>(left), direct(slot));
+    }
 }
 
 void VcpuTimers::cancel_soft() {

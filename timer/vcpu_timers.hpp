@@ -16,7 +16,6 @@
 #include <timer/irq_lines.hpp>
 #include <timer/traps.hpp>
 #include <timer/vm_timers.hpp>
-#include <utility>
 
 namespace nest::timer {
 
@@ -123,6 +122,16 @@ public:
     // Preemption off, interrupts on: when loaded it cancels the hrtimer. The vCPU is out of the guest, its vGIC synced.
     template <arch::Cpu C>
     void switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
+    // The same in tier 0, guest context loaded, where nothing but registers has to change: no timer asserts, and the alarm
+    // that is set comes early enough for those that leave the hardware. The vGIC has nothing pending or active of this
+    // vCPU; its mapping of the PPIs stays behind until catch_up(). False: nothing has changed, take switch_direct().
+    template <arch::Cpu C>
+    [[nodiscard]] bool try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
+    // Before a list register is filled, after any number of those. Preemption off, interrupts on, vGIC synced.
+    void catch_up() {
+        if (told_hyp_ != hyp_is_direct()) [[unlikely]]
+            tell_direct();
+    }
     bool hyp_is_direct() const { return direct(Slot::kVirtual) == TimerId::kHypVirtual; }
     TimerTraps traps() const;
     bool has_el2() const { return has_el2_; }
@@ -138,6 +147,10 @@ public:
 
 private:
     void claim_lines(u64 host_count);
+    void make_direct(bool hyp);
+    void tell_direct();
+    template <arch::Cpu C>
+    bool may_leave(C& cpu, u64 host_count);
     template <arch::Cpu C>
     void restore(C& cpu, Slot slot);
     template <arch::Cpu C>
@@ -154,7 +167,7 @@ private:
     bool mirrored(Slot slot) const;
     void evaluate_soft(u64 host_count, bool always_tell);
     bool soft_changed() const;
-    u64 earliest_ns(u64 host_count) const;
+    u64 earliest_ticks(u64 host_count) const;
     bool deadline_reached(u64 host_count) const;
     void arm_soft(u64 host_count);
     void cancel_soft();
@@ -165,12 +178,14 @@ private:
     TimerId map_[2] = {TimerId::kVirtual, TimerId::kPhysical};  // by Slot
     bool regime_shift_ = false;  // CNTPOFF_EL2 applies an offset other than 0
     bool guest_regime_ = false;
+    bool told_hyp_ = false;      // the pair that the vGIC takes for the hardware's
     bool has_el2_ = false;
     bool enabled_ = false;
     bool loaded_ = false;
     bool irqchip_in_kernel_ = true;
     bool watched_ = false;     // sync has something to look at
     bool soft_armed_ = false;  // the vCPU thread's view: the callback never clears it
+    u64 alarm_ = 0;            // the host's count at which the hrtimer fires, while soft_armed_
     bool soft_dirty_ = false;
     bool ppi_held_[2] = {};    // no in-kernel GIC: we hold the PPI active, by Slot
     u32 generation_ = 0;

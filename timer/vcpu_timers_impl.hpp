@@ -163,11 +163,9 @@ bool VcpuTimers::on_soft_timer(C& cpu) {
     bool wake = false;
     {
         IrqGuard guard(soft_lock_);
-        const u64 ns = earliest_ns(now);
-        if (ns != 0) {
-            // Early, as the host's clock may be slewed against the counter, or nothing left: the guest cancelled it.
-            if (ns != kNever)
-                arm_soft(now);
+        if (earliest_ticks(now) != 0) {
+            // Early, as the host's clock may be slewed against the counter; or meanwhile in the hardware; or cancelled.
+            arm_soft(now);
             return false;
         }
         for (unsigned i = 0; i < count(); i++) {
@@ -250,13 +248,8 @@ void VcpuTimers::switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
         save(cpu);
     }
     l1_controls_ = l1;
-    const TimerId wanted[2] = {hyp ? TimerId::kHypVirtual : TimerId::kVirtual,
-                               hyp ? TimerId::kHypPhysical : TimerId::kPhysical};
-    for (Slot slot : kSlots) {
-        const TimerId old = std::exchange(map_[index_of(slot)], wanted[index_of(slot)]);
-        if (irqchip_in_kernel_)
-            lines_->change_hands(slot, old, direct(slot));
-    }
+    make_direct(hyp);
+    catch_up();
     if (!loaded_)
         return;
     const u64 now = host_count(cpu);
@@ -269,6 +262,50 @@ void VcpuTimers::switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
     evaluate_soft(now, true);
     arm_soft(now);
     soft_dirty_ = false;
+}
+
+// May the hardware's timers become soft ones without a word to anybody?
+template <arch::Cpu C>
+bool VcpuTimers::may_leave(C& cpu, u64 host_count) {
+    for (Slot slot : kSlots) {
+        const u64 ctl = read_ctl(cpu, slot);
+        if (asserts(ctl))
+            return false;
+        if ((ctl & kCtlWritable) != kCtlEnable)
+            continue;
+        const TimerContext& t = context(direct(slot));
+        const u64 cval = mirrored(slot) ? t.cval() : read_cval(cpu, slot);
+        const u64 left = cval - (host_count - t.loaded_offset);
+        const u64 deadline = host_count + left < host_count ? kNever : host_count + left;
+        if (!soft_armed_ || alarm_ <= host_count || alarm_ > deadline)
+            return false;
+    }
+    return true;
+}
+
+template <arch::Cpu C>
+bool VcpuTimers::try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
+    if (!loaded_ || !irqchip_in_kernel_ || needs_flush())
+        return false;
+    // The callback looks at the soft timers of this moment, and must not do so half-way.
+    if (!soft_lock_.try_lock_in_tier0())
+        return false;
+    const u64 now = host_count(cpu);
+    bool may = may_leave(cpu, now);
+    for (Slot slot : kSlots) {
+        const TimerContext& comes = contexts_[index_of(direct(slot)) ^ 2];
+        may = may && !comes.level && !comes.should_fire(now);
+    }
+    if (may) {
+        save(cpu);
+        for (Slot slot : kSlots)
+            context(direct(slot)).remember();
+        l1_controls_ = l1;
+        make_direct(hyp);
+        restore_all(cpu);
+    }
+    soft_lock_.unlock_in_tier0();
+    return may;
 }
 
 }  // namespace nest::timer

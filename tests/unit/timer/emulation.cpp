@@ -220,5 +220,57 @@ TEST_F(NestedTest, SwitchingExchangesHardwareAndHrtimer) {
     EXPECT_EQ(cpu.ctl(Slot::kVirtual), 5u);
 }
 
+TEST_F(NestedTest, TierZeroSwitchesWhenNothingMovesButRegisters) {
+    enable();
+    load();
+    timers.write_register(cpu, kHvCval, kStart + 700);
+    timers.write_register(cpu, kHvCtl, 1);
+    EXPECT_FALSE(timers.try_switch_direct(cpu, false, {})) << "nobody would hear of the timer that leaves";
+    EXPECT_TRUE(timers.hyp_is_direct());
+    timers.switch_direct(cpu, false, {});  // sets the alarm
+    ASSERT_TRUE(timers.try_switch_direct(cpu, true, {}));
+    EXPECT_EQ(cpu.ctl(Slot::kVirtual), 1u);
+    EXPECT_EQ(test::port().armed_timers(), 1u);
+    ASSERT_TRUE(timers.try_switch_direct(cpu, false, {})) << "the alarm of before serves";
+    lines.handed.clear();
+    timers.catch_up();
+    EXPECT_TRUE(lines.handed.empty()) << "back where the vGIC takes it to be";
+    ASSERT_TRUE(timers.try_switch_direct(cpu, true, {}));
+    timers.catch_up();
+    EXPECT_EQ(lines.handed.size(), 2u);
+    EXPECT_FALSE(timers.needs_flush()) << "what left is known, and no reason to look at it again";
+    timers.sync(cpu);
+    EXPECT_FALSE(timers.needs_flush());
+}
+
+TEST_F(NestedTest, TierZeroLeavesAnAssertingTimerToTheHost) {
+    enable();
+    load();
+    timers.write_register(cpu, kHvCval, kStart - 1);
+    timers.write_register(cpu, kHvCtl, 1);
+    EXPECT_FALSE(timers.try_switch_direct(cpu, false, {})) << "the one that would leave";
+    timers.write_register(cpu, kHvCtl, 0);
+    timers.context(TimerId::kVirtual).set_ctl(1);
+    EXPECT_FALSE(timers.try_switch_direct(cpu, false, {})) << "the one that would come";
+    timers.context(TimerId::kVirtual).set_ctl(3);
+    EXPECT_TRUE(timers.try_switch_direct(cpu, false, {})) << "masked";
+}
+
+TEST_F(NestedTest, AnAlarmThatIsTooLateOrPastDoesNotServe) {
+    enable();
+    load();
+    timers.write_register(cpu, kHvCval, kStart + 700);
+    timers.write_register(cpu, kHvCtl, 1);
+    timers.switch_direct(cpu, false, {});
+    ASSERT_TRUE(timers.try_switch_direct(cpu, true, {}));
+    timers.write_register(cpu, kHvCval, kStart + 600);
+    EXPECT_FALSE(timers.try_switch_direct(cpu, false, {})) << "it fires at 700";
+    timers.write_register(cpu, kHvCval, kStart + 5000);
+    EXPECT_TRUE(timers.try_switch_direct(cpu, false, {})) << "an early alarm is set anew when it fires";
+    ASSERT_TRUE(timers.try_switch_direct(cpu, true, {}));
+    pass(800);
+    EXPECT_FALSE(timers.try_switch_direct(cpu, false, {}));
+}
+
 }  // namespace
 }  // namespace nest::timer
