@@ -135,12 +135,7 @@ inline void flush(C& cpu, CpuInterface& state) {
     }
     // Whoever adds work after this look kicks: see Callbacks::kick().
     if (!state.work.load_relaxed()) [[likely]] {
-        hw.hcr = arch::ICH_HCR_EL2::En::kMask;
-        if (state.split_eoi.load_relaxed()) [[unlikely]] {
-            const bool trap = state.distributor->held_spis() != 0;
-            hw.hcr |= trap ? state.distributor->gic().dir_trap() : 0;
-            state.dir_trapped.store_relaxed(trap);
-        }
+        hw.hcr = arch::ICH_HCR_EL2::En::kMask | choose_dir_trap(state, 0, false);
         cpu.write(arch::ICH_HCR_EL2::of(hw.hcr));
         return;
     }

@@ -21,8 +21,9 @@ struct HostGic {
         return pre >= 7 ? 4 : pre == 6 ? 2 : 1;
     }
     // How ICC_DIR_EL1 is trapped: alone, or with the other common registers.
+    bool traps_dir_alone() const { return vtr.get<arch::ICH_VTR_EL2::TDS>() != 0; }
     u64 dir_trap() const {
-        return vtr.get<arch::ICH_VTR_EL2::TDS>() ? arch::ICH_HCR_EL2::TDIR::kMask : arch::ICH_HCR_EL2::TC::kMask;
+        return traps_dir_alone() ? arch::ICH_HCR_EL2::TDIR::kMask : arch::ICH_HCR_EL2::TC::kMask;
     }
 };
 

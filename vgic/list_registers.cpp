@@ -92,8 +92,7 @@ u64 load_one(Bank& bank, unsigned n, unsigned intid, u16 host_intid, bool forwar
     return lr.raw;
 }
 
-u64 compute_hcr(const CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
-    const Distributor& distributor = *cpu.distributor;
+u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
     const unsigned chosen_active = chosen.chosen_active();
     const unsigned chosen_pending = chosen.count() - chosen_active;
     const bool lacks_active = chosen.active() > chosen_active;
@@ -109,10 +108,7 @@ u64 compute_hcr(const CpuInterface& cpu, const Selection& chosen, unsigned own_s
         hcr = hcr.with<ICH_HCR_EL2::VGrp0DIE>(g0).with<ICH_HCR_EL2::VGrp0EIE>(!g0);
         hcr = hcr.with<ICH_HCR_EL2::VGrp1DIE>(g1).with<ICH_HCR_EL2::VGrp1EIE>(!g1);
     }
-    // EOImode 1 deactivates in any order, on any vCPU, and EOIcount does not speak of it.
-    if (lacks_active || (cpu.split_eoi.load_relaxed() && distributor.held_spis() > own_spis))
-        hcr.raw |= distributor.gic().dir_trap();
-    return hcr.raw;
+    return hcr.raw | choose_dir_trap(cpu, own_spis, lacks_active);
 }
 
 }  // namespace
@@ -147,7 +143,6 @@ void fill_list_registers(CpuInterface& cpu) {
     cpu.lock.unlock();
     if (spis)
         distributor.spi_lock().unlock();
-    cpu.dir_trapped.store_relaxed(cpu.hw.hcr & distributor.gic().dir_trap());
 }
 
 void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters], unsigned eoi_count) {

@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // From the interrupts' state to list registers and back; software only, the hardware is entry.hpp's business.
 #pragma once
-#include <vgic/cpu_interface.hpp>
+#include <vgic/distributor.hpp>
 
 namespace nest::vgic {
+
+// ICH_HCR_EL2's bits that trap ICC_DIR_EL1 in the coming run. `own_spis`: how many are in this vCPU's list registers;
+// `outside`: an active interrupt is in none. With EOImode 1 a guest deactivates in any order and on any vCPU, and
+// EOIcount does not speak of it. EOImode changes without an exit, so the first DIR must trap where no sync() has seen it
+// yet, unless (no ICH_VTR_EL2.TDS) that made each access to the priority mask an exit.
+inline u64 choose_dir_trap(CpuInterface& cpu, unsigned own_spis, bool outside) {
+    const HostGic& gic = cpu.distributor->gic();
+    bool trap = outside || (!cpu.split_eoi.load_relaxed() && gic.traps_dir_alone());
+    if (!trap && cpu.split_eoi.load_relaxed()) {
+        // Pairs with requeue(): it kicks us for an SPI that we do not see here.
+        cpu.dir_trapped.store_relaxed(false);
+        memory_barrier();
+        trap = cpu.distributor->held_spis() > own_spis;
+    }
+    cpu.dir_trapped.store_relaxed(trap);
+    return trap ? gic.dir_trap() : 0;
+}
 
 // Fills cpu.hw.lr, .used and .hcr with what the vCPU must see, best first: deliverable before active, then priority.
 // Interrupts off, no lock of the vGIC held.

@@ -50,6 +50,7 @@ void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
     // With EOImode 1, any vCPU may deactivate it by ICC_DIR_EL1: those that do not trap that yet must flush again.
     if (split_eoi_cpus_.load_relaxed() == 0) [[likely]]
         return;
+    memory_barrier();  // pairs with choose_dir_trap()
     for (unsigned i = 0; i < cpu_count(); i++)
         if (i != wanted && cpus_[i]->split_eoi.load_relaxed() && !cpus_[i]->dir_trapped.load_relaxed())
             kicks.add(i);

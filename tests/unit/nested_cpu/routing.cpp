@@ -267,6 +267,12 @@ TEST_F(FewFeatures, WhatTheVmDoesNotHaveIsUndefined) {
     EXPECT_EQ(sysreg(encode(1, 0, 9, 3, 0), false), Route::kUndefined) << "nXS";
     EXPECT_EQ(route(v, esr_of(Ec::kPauth)), Route::kUndefined);
 }
+// Without FEAT_DoubleLock the register stays, RAZ/WI ([DDI0487] ID_AA64DFR0_EL1.DoubleLock); every Linux writes it.
+TEST_F(FewFeatures, OsDoubleLockIsNeverUndefined) {
+    EXPECT_EQ(sysreg(arch::encoding_of(SysReg::OSDLR_EL1), false), Route::kOurs);
+    l1(SysReg::MDCR_EL2, arch::MDCR_EL2::TDOSA::kMask);
+    EXPECT_EQ(sysreg(arch::encoding_of(SysReg::OSDLR_EL1), false), Route::kForward);
+}
 
 }  // namespace
 }  // namespace nest::nested

@@ -2,6 +2,7 @@
 // The order of register accesses at load, flush, sync and put, and that nothing is touched without need.
 #include <gtest/gtest.h>
 #include <tests/unit/vgic/machine.hpp>
+#include <vgic/icc.hpp>
 
 namespace nest::test {
 namespace {
@@ -24,7 +25,8 @@ TEST(Entry, IdleFlushWritesOneRegister) {
     cpu.log_reads = true;
     cpu.log.clear();
     m.flush(0);
-    EXPECT_EQ(cpu.log, (std::vector<Event>{wrote(SysReg::ICH_HCR_EL2, 1)}));
+    using Hcr = arch::ICH_HCR_EL2;
+    EXPECT_EQ(cpu.log, (std::vector<Event>{wrote(SysReg::ICH_HCR_EL2, Hcr::mask<Hcr::En, Hcr::TDIR>())}));
 }
 
 TEST(Entry, IdleSyncReadsVmcrAndSwitchesOff) {
@@ -164,6 +166,46 @@ TEST(Entry, EmulatedVmcrReachesHardwareAtTheNextFlush) {
     m.flush(0);
     EXPECT_EQ(cpu.position_of_write(SysReg::ICH_VMCR_EL2), -1);
 }
+
+// The second vCPU turns EOImode 1 on and deactivates the first one's SPI, all in one run.
+TEST(Entry, TheFirstDirTrapsBeforeEoiModeIsKnown) {
+    Machine m(2);
+    m.make_edge(40);
+    m.enable(0, 40);
+    m.flush(1);
+    m.inject(0, 40, true);
+    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 40u); });
+    m.flush(0);
+    m.guest(1).set_vmcr(0xf0, true, true);
+    EXPECT_FALSE(m.guest(1).dir(40));
+    m.sync(1);
+    EXPECT_TRUE(vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40));
+    EXPECT_EQ(m.callbacks.halts, 1u) << "it was in vCPU 0's list register";
+    m.sync(0);
+}
+
+TEST(Entry, KnownEoiMode1TrapsDirOnlyWhileAnotherHoldsAnSpi) {
+    Machine m(2);
+    m.make_edge(40);
+    m.enable(0, 40);
+    m.guest(1).set_vmcr(0xf0, true, true);
+    m.run(1, [](FakeGuest&) {});
+    m.flush(1);
+    EXPECT_TRUE(m.guest(1).dir(41));
+    m.callbacks.kicks.clear();
+    m.inject(0, 40, true);
+    EXPECT_TRUE(m.callbacks.kicked(1));
+    m.sync(1);
+    m.flush(1);
+    EXPECT_FALSE(m.guest(1).dir(40));
+    m.callbacks.kicks.clear();
+    m.make_edge(41);
+    m.enable(0, 41);
+    m.inject(0, 41, true);
+    EXPECT_FALSE(m.callbacks.kicked(1)) << "it traps already";
+    m.sync(1);
+}
+
 
 }  // namespace
 }  // namespace nest::test
