@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from nestlab import campaign, judge, kernels, module, paths, say, selftests
+from nestlab import campaign, guests, judge, kernels, module, paths, say, selftests
 from nestlab.boot import Boot
 from nestlab.errors import LabError
 from nestlab.machine import KVM_MODES, Machine
 from nestlab.results import FAIL, SKIP, Result
+
+
+# What a test may need, and who makes the folder that it sees at /mnt/share.
+SHARES = {"selftests": selftests.get, "guests": guests.get}
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,12 @@ def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...])
     """The boot that such tests share."""
     flavour = "cloud-arm64" if machine.kvm_mode == "nested" else "arm64"
     chosen = kernels.get(kernel, kernels.kind(kernel, flavour))
-    if unknown := set(needs) - {"selftests"}:
-        raise LabError(f"needs knows selftests only, not {' '.join(unknown)}")
+    if unknown := set(needs) - set(SHARES):
+        raise LabError(f"needs knows {' and '.join(SHARES)}, not {' '.join(unknown)}")
+    if len(needs) > 1:
+        raise LabError(f"a test needs one share, not {' and '.join(needs)}")
     return Boot(machine, chosen, module=None if policy == "none" else module.artefact(chosen.version),
-                load=policy == "loaded", share=selftests.get() if "selftests" in needs else None, scripts=scripts())
+                load=policy == "loaded", share=SHARES[needs[0]]() if needs else None, scripts=scripts())
 
 
 def scripts() -> list[Path]:

@@ -7,7 +7,7 @@ import sys
 
 from nestlab.errors import LabError
 
-SUBCOMMANDS = ["build", "shell", "run", "selftests", "demo", "test", "soak"]
+SUBCOMMANDS = ["build", "shell", "run", "selftests", "guests", "demo", "test", "soak"]
 
 
 def parser() -> argparse.ArgumentParser:

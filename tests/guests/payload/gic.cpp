@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "gic.hpp"
+
+#include "world.hpp"
+
+namespace nest::guests {
+namespace {
+
+volatile u32& distributor(u64 offset) { return *reinterpret_cast<volatile u32*>(kDistributor + offset); }
+volatile u32& redistributor(u64 offset) {
+    return *reinterpret_cast<volatile u32*>(kRedistributor + this_cpu().number * 0x20000 + offset);
+}
+constexpr u64 kSgiFrame = 0x10000;
+
+}  // namespace
+
+void gic_init() {
+    WRITE("icc_sre_el2", READ("icc_sre_el2") | 9);      // SRE, Enable
+    isb();
+    distributor(0) = 1 << 4 | 1 << 1;                   // ARE, EnableGrp1
+    redistributor(0x14) = redistributor(0x14) & ~2u;    // GICR_WAKER.ProcessorSleep
+    redistributor(kSgiFrame + 0x80) = ~0u;              // GICR_IGROUPR0
+    for (u32 i = 0; i < 8; i++)
+        redistributor(kSgiFrame + 0x400 + 4 * i) = 0xa0a0'a0a0;
+    WRITE("icc_pmr_el1", 0xff);
+    WRITE("icc_bpr1_el1", 0);
+    WRITE("icc_igrpen1_el1", 1);
+    isb();
+}
+
+void gic_enable(u32 intid) {
+    redistributor(kSgiFrame + 0x100) = 1u << intid;
+    dsb();
+}
+
+u64 gic_acknowledge() {
+    const u64 intid = READ("icc_iar1_el1");
+    dsb();
+    return intid & 0xff'ffff;
+}
+
+void gic_end(u64 intid) {
+    WRITE("icc_eoir1_el1", intid);
+    isb();
+}
+
+bool gic_is_pending(u32 intid) { return redistributor(kSgiFrame + 0x200) >> intid & 1; }
+bool gic_is_active(u32 intid) { return redistributor(kSgiFrame + 0x300) >> intid & 1; }
+void gic_set_active(u32 intid) {
+    redistributor(kSgiFrame + 0x300) = 1u << intid;
+    dsb();
+}
+
+}  // namespace nest::guests

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// L1's own GICv3, as far as PPIs and SGIs need it.
+#pragma once
+
+#include "regs.hpp"
+
+namespace nest::guests {
+
+// Distributor, and this vCPU's redistributor and CPU interface; all group 1. HCR_EL2.IMO stays the caller's.
+void gic_init();
+void gic_enable(u32 intid);     // an SGI or PPI of this vCPU
+u64 gic_acknowledge();          // 1023: nothing is pending
+void gic_end(u64 intid);
+bool gic_is_pending(u32 intid);
+bool gic_is_active(u32 intid);
+void gic_set_active(u32 intid);
+
+}  // namespace nest::guests

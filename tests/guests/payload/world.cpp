@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "world.hpp"
+
+#include "stubs.hpp"
+
+extern "C" void enter_l2(nest::guests::u64 entry, nest::guests::u64 spsr, nest::guests::u64 x0, nest::guests::u64 x1,
+                         nest::guests::u64 x3);
+extern "C" void enter_el2(nest::guests::Code function);
+
+namespace nest::guests {
+
+PerCpu& this_cpu() { return *reinterpret_cast<PerCpu*>(READ("tpidr_el2")); }
+
+void set_hcr(u64 value) {
+    WRITE("hcr_el2", value);
+    isb();
+}
+
+Frame run_l2_at(u64 entry, const Start& start) {
+    Frame frame = {};
+    frame.vector = kNoException;
+    this_cpu().frame = &frame;
+    enter_l2(entry, start.spsr, start.x0, start.x1, start.x3);
+    asm volatile("" : "+m"(frame));
+    return frame;
+}
+
+Frame run_l2(Code entry, const Start& start) { return run_l2_at(reinterpret_cast<u64>(entry), start); }
+
+Frame protect(Code function) {
+    Frame frame = {};
+    frame.vector = kNoException;
+    this_cpu().frame = &frame;
+    enter_el2(function);
+    asm volatile("" : "+m"(frame));
+    return frame;
+}
+
+void reset_l2() {
+    WRITE("sctlr_el12", kSctlrOff);
+    WRITE("vbar_el12", l2_vectors);
+    WRITE("cpacr_el12", 3 << 20);
+    WRITE("tcr_el12", 0);
+    WRITE("cntv_ctl_el02", 0);
+    WRITE("cntp_ctl_el02", 0);
+    // With E2H these are the formats that CPACR_EL1 and CNTKCTL_EL1 have. Nothing traps.
+    WRITE("cptr_el2", 3 << 20 | 3 << 16);
+    WRITE("cnthctl_el2", 3 << 10);
+    WRITE("mdcr_el2", READ("mdcr_el2") & 0x1f);
+    WRITE("cntvoff_el2", 0);
+    WRITE("vpidr_el2", READ("midr_el1"));
+    WRITE("vmpidr_el2", READ("mpidr_el1"));
+    WRITE("hstr_el2", 0);
+    set_hcr(kHcr);
+}
+
+}  // namespace nest::guests

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "machine.hpp"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "kvm_abi.hpp"
+
+extern "C" const char payload_begin[], payload_end[];
+
+namespace nest::guests {
+namespace {
+
+template <typename T>
+T* map(size_t size, int flags, int file, const std::string& what) {
+    void* where = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (where == MAP_FAILED)
+        throw SystemError(what);
+    return static_cast<T*>(where);
+}
+
+std::span<char> make_memory(const File& vm) {
+    std::span ram(map<char>(kRamSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "guest memory"), kRamSize);
+    std::memcpy(ram.data(), payload_begin, payload_end - payload_begin);
+    const kvm_userspace_memory_region slot{0, 0, kRam, kRamSize, reinterpret_cast<u64>(ram.data())};
+    vm.call(KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &slot);
+    return ram;
+}
+
+File make_gic(const File& vm) {
+    kvm_create_device device{KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
+    vm.call(KVM_CREATE_DEVICE, "creating the vGIC", &device);
+    File gic(device.fd, "vGIC");
+    const auto set = [&](unsigned group, u64 attribute, const void* value, const char* what) {
+        const kvm_device_attr wanted{0, group, attribute, reinterpret_cast<u64>(value)};
+        gic.call(KVM_SET_DEVICE_ATTR, what, &wanted);
+    };
+    const u64 distributor = kDistributor, redistributor = kRedistributor;
+    const u32 interrupts = 64, maintenance = kMaintenance;
+    set(KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &distributor, "the distributor's address");
+    set(KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST, &redistributor, "the redistributors' address");
+    set(KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &interrupts, "the number of interrupts");
+    set(kVgicGroupMaintenance, 0, &maintenance, "the maintenance interrupt");
+    set(KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, nullptr, "the vGIC's init");
+    return gic;
+}
+
+std::array<Vcpu, 2> make_vcpus(const File& kvm, const File& vm) {
+    const unsigned long size = kvm.call(KVM_GET_VCPU_MMAP_SIZE, "KVM_GET_VCPU_MMAP_SIZE");
+    kvm_vcpu_init preferred{};
+    vm.call(KVM_ARM_PREFERRED_TARGET, "KVM_ARM_PREFERRED_TARGET", &preferred);
+    if (kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0)
+        preferred.features[0] |= 1u << kPauthAddress | 1u << kPauthGeneric;  // both or none
+    std::array vcpus{Vcpu(vm, 0, size), Vcpu(vm, 1, size)};
+    vcpus[0].init(preferred, false);
+    vcpus[1].init(preferred, true);
+    return vcpus;
+}
+
+}  // namespace
+
+SystemError::SystemError(const std::string& what) : std::runtime_error(what + ": " + std::strerror(errno)) {}
+
+File::File(int number, const std::string& what) : number_(number) {
+    if (number < 0)
+        throw SystemError(what);
+}
+
+File::~File() {
+    if (number_ >= 0)
+        close(number_);
+}
+
+int File::call(unsigned long request, const std::string& what, unsigned long argument) const {
+    const int result = ioctl(number_, request, argument);
+    if (result < 0)
+        throw SystemError(what);
+    return result;
+}
+
+Vcpu::Vcpu(const File& vm, unsigned id, unsigned long run_size)
+    : id_(id),
+      file_(vm.call(KVM_CREATE_VCPU, "KVM_CREATE_VCPU", id), "vCPU"),
+      run_(map<kvm_run>(run_size, MAP_SHARED, file_.number(), "kvm_run")) {}
+
+void Vcpu::init(const kvm_vcpu_init& preferred, bool powered_off) const {
+    kvm_vcpu_init init = preferred;
+    init.features[0] |= 1u << kPsci02 | 1u << kHasEl2 | unsigned{powered_off} << kPowerOff;
+    file_.call(KVM_ARM_VCPU_INIT, "KVM_ARM_VCPU_INIT with EL2", &init);
+}
+
+u64 Vcpu::get(u64 register_id) const {
+    u64 value = 0;
+    const kvm_one_reg access{register_id, reinterpret_cast<u64>(&value)};
+    file_.call(KVM_GET_ONE_REG, "KVM_GET_ONE_REG", &access);
+    return value;
+}
+
+void Vcpu::set(u64 register_id, u64 value) const {
+    const kvm_one_reg access{register_id, reinterpret_cast<u64>(&value)};
+    file_.call(KVM_SET_ONE_REG, "KVM_SET_ONE_REG", &access);
+}
+
+bool Vcpu::run() const {
+    if (ioctl(file_.number(), KVM_RUN, 0) == 0)
+        return true;
+    if (errno == EINTR || errno == EAGAIN)
+        return false;
+    throw SystemError("KVM_RUN of vCPU " + std::to_string(id_));
+}
+
+Machine::Machine(const File& kvm, u64 argument)
+    : vm_(kvm.call(KVM_CREATE_VM, "KVM_CREATE_VM"), "VM"),
+      ram_(make_memory(vm_)),
+      vcpus_(make_vcpus(kvm, vm_)),
+      gic_(make_gic(vm_)) {
+    vcpus_[0].set(kPc, kRam);
+    vcpus_[0].set(kX0, argument);
+}
+
+std::string Machine::text(u64 address) const {
+    if (address < kRam || address >= kRam + kRamSize)
+        return {};
+    const auto rest = ram_.subspan(address - kRam);
+    return {rest.data(), strnlen(rest.data(), std::min<size_t>(rest.size(), 200))};
+}
+
+}  // namespace nest::guests

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One VM: memory with the payload, one or two vCPUs with EL2, GICv3.
+#pragma once
+
+#include <linux/kvm.h>
+
+#include <array>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "../protocol.hpp"
+
+namespace nest::guests {
+
+// A system call that failed, with errno's text.
+struct SystemError : std::runtime_error {
+    explicit SystemError(const std::string& what);
+};
+
+// A file descriptor that is closed with its owner.
+class File {
+public:
+    File(int number, const std::string& what);
+    File(File&& other) noexcept : number_(other.number_) { other.number_ = -1; }
+    File(const File&) = delete;
+    ~File();
+
+    // ioctl() with a result; throws SystemError.
+    int call(unsigned long request, const std::string& what, unsigned long argument = 0) const;
+    int call(unsigned long request, const std::string& what, const void* argument) const {
+        return call(request, what, reinterpret_cast<unsigned long>(argument));
+    }
+    int number() const { return number_; }
+
+private:
+    int number_;
+};
+
+class Vcpu {
+public:
+    Vcpu(const File& vm, unsigned id, unsigned long run_size);
+
+    void init(const kvm_vcpu_init& preferred, bool powered_off) const;
+    u64 get(u64 register_id) const;
+    void set(u64 register_id, u64 value) const;
+    // KVM_RUN: false if a signal ended it.
+    bool run() const;
+    kvm_run& state() const { return *run_; }
+
+private:
+    unsigned id_;
+    File file_;
+    kvm_run* run_;
+};
+
+class Machine {
+public:
+    // Boots at the payload's first instruction with `argument` in x0.
+    Machine(const File& kvm, u64 argument);
+
+    std::array<Vcpu, 2>& vcpus() { return vcpus_; }
+    // A C string in guest memory; empty for an address outside.
+    std::string text(u64 address) const;
+
+private:
+    File vm_;
+    std::span<char> ram_;
+    std::array<Vcpu, 2> vcpus_;
+    File gic_;
+};
+
+}  // namespace nest::guests

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// nested_guests [PATTERN …]: the cases of cases.def and traps.def, a line PASS, FAIL or SKIP for each; --list names them.
+#include <fnmatch.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../protocol.hpp"
+#include "run.hpp"
+
+namespace nest::guests {
+namespace {
+
+// A case, and the names of its verdicts in their order: one, but for a table.
+struct Unit {
+    Case number;
+    unsigned vcpus;
+    std::vector<std::string> names;
+};
+
+std::vector<std::string> names_of(Case number, const char* name) {
+    if (number != Case::traps)
+        return {name};
+    std::vector<std::string> names;
+#define TRAP(row, instruction, control, bit, needs, syndrome, after) \
+    names.push_back(std::string("trap-") + row);                     \
+    names.push_back(std::string("no-trap-") + row);
+#include "../traps.def"
+#undef TRAP
+    return names;
+}
+
+std::vector<Unit> units() {
+    return {
+#define CASE(function, name, vcpus) {Case::function, vcpus, names_of(Case::function, name)},
+#include "../cases.def"
+#undef CASE
+    };
+}
+
+// Which names were asked for.
+struct Filter {
+    std::vector<const char*> patterns;
+
+    bool wants(const std::string& name) const {
+        for (const char* pattern : patterns)
+            if (fnmatch(pattern, name.c_str(), 0) == 0)
+                return true;
+        return patterns.empty();
+    }
+    bool wants(const Unit& unit) const {
+        for (const std::string& name : unit.names)
+            if (wants(name))
+                return true;
+        return false;
+    }
+};
+
+void say(const Filter& filter, Verdict verdict, const std::string& name, const std::string& reason) {
+    if (!filter.wants(name))
+        return;
+    const char* word = verdict == Verdict::pass ? "PASS" : verdict == Verdict::skip ? "SKIP" : "FAIL";
+    std::printf("%s %s%s%s\n", word, name.c_str(), reason.empty() ? "" : " ", reason.c_str());
+    std::fflush(stdout);
+}
+
+// The child's part: a byte into `progress` for each verdict, 'F' for a failure.
+[[noreturn]] void child(const Filter& filter, const Unit& unit, size_t first, int progress) {
+    size_t next = first;
+    run_case(u64(unit.number) | u64{first} << 32, unit.vcpus, [&](Verdict verdict, const std::string& reason) {
+        if (next >= unit.names.size())
+            return;
+        say(filter, verdict, unit.names[next++], reason);
+        const char byte = verdict == Verdict::fail ? 'F' : '.';
+        if (write(progress, &byte, 1) != 1)
+            _exit(1);
+    });
+}
+
+struct Progress {
+    size_t verdicts = 0;
+    bool failed = false;
+    int status = 0;
+};
+
+// One VM in a process of its own, so that nothing of it, not even a crash, reaches the next.
+Progress one_vm(const Filter& filter, const Unit& unit, size_t first) {
+    int ends[2];
+    if (pipe(ends))
+        throw std::runtime_error("pipe: " + std::string(std::strerror(errno)));
+    const pid_t pid = fork();
+    if (pid < 0)
+        throw std::runtime_error("fork: " + std::string(std::strerror(errno)));
+    if (pid == 0) {
+        close(ends[0]);
+        child(filter, unit, first, ends[1]);
+    }
+    close(ends[1]);
+    Progress progress;
+    for (char byte; read(ends[0], &byte, 1) == 1; progress.verdicts++)
+        progress.failed |= byte == 'F';
+    close(ends[0]);
+    waitpid(pid, &progress.status, 0);
+    return progress;
+}
+
+// True if nothing failed.
+bool run_unit(const Filter& filter, const Unit& unit) {
+    bool good = true;
+    for (size_t first = 0; first < unit.names.size();) {
+        Progress progress = one_vm(filter, unit, first);
+        const bool complete = first + progress.verdicts >= unit.names.size();
+        if (!complete && !progress.failed) {
+            say(filter, Verdict::fail, unit.names[first + progress.verdicts++],
+                "the VMM ended with wait status " + std::to_string(progress.status));
+            progress.failed = true;
+        }
+        good &= !progress.failed;
+        first += progress.verdicts;
+    }
+    return good;
+}
+
+int main(const std::vector<const char*>& words) {
+    Filter filter;
+    bool list = false;
+    for (const char* word : words) {
+        if (std::strcmp(word, "--list") == 0)
+            list = true;
+        else
+            filter.patterns.push_back(word);
+    }
+    const bool offered = !list && has_virtual_el2();
+    bool good = true;
+    for (const Unit& unit : units()) {
+        if (!filter.wants(unit))
+            continue;
+        if (list || !offered) {
+            for (const std::string& name : unit.names)
+                list ? void(std::puts(name.c_str())) : say(filter, Verdict::skip, name, "no virtual EL2");
+        } else {
+            good &= run_unit(filter, unit);
+        }
+    }
+    return good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace nest::guests
+
+int main(int count, char** words) {
+    try {
+        return nest::guests::main({words + 1, words + count});
+    } catch (const std::exception& error) {
+        std::printf("FAIL nested-guests %s\n", error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The bare-metal tests of nesting (tests/guests): a small VMM, static for arm64, with its payload inside."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from nestlab import hosttools, paths, proc, staging
+
+SOURCES = paths.REPO / "tests" / "guests"
+CROSS = "aarch64-linux-gnu-"
+COMMON = ["-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror"]
+# EL2 runs with its MMU off, where memory is Device: no unaligned access, no vector registers.
+PAYLOAD = ["-march=armv8.5-a", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-pic", "-fno-pie",
+           "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-tree-loop-distribute-patterns",
+           "-mgeneral-regs-only", "-mstrict-align", "-mno-outline-atomics"]
+LINK = ["-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments"]
+
+
+def get() -> Path:
+    """The folder with guests/nested_guests, built anew where a source is younger."""
+    top = paths.BUILD / "guests"
+    program = top / "guests" / "nested_guests"
+    with staging.locked(top):
+        if not program.exists() or program.stat().st_mtime < newest():
+            build(program)
+    return top
+
+
+def newest() -> float:
+    """The time of the youngest source; this file counts as one."""
+    return max(file.stat().st_mtime for file in [Path(__file__), *SOURCES.rglob("*")])
+
+
+def build(program: Path) -> None:
+    """Payload, flat image, VMM around it."""
+    hosttools.need(["g++-aarch64-linux-gnu", "binutils-aarch64-linux-gnu", "libc6-dev-arm64-cross"])
+    log = paths.BUILD / "log" / "guests.log"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=program.parent.parent, prefix="making-") as folder:
+        work = Path(folder)
+        payload = SOURCES / "payload"
+        proc.run(["nice", f"{CROSS}g++", *COMMON, *PAYLOAD, *LINK, "-T", str(payload / "payload.lds"), *inputs(payload),
+                  "-o", str(work / "payload.elf")], "building the payload of tests/guests", log=log)
+        proc.run([f"{CROSS}objcopy", "-O", "binary", str(work / "payload.elf"), str(work / "payload.bin")],
+                 "making the payload's image")
+        proc.run(["nice", f"{CROSS}g++", *COMMON, "-static", "-pthread", f"-Wa,-I,{work}", *inputs(SOURCES / "vmm"),
+                  "-o", str(work / "nested_guests")], "building the VMM of tests/guests", log=log)
+        proc.run([f"{CROSS}strip", str(work / "nested_guests")], "stripping nested_guests")
+        shutil.copy(work / "payload.elf", program.with_name("payload.elf"))     # for a look at addresses
+        shutil.move(work / "nested_guests", program)
+
+
+def inputs(folder: Path) -> list[str]:
+    """All that is compiled in a folder."""
+    return [str(file) for file in sorted([*folder.glob("*.cpp"), *folder.glob("*.S")])]
