@@ -19,7 +19,7 @@ using nested::Exception;
 
 nested::DebugTraps debug_traps(const Vcpu& vcpu) {
     return nested::debug_traps_for(vcpu.debug.guest, vcpu.regs.get<MDSCR_EL1>(),
-                                   vcpu.debug.control != 0 || vcpu.debug.os_lock);
+                                   vcpu.debug.control != 0 || vcpu.debug.os_lock, vcpu.vel2.hypervises());
 }
 
 // PSTATE.SS may be the VMM's, who steps the guest: an exception and a return see the guest's own.

@@ -26,8 +26,8 @@ struct Config {
 
 // Breakpoints and watchpoints of L1 itself: what of the debug registers must trap at virtual EL2.
 enum class DebugTraps : u8 {
-    kNone,         // nothing is armed: MDSCR_EL1 may go to the VNCR page without an exit
-    kMdscrWrites,  // something is armed, or it steps itself: an access that arms or disarms must be seen
+    kNone,         // nothing is armed, and it runs guests: MDSCR_EL1 goes to the VNCR page without an exit
+    kMdscrWrites,  // something is armed, or may be at any moment: an access that arms or disarms must be seen
     kAll,          // the VMM debugs the guest, or the OS Lock is set
 };
 
@@ -66,15 +66,21 @@ public:
         if (mode == arch::kModeEL2t || mode == arch::kModeEL2h)
             world_ = World::kVel2;
         else if (mode != arch::kModeEL0t)
-            world_ = World::kGuest;
+            set_world(World::kGuest);
         context.pstate = to_hardware_view(pstate);
     }
     // Before KVM_RUN, with the state in memory: at EL0, TGE decides whose user space it is.
     void settle_world() {
         if (at_el0())
-            world_ = e2h() && tge() ? World::kVel2 : World::kGuest;
+            set_world(e2h() && tge() ? World::kVel2 : World::kGuest);
     }
-    void set_world(World world) { world_ = world; }
+    void set_world(World world) {
+        world_ = world;
+        hypervises_ |= world == World::kGuest;
+    }
+    // It has run L2. A hypervisor writes MDSCR_EL1 on each world switch, to leave its guest's value or to restore its own;
+    // anyone else to step itself, which acts at once and without an exit.
+    bool hypervises() const { return hypervises_; }
 
     // An exception that the VM's hardware raises for the hypervisor: does L1 take it, and is it masked? In L2, a
     // physical interrupt that L1 routes to EL2 is not masked by PSTATE; one that it does not route belongs to L2's EL1.
@@ -115,6 +121,7 @@ public:
 private:
     const Config* config_ = nullptr;
     World world_ = World::kFlat;
+    bool hypervises_ = false;
 };
 
 }  // namespace nest::nested

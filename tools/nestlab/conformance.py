@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """docs/conformance.md, generated from the JSON files of the last runs. Nobody edits it by hand."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from nestlab import paths, results, selftest_plan
@@ -8,8 +9,31 @@ from nestlab.results import FAIL, PASS, SKIP, Result
 
 DATA = paths.BUILD / "conformance"
 DOC = paths.REPO / "docs" / "conformance.md"
-SIDES = {"ours": "Nestvisor", "peer": "Linux's own KVM"}
-SUITES = ["7.2", "6.12"]
+NAMES = {"ours": "Nestvisor", "peer": "Linux's own KVM"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one data file holds: a suite, on whom, on which CPU model, with the guests at EL1 or at virtual EL2."""
+
+    suite: str
+    side: str = "ours"
+    cpu: str = "max"
+    vel2: bool = False
+
+    @property
+    def file(self) -> Path:
+        more = ["vel2"] * self.vel2 + [self.cpu] * (self.cpu != "max")
+        return DATA / ("-".join(["selftests", self.suite, self.side, *more]) + ".json")
+
+    @property
+    def title(self) -> str:
+        return NAMES[self.side] + (f", {self.cpu}" if self.cpu != "max" else "")
+
+
+# The document's tables, and whether their columns must be there.
+TABLES = [("7.2", False), ("7.2", True), ("6.12", False)]
+COLUMNS = [("ours", "max", True), ("ours", "neoverse-v1", False), ("peer", "max", True)]
 
 HEAD = """\
 <!-- SPDX-License-Identifier: GPL-2.0-only -->
@@ -17,21 +41,22 @@ HEAD = """\
 # Conformance
 
 The kernel's own KVM selftests (`tools/testing/selftests/kvm`), unchanged, built static from Debian's linux-source packages,
-run in L0 in QEMU without hardware acceleration. `NV=0`: guests run at EL1. Arguments and limits: tests/boot/selftests.toml.
+run in L0 in QEMU without hardware acceleration. Arguments and limits: tests/boot/selftests.toml.
 """
-
-
-def data_file(suite: str, side: str) -> Path:
-    return DATA / f"selftests-{suite}-{side}.json"
 
 
 def write() -> Path:
     """Generate the document from what there is."""
     parts = [HEAD]
-    for suite in SUITES:
-        columns = {side: results.load(data_file(suite, side)) for side in SIDES}
-        if any(columns.values()):
-            parts.append(selftest_table(suite, columns))
+    for suite, vel2 in TABLES:
+        runs = {}
+        for side, cpu, always in COLUMNS:
+            run = Run(suite, side, cpu, vel2)
+            data = results.load(run.file)
+            if data or always:
+                runs[run] = data
+        if any(runs.values()):
+            parts.append(selftest_table(suite, vel2, runs))
     soak = results.load(DATA / "soak.json")
     if soak:
         parts.append(soak_table(soak))
@@ -40,29 +65,32 @@ def write() -> Path:
     return DOC
 
 
-def selftest_table(suite: str, columns: dict[str, dict | None]) -> str:
-    """Both columns side by side; a column that was never run says so."""
-    lines = [f"## KVM selftests of Linux {suite}", ""]
-    for side, data in columns.items():
+def selftest_table(suite: str, vel2: bool, runs: dict[Run, dict | None]) -> str:
+    """The columns side by side; one that was never run says so."""
+    where = "guests at virtual EL2" if vel2 else "guests at EL1 (`NV=0`)" if suite != "6.12" else "guests at EL1"
+    lines = [f"## KVM selftests of Linux {suite}, {where}", ""]
+    for run, data in runs.items():
         ran = f"{summary(data['results'])}; L0: Linux {data['kernel']}, {data['machine']}, {data['date']}" if data else "not run"
-        lines.append(f"* {SIDES[side]}: {ran}")
-    lines += ["", "| test | " + " | ".join(SIDES.values()) + " |", "| --- |" + " --- |" * len(SIDES)]
-    by_side = {side: {result.name: result for result in data["results"]} if data else {} for side, data in columns.items()}
-    for name in sorted(set().union(*by_side.values())):
-        lines.append(f"| {name} | " + " | ".join(cell(by_side[side].get(name)) for side in SIDES) + " |")
-    if all(columns.values()):
-        lines += behind(by_side["ours"], by_side["peer"])
+        lines.append(f"* {run.title}: {ran}")
+    lines += ["", "| test | " + " | ".join(run.title for run in runs) + " |", "| --- |" + " --- |" * len(runs)]
+    found = {run: {result.name: result for result in data["results"]} if data else {} for run, data in runs.items()}
+    for name in sorted(set().union(*found.values())):
+        lines.append(f"| {name} | " + " | ".join(cell(found[run].get(name)) for run in runs) + " |")
+    peer = found[Run(suite, "peer", vel2=vel2)]
+    for run in found:
+        if peer and found[run] and run.side == "ours":
+            lines += behind(run.title, found[run], peer)
     return "\n".join(lines) + "\n"
 
 
-def behind(ours: dict[str, Result], peer: dict[str, Result]) -> list[str]:
+def behind(title: str, ours: dict[str, Result], peer: dict[str, Result]) -> list[str]:
     """What the peer passes and we do not: each with its reason, or the plain statement that it has none."""
     known = selftest_plan.exceptions()
     names = [n for n, r in sorted(peer.items()) if r.verdict == PASS and (n not in ours or ours[n].verdict != PASS)]
     if not names:
-        return ["", "Everything that Linux's own KVM passes, Nestvisor passes."]
+        return ["", f"Everything that Linux's own KVM passes, {title} passes."]
     rows = [f"* {name}: {known.get(name.rsplit('/', 1)[-1], 'no accepted reason: to be mended')}" for name in names]
-    return ["", "What Linux's own KVM passes and Nestvisor does not:", "", *rows]
+    return ["", f"What Linux's own KVM passes and {title} does not:", "", *rows]
 
 
 def soak_table(data: dict) -> str:

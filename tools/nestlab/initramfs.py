@@ -9,7 +9,7 @@ from nestlab.kernels import Kernel
 SCRIPTS = paths.PACKAGE / "l0"
 
 
-def base(kernel: Kernel, busybox: Path, init: str) -> cpio.Archive:
+def base(kernel: Kernel, busybox: Path, init: str, drivers: list[str]) -> cpio.Archive:
     """busybox, the kernel's drivers and an /init."""
     archive = cpio.Archive()
     for name in ("dev", "proc", "sys", "root", "tmp"):
@@ -17,7 +17,7 @@ def base(kernel: Kernel, busybox: Path, init: str) -> cpio.Archive:
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", busybox.read_bytes(), 0o755)
     archive.file("init", (SCRIPTS / init).read_bytes(), 0o755)
-    modules = kmodules.load_order(kernel.modules)
+    modules = kmodules.load_order(kernel.modules, drivers)
     for name, data in modules:
         archive.file(f"lab/modules/{name}.ko", data)
     archive.file("lab/modules.order", "".join(f"{name}\n" for name, _ in modules).encode())
@@ -26,7 +26,7 @@ def base(kernel: Kernel, busybox: Path, init: str) -> cpio.Archive:
 
 def for_l0(kernel: Kernel, busybox: Path, env: dict[str, str], files: dict[str, bytes], scripts: list[Path]) -> bytes:
     """L0's: `files` land in /run/lab, executable `scripts` in /run/lab/scripts, `env` is sourced by the agent."""
-    archive = base(kernel, busybox, "init")
+    archive = base(kernel, busybox, "init", kmodules.FOR_L0)
     archive.file("lab/agent", (SCRIPTS / "agent").read_bytes(), 0o755)
     archive.file("lab/campaign.sh", (SCRIPTS / "campaign.sh").read_bytes())
     archive.file("lab/env", "".join(f"{name}={value}\n" for name, value in env.items()).encode())
@@ -40,4 +40,4 @@ def for_l0(kernel: Kernel, busybox: Path, env: dict[str, str], files: dict[str, 
 
 def for_guest(kernel: Kernel, busybox: Path) -> bytes:
     """A guest's: it reports what it sees and powers off."""
-    return base(kernel, busybox, "guest-init").finish()
+    return base(kernel, busybox, "guest-init", kmodules.WANTED).finish()

@@ -5,9 +5,10 @@ import lzma
 import re
 from pathlib import Path
 
-# What L0 and its guests load; a kernel that has one built in simply has no such file.
+# What guests load, and L0, which can swap to compressed memory besides; a kernel that has one built in simply has no such file.
 # ext4 asks for crc32c by name, so nothing in its module says that it needs it.
 WANTED = ["crc32c_generic", "virtio_pci", "virtio_mmio", "virtio_blk", "ext4", "tun", "virtio_net"]
+FOR_L0 = [*WANTED, "zram"]
 
 
 def load_order(folder: Path, wanted: list[str] = WANTED) -> list[tuple[str, bytes]]:

@@ -50,6 +50,6 @@ def exceptions(file: Path = FILE) -> dict[str, str]:
     return {entry["name"]: entry["why"] for entry in tomllib.loads(file.read_text()).get("exception", [])}
 
 
-def item(suite: str, plan: Plan) -> campaign.Item:
+def item(suite: str, plan: Plan, vel2: bool = False) -> campaign.Item:
     """The command in L0."""
-    return campaign.Item(plan.name, f"selftest.sh {suite} {plan.name} {plan.args}".strip(), plan.limit)
+    return campaign.Item(plan.name, f"NV={int(vel2)} selftest.sh {suite} {plan.name} {plan.args}".strip(), plan.limit)

@@ -5,10 +5,17 @@
 # GUEST_APPEND (quiet; every console character costs an exit to QEMU, so a talkative guest boots in twice the time).
 cpus=${CPUS:-4} load=${LOAD:-0}
 work=$(mktemp -d)
+net="-nic none"
+if [ "$load" != 0 ]; then
+	mkdir "$work/tftp"
+	head -c 300000 /dev/urandom >"$work/tftp/net"
+	(cd "$work/tftp" && md5sum net >net.md5)
+	net="-netdev user,id=net,restrict=on,tftp=$work/tftp -device virtio-net-pci,netdev=net,romfile="
+fi
 
 boot() {
 	qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp "$cpus" -m "${MEM:-512M}" \
-		-nographic -nic none -no-reboot -kernel "/guest/linux-$1" -initrd "/guest/initrd-$1" \
+		-nographic $net -no-reboot -kernel "/guest/linux-$1" -initrd "/guest/initrd-$1" \
 		-drive file=/guest/disk.ext4,if=virtio,format=raw,snapshot=on \
 		-append "console=ttyAMA0 panic=-1 ${GUEST_APPEND-quiet} lab.load=$load" </dev/null >"$work/$1" 2>&1
 	echo "$?" >"$work/$1.status"
@@ -26,6 +33,10 @@ judge() {
 		why="not all $cpus CPUs came up: $(grep -a 'GUEST cpus' "$console")"
 	elif ! grep -aq "GUEST disk hello" "$console"; then
 		why="disk: $(grep -a 'GUEST disk' "$console")"
+	elif [ "$load" != 0 ] && grep -aq "GUEST load.*differs" "$console"; then
+		why=$(grep -a "GUEST load.*differs" "$console" | head -n 1)
+	elif [ "$load" != 0 ] && ! grep -aEq "GUEST load rounds: disk [1-9][0-9]*, network [1-9]" "$console"; then
+		why="a load did no round: $(grep -a 'GUEST load' "$console" | head -n 1)"
 	elif [ "$load" != 0 ] && ! grep -aq "GUEST load done" "$console"; then
 		why="did not finish its load"
 	elif grep -aq "GUEST log" "$console"; then

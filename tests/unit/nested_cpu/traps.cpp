@@ -56,14 +56,15 @@ TEST_F(TrapMerge, WhatMakesDebugRegistersTrap) {
     vhe::BreakpointBank bank{};
     bank.bvr[0] = bank.wvr[15] = ~u64{0};
     bank.bcr[3] = 0x1e4;
-    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::MDE>(1).with<MD::SS>(1), false), DebugTraps::kNone);
-    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::KDE>(1).with<MD::SS>(1), false), DebugTraps::kMdscrWrites);
-    EXPECT_EQ(debug_traps_for(bank, {}, true), DebugTraps::kAll);
+    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::MDE>(1).with<MD::SS>(1), false, true), DebugTraps::kNone);
+    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::KDE>(1).with<MD::SS>(1), false, true), DebugTraps::kMdscrWrites);
+    EXPECT_EQ(debug_traps_for(bank, {}, true, true), DebugTraps::kAll);
+    EXPECT_EQ(debug_traps_for(bank, {}, false, false), DebugTraps::kMdscrWrites) << "it may step itself at any moment";
     bank.wcr[15] = 1;
-    EXPECT_EQ(debug_traps_for(bank, {}, false), DebugTraps::kMdscrWrites);
+    EXPECT_EQ(debug_traps_for(bank, {}, false, true), DebugTraps::kMdscrWrites);
     bank.wcr[15] = 0;
     bank.bcr[0] = 1;
-    EXPECT_EQ(debug_traps_for(bank, {}, false), DebugTraps::kMdscrWrites);
+    EXPECT_EQ(debug_traps_for(bank, {}, false, true), DebugTraps::kMdscrWrites);
 }
 
 // Every bit of L1's HCR_EL2, one by one.

@@ -24,13 +24,16 @@ def add(parser: argparse.ArgumentParser) -> None:
                         help="the selftests of this kernel version only (default: both)")
     parser.add_argument("--only", metavar="GLOB", default="*", help="tests with such names only, for instance 'arm64/vgic*'; "
                         "such a run leaves docs/conformance.md alone")
+    parser.add_argument("--vel2", action="store_true", help="the guests of the 7.2 tests run at virtual EL2")
     parser.add_argument("--list", action="store_true", help="say what would run, with limits and arguments")
     options.add_machine(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     report = results.Report()
-    for suite in args.suites or selftests.SUITES:
+    if args.vel2 and "6.12" in (args.suites or []):
+        raise LabError("the tests of 6.12 know no virtual EL2: --vel2 goes with --kernel 7.2")
+    for suite in args.suites or (["7.2"] if args.vel2 else selftests.SUITES):
         plans = [plan for plan in selftest_plan.plans(suite, selftests.tests(suite)) if matches(plan.name, args.only)]
         if args.list:
             for plan in plans:
@@ -53,26 +56,26 @@ def matches(name: str, pattern: str) -> bool:
 def one_suite(args: argparse.Namespace, suite: str, plans: list[selftest_plan.Plan], report: results.Report) -> None:
     """Run a suite; the JSON file grows with each result, so that a broken-off run still counts."""
     kernel, file = options.l0(args.peer)
-    side = "peer" if args.peer else "ours"
+    run = conformance.Run(suite, "peer" if args.peer else "ours", args.cpu, args.vel2)
     machine = options.machine(args)
     machine = replace(machine, append=f"{HUGE_PAGE} {machine.append}".strip())
     boot = Boot(machine, kernel, file, share=selftests.get(), scripts=boottests.scripts())
     header = {"kernel": kernel.version, "machine": f"-cpu {args.cpu}, {args.smp} CPUs", "date": time.strftime("%Y-%m-%d")}
     say.step(f"{len(plans)} selftests of {suite} under Linux {kernel.version}" + ("" if args.peer else " and the module"))
     done = []
-    for result in outcomes(suite, plans, boot, f"selftests-{suite}-{side}"):
+    for result in outcomes(suite, plans, boot, run):
         done.append(result)
         report.add(result)
         if args.only == "*":
-            results.save(conformance.data_file(suite, side), header, done)
+            results.save(run.file, header, done)
 
 
-def outcomes(suite: str, plans: list[selftest_plan.Plan], boot: Boot, log_name: str) -> Iterator[Result]:
+def outcomes(suite: str, plans: list[selftest_plan.Plan], boot: Boot, run: conformance.Run) -> Iterator[Result]:
     for plan in plans:
         if plan.skip:
             yield Result(SKIP, plan.name, plan.skip)
-    items = [selftest_plan.item(suite, plan) for plan in plans if not plan.skip]
-    for outcome in campaign.run(items, boot, log_name):
+    items = [selftest_plan.item(suite, plan, run.vel2) for plan in plans if not plan.skip]
+    for outcome in campaign.run(items, boot, run.file.stem):
         # A selftest prints much; its exit status and the kernel log decide.
         outcome.output = [line for line in outcome.output if not judge.LINE.match(line)]
         yield from judge.verdicts(outcome, outcome.item.name)
