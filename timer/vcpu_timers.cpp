@@ -185,7 +185,9 @@ void VcpuTimers::set_one_reg(TimerAccess access, u64 value, u64 host_count) {
     switch (access.reg) {
     case TimerReg::kCount:
         // With virtual EL2 L1 owns the virtual offset: what the VMM can set is the count that both start from.
-        if (slot_of(access.id) == Slot::kVirtual && !has_el2_)
+        if (has_el2_)
+            vm_->set_el2_count(value, host_count);
+        else if (slot_of(access.id) == Slot::kVirtual)
             vm_->set_virtual_count(value, host_count);
         else
             vm_->set_physical_count(value, host_count);

@@ -27,6 +27,13 @@ void VmTimers::set_physical_count(u64 guest_count, u64 host_count) {
         set_offset(physical_offset_, host_count - guest_count);
 }
 
+void VmTimers::set_el2_count(u64 guest_count, u64 host_count) {
+    const u64 behind = host_count - guest_count;
+    const bool unnoticed = !host_.cntpoff && !physical_offset_.load_relaxed() && host_.scale.to_ns(behind) < kUnnoticedNs;
+    if (!unnoticed)
+        set_physical_count(guest_count, host_count);
+}
+
 Status VmTimers::set_counter_offset(u64 counter_offset, u64 reserved) {
     if (reserved)
         return Errno::kInval;

@@ -18,10 +18,8 @@ echo "CPUS=$cpus MEM=${L2_MEM:-384M} LOAD=${LOAD:-0} GUEST_APPEND='${GUEST_APPEN
 	(cd "$work" && find lab | cpio -o -H newc 2>/dev/null)
 } >"$work/initrd"
 
-# QEMU sets the guest's counter anew when it starts. On a machine whose CNTPOFF_EL2 does not act, as this one's, every
-# read of the physical counter by L1 would then be an exit: kvm-no-adjvtime.
 started=$(date +%s)
-qemu-system-aarch64 -M virt,virtualization=on,gic-version=3,its=off -accel kvm -cpu host,kvm-no-adjvtime=on -smp "$cpus" -m "${MEM:-1G}" \
+qemu-system-aarch64 -M virt,virtualization=on,gic-version=3,its=off -accel kvm -cpu host -smp "$cpus" -m "${MEM:-1G}" \
 	-nographic -nic none -no-reboot -kernel "/guest/linux-$l1" -initrd "$work/initrd" \
 	-drive file="$LAB_ROOT",if=virtio,format=raw,snapshot=on \
 	-append "console=ttyAMA0 panic=-1 ${GUEST_APPEND-quiet}" </dev/null 2>&1 | tee "$work/console" | tr -d '\r' | sed 's/^/L1: /'

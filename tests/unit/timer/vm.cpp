@@ -36,6 +36,29 @@ TEST_F(VmTest, AChosenOffsetHoldsForBothAndForEver) {
     EXPECT_EQ(vm.physical_offset().load_relaxed(), 78u);
 }
 
+// What a VMM does at start: it reads the counter and writes it back a little later.
+TEST_F(VmTest, WithoutCntpoffAnEl2VmIsNotOffsetByAFewSeconds) {
+    const u64 second = 1'000'000'000, now = 100 * second;
+    const u32 before = vm.generation();
+    vm.set_el2_count(now - second, now);
+    EXPECT_EQ(vm.physical_offset().load_relaxed(), 0u);
+    EXPECT_EQ(vm.generation(), before);
+    vm.set_el2_count(now + 1, now);  // ahead: the guest would see time go back
+    EXPECT_EQ(vm.physical_offset().load_relaxed(), ~u64{0});
+    vm.set_el2_count(now - second, now);  // once offset, always exact
+    EXPECT_EQ(vm.physical_offset().load_relaxed(), second);
+}
+TEST_F(VmTest, AnEl2VmIsOffsetByMoreOrWhereItIsFree) {
+    const u64 now = u64{1} << 60;
+    vm.set_el2_count(now - VmTimers::kUnnoticedNs, now);
+    EXPECT_EQ(vm.physical_offset().load_relaxed(), VmTimers::kUnnoticedNs);
+    HostTimers free;
+    free.cntpoff = true;
+    VmTimers other(free, 0);
+    other.set_el2_count(now - 1, now);
+    EXPECT_EQ(other.physical_offset().load_relaxed(), 1u);
+}
+
 TEST_F(VmTest, PpiAttributesFailInLinuxsOrder) {
     EXPECT_EQ(vm.set_ppi(false, 0, 27).error(), Errno::kInval);
     for (s32 bad : {-1, 0, 15, 32, 1020})
