@@ -118,9 +118,9 @@ NestedExit handle_nested_exit(Vcpu& vcpu) {
         inject_undefined(vcpu);
         return NestedExit::kResume;
     case nested::Route::kStage2:
-        if (v.in_guest() && vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) == Next::kResume)
-            return NestedExit::kResume;
-        return NestedExit::kHost;
+        if (!v.in_guest())
+            return NestedExit::kFlat;
+        return vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) == Next::kResume ? NestedExit::kResume : NestedExit::kHost;
     case nested::Route::kOurs:
         break;
     }

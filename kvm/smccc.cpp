@@ -10,15 +10,11 @@ constexpr SmcccFunction kFunctions[] = {
 #include <kvm/smccc_table.def>
 #undef SMCCC
 };
-constexpr size_t kFunctionCount = sizeof(kFunctions) / sizeof(kFunctions[0]);
-
-consteval bool table_is_sorted() {
-    for (size_t i = 1; i < kFunctionCount; i++)
-        if (kFunctions[i - 1].fid >= kFunctions[i].fid)
-            return false;
-    return true;
-}
-static_assert(table_is_sorted(), "smccc_table.def must be in the order of the identifiers, without twins");
+enum class Row : size_t {
+#define SMCCC(name, fid, gate, since, features, handler) name,
+#include <kvm/smccc_table.def>
+#undef SMCCC
+};
 
 bool gate_open(const SmcccConfig& vm, Gate gate) {
     switch (gate) {
@@ -39,16 +35,15 @@ const SmcccFunction* offered(const SmcccConfig& vm, const SmcccCaller& caller, u
 
 }  // namespace
 
+// A switch: the compiler's tree of compares is a quarter of a binary search over the table, and this is the hypercall path.
 const SmcccFunction* find_smccc_function(u32 fid) {
-    size_t low = 0, high = kFunctionCount;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (kFunctions[middle].fid < fid)
-            low = middle + 1;
-        else
-            high = middle;
+    switch (fid) {
+#define SMCCC(name, fid, gate, since, features, handler) \
+    case fid: return &kFunctions[static_cast<size_t>(Row::name)];
+#include <kvm/smccc_table.def>
+#undef SMCCC
+    default: return nullptr;
     }
-    return low < kFunctionCount && kFunctions[low].fid == fid ? &kFunctions[low] : nullptr;
 }
 
 bool smccc_offers(const SmcccConfig& vm, const SmcccCaller& caller, const SmcccFunction& f) {
@@ -62,10 +57,9 @@ bool smccc_offers(const SmcccConfig& vm, const SmcccCaller& caller, const SmcccF
     return gate_open(vm, f.gate);
 }
 
-bool smccc_answers_from_registers(const SmcccConfig& vm, const SmcccCaller& caller, const u64 (&args)[4],
-                                  u64 (&out)[4]) {
-    const u32 fid = static_cast<u32>(args[0]);
-    SmcccAnswer answer{vm, caller, {args[0], args[1], args[2], args[3]}};
+bool smccc_answers_from_registers(const SmcccConfig& vm, const SmcccCaller& caller, u64* x) {
+    SmcccAnswer answer{vm, caller, x};
+    const u32 fid = answer.fid();
     const FilterAction action = vm.filter.action(fid);
     if (action == FilterAction::kForward)
         return false;
@@ -76,19 +70,16 @@ bool smccc_answers_from_registers(const SmcccConfig& vm, const SmcccCaller& call
         f->answer(answer);
     else
         return false;
-    for (unsigned i = 0; i < 4; i++)
-        out[i] = answer.x[i];
     return true;
 }
 
 vhe::Next smccc_call(const SmcccConfig& vm, SmcccVcpu& vcpu, PsciVm& psci, Conduit conduit) {
-    const u64 args[4] = {vcpu.reg(0), vcpu.reg(1), vcpu.reg(2), vcpu.reg(3)};
+    u64 x[4] = {vcpu.reg(0), vcpu.reg(1), vcpu.reg(2), vcpu.reg(3)};
     const SmcccCaller caller = vcpu.caller();
-    const u32 fid = static_cast<u32>(args[0]);
+    const u32 fid = static_cast<u32>(x[0]);
     SmcccCall call{vm, vcpu, psci, fid};
-    u64 out[4];
-    if (smccc_answers_from_registers(vm, caller, args, out))
-        return call.returns(out[0], out[1], out[2], out[3]);
+    if (smccc_answers_from_registers(vm, caller, x))
+        return call.returns(x[0], x[1], x[2], x[3]);
     if (vm.filter.action(fid) == FilterAction::kForward) {
         // The arguments are in the guest's registers, where the VMM reads them and leaves its results.
         vcpu.exit_hypercall(fid, (conduit.smc ? abi::KVM_HYPERCALL_EXIT_SMC : 0) |

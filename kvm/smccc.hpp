@@ -6,10 +6,9 @@
 
 namespace nest::kvm {
 
-// A call that only returns a value, or is denied: args are x0 to x3, out what they become. False, with `out` untouched:
-// ask smccc_call in tier 1. Context: any, no locks, interrupts may be off. An SMC's caller steps over it first.
-bool smccc_answers_from_registers(const SmcccConfig& vm, const SmcccCaller& caller, const u64 (&args)[4],
-                                  u64 (&out)[4]);
+// A call that only returns a value, or is denied: x[0] to x[3] are the guest's, in and out. False, with `x` untouched: ask
+// smccc_call in tier 1. Context: any, no locks, interrupts may be off. An SMC's caller steps over it first.
+bool smccc_answers_from_registers(const SmcccConfig& vm, const SmcccCaller& caller, u64* x);
 
 // The instruction that made the call.
 struct Conduit {

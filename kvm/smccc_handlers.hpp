@@ -12,7 +12,7 @@ inline constexpr u32 kNoPsci = 0;
 struct SmcccAnswer {
     const SmcccConfig& vm;
     const SmcccCaller& caller;
-    u64 x[4];  // in: the function and its arguments; out: the results
+    u64* x;  // four: the function and its arguments, then the results
     u32 fid() const { return static_cast<u32>(x[0]); }
     void returns(u64 a0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0) {
         x[0] = a0;

@@ -5,6 +5,7 @@
 #include <kvm/nested_entry.hpp>
 #include <kvm/smccc.hpp>
 #include <kvm/sysreg_traps.hpp>
+#include <kvm/tier0_mmio.hpp>
 #include <kvm/vm.hpp>
 
 namespace nest::kvm {
@@ -13,14 +14,7 @@ namespace {
 using namespace arch;
 
 Next hypercall(Vcpu& vcpu) {
-    u64(&x)[31] = vcpu.context.x;
-    const u64 args[4] = {x[0], x[1], x[2], x[3]};
-    u64 out[4];
-    if (!smccc_answers_from_registers(vcpu.vm.smccc, vcpu.hooks.caller(), args, out))
-        return Next::kHost;
-    for (unsigned i = 0; i < 4; i++)
-        x[i] = out[i];
-    return Next::kResume;
+    return smccc_answers_from_registers(vcpu.vm.smccc, vcpu.hooks.caller(), vcpu.context.x) ? Next::kResume : Next::kHost;
 }
 
 Next sysreg(Vcpu& vcpu) {
@@ -52,6 +46,8 @@ Next handle_in_guest_context(Vcpu& vcpu) {
         return hypercall(vcpu);
     case Ec::kSysReg:
         return sysreg(vcpu);
+    case Ec::kDataAbortLower:
+        return load_from_vgic(vcpu);
     default:
         return Next::kHost;
     }

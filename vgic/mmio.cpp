@@ -31,8 +31,14 @@ Access access_of(const RegisterRange& r, Distributor& distributor, CpuInterface*
 bool is_bits(What w) { return w >= What::Group && w <= What::ClearActive; }
 bool is_fields(What w) { return w >= What::Priority; }
 
+bool is_plain(What w) { return !is_bits(w) && !is_fields(w); }
+
+constexpr u64 low_bytes(u64 value, unsigned length) {
+    return length < 8 ? value & ((u64{1} << length * 8) - 1) : value;
+}
+
 u64 read(const Access& access) {
-    if (!is_bits(access.what) && !is_fields(access.what))
+    if (is_plain(access.what))
         return read_plain(access);
     if (access.reserved())
         return 0;
@@ -40,7 +46,7 @@ u64 read(const Access& access) {
 }
 
 Status write(const Access& access, u64 value) {
-    if (!is_bits(access.what) && !is_fields(access.what))
+    if (is_plain(access.what))
         return write_plain(access, value);
     if (access.reserved())
         return kOk;
@@ -61,8 +67,20 @@ bool mmio_read(CpuInterface& accessor, arch::Ipa address, unsigned length, u64& 
     const RegisterRange* r =
         match_register(place.redistributor, place.offset, length, distributor.interrupts());
     value = r ? read(access_of(*r, distributor, place.redistributor, &accessor, place.offset, length)) : 0;
-    if (length < 8)
-        value &= (u64{1} << length * 8) - 1;
+    value = low_bytes(value, length);
+    return true;
+}
+
+bool mmio_read_in_tier0(CpuInterface& accessor, arch::Ipa address, unsigned length, u64& value) {
+    const Place place = locate(accessor, address.raw);
+    if (!place.found)
+        return false;
+    Distributor& distributor = *accessor.distributor;
+    const RegisterRange* r = match_register(place.redistributor, place.offset, length, distributor.interrupts());
+    if (!r || !is_plain(r->what))
+        return false;
+    value = low_bytes(
+        read_plain(access_of(*r, distributor, place.redistributor, &accessor, place.offset, length)), length);
     return true;
 }
 
@@ -77,15 +95,6 @@ bool mmio_write(CpuInterface& accessor, arch::Ipa address, unsigned length, u64 
     if (r)
         (void)write(access_of(*r, distributor, place.redistributor, &accessor, place.offset, length), value);
     return true;
-}
-
-bool mmio_read_is_static(const CpuInterface& accessor, arch::Ipa address) {
-    const Place place = locate(accessor, address.raw);
-    if (!place.found)
-        return false;
-    const RegisterRange* r = place.redistributor ? find_register(kRedistributorRegisters, place.offset)
-                                                 : find_register(kDistributorRegisters, place.offset);
-    return !r || r->what < What::SetPending || r->what > What::ClearActive;
 }
 
 u32 user_read(Distributor& distributor, CpuInterface* redistributor, unsigned offset) {

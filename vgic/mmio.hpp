@@ -12,9 +12,9 @@ namespace nest::vgic {
 bool mmio_read(CpuInterface& accessor, arch::Ipa address, unsigned length, u64& value);
 bool mmio_write(CpuInterface& accessor, arch::Ipa address, unsigned length, u64 value);
 
-// True when a read of this address depends on nothing that a list register could hold and never sleeps: it may be
-// answered with interrupts off and the guest's context loaded, without sync(). False also for foreign addresses.
-bool mmio_read_is_static(const CpuInterface& accessor, arch::Ipa address);
+// The same read where neither sleeping nor locks are allowed: tier 0. False, with nothing done, unless the register is one
+// of control or identification, which no interrupt's state is in. The vCPU need not be synced.
+bool mmio_read_in_tier0(CpuInterface& accessor, arch::Ipa address, unsigned length, u64& value);
 
 // User space's view: 32 bits at an aligned offset of the distributor (redistributor null) or of one redistributor's
 // frames. Differs from the guest's: pending bits are the latches, nothing touches hardware for mapped interrupts, and

@@ -12,7 +12,7 @@ TEST(Frames, OnlyTheirAddresses) {
     for (const u64 outside : {kDistBase - 4, kDistBase + 0x10000, kRedistBase - 4, kRedistBase + 2 * 0x20000, u64{0}}) {
         EXPECT_FALSE(vgic::mmio_read(m.cpu(0), arch::Ipa(outside), 4, value)) << std::hex << outside;
         EXPECT_FALSE(vgic::mmio_write(m.cpu(0), arch::Ipa(outside), 4, value));
-        EXPECT_FALSE(vgic::mmio_read_is_static(m.cpu(0), arch::Ipa(outside)));
+        EXPECT_FALSE(vgic::mmio_read_in_tier0(m.cpu(0), arch::Ipa(outside), 4, value));
     }
     EXPECT_EQ(value, 5u);
 }
@@ -126,14 +126,20 @@ TEST(Frames, OtherRedistributorsAreReachable) {
     EXPECT_EQ(m.bank(1, 20).enabled, 0xffffu);
 }
 
-TEST(Frames, StaticReadsAreThoseWithoutListRegisterState) {
-    Machine m(1);
-    for (const u64 a : {Machine::gicd(0), Machine::gicd(8), Machine::gicd(0x104), Machine::gicd(0x420),
-                        Machine::gicd(0x6100), Machine::gicr(0, 8), Machine::gicr(0, 0x10080), Machine::gicd(0x5000)})
-        EXPECT_TRUE(vgic::mmio_read_is_static(m.cpu(0), arch::Ipa(a))) << std::hex << a;
-    for (const u64 a : {Machine::gicd(0x204), Machine::gicd(0x284), Machine::gicd(0x304), Machine::gicd(0x384),
-                        Machine::gicr(0, 0x10200), Machine::gicr(0, 0x10380)})
-        EXPECT_FALSE(vgic::mmio_read_is_static(m.cpu(0), arch::Ipa(a))) << std::hex << a;
+TEST(Frames, TierZeroReadsWhatNeedsNoLockAndAgrees) {
+    Machine m(2);
+    u64 value = 0;
+    for (const u64 a : {Machine::gicd(0), Machine::gicd(4), Machine::gicd(8), Machine::gicd(0xffe8), Machine::gicr(0, 4),
+                        Machine::gicr(0, 8), Machine::gicr(1, 8), Machine::gicr(0, 0x14)}) {
+        EXPECT_TRUE(vgic::mmio_read_in_tier0(m.cpu(0), arch::Ipa(a), 4, value)) << std::hex << a;
+        EXPECT_EQ(value, m.read(0, a)) << std::hex << a;
+    }
+    EXPECT_TRUE(vgic::mmio_read_in_tier0(m.cpu(0), arch::Ipa(Machine::gicr(1, 8)), 8, value));
+    EXPECT_EQ(value, m.read(0, Machine::gicr(1, 8), 8));
+    for (const u64 a : {Machine::gicd(0x104), Machine::gicd(0x204), Machine::gicd(0x304), Machine::gicd(0x420),
+                        Machine::gicd(0xc08), Machine::gicd(0x6100), Machine::gicr(0, 0x10080), Machine::gicr(0, 0x10200)})
+        EXPECT_FALSE(vgic::mmio_read_in_tier0(m.cpu(0), arch::Ipa(a), 4, value)) << std::hex << a;
+    EXPECT_FALSE(vgic::mmio_read_in_tier0(m.cpu(0), arch::Ipa(Machine::gicd(8)), 2, value)) << "a size that it lacks";
 }
 
 }  // namespace
