@@ -18,7 +18,7 @@ using namespace arch;
 using nested::Exception;
 
 nested::DebugTraps debug_traps(const Vcpu& vcpu) {
-    return nested::debug_traps_for(vcpu.debug.guest, vcpu.regs.get<MDSCR_EL1>(),
+    return nested::debug_traps_for(vcpu.debug.armed, vcpu.regs.get<MDSCR_EL1>(),
                                    vcpu.debug.control != 0 || vcpu.debug.os_lock, vcpu.vel2.hypervises());
 }
 

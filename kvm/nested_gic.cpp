@@ -59,10 +59,7 @@ void sync_gic(Vcpu& vcpu) {
 bool gic_is_idle(const Vcpu& vcpu) {
     if (!vcpu.has_gic() || vcpu.gic.work.load_relaxed() || vcpu.gic.hw.used || vcpu.l2_gic.used || vcpu.gic.hw.vmcr_dirty)
         return false;
-    u64 any = 0;
-    for (unsigned i = 0; i < machine().gic.list_registers(); i++)
-        any |= vgic::list_register_of(vcpu.regs, i).raw;
-    return !(any & arch::ListRegister::State::kMask);
+    return !(vgic::any_list_register(vcpu.regs, machine().gic.list_registers()) & arch::ListRegister::State::kMask);
 }
 
 bool change_idle_gic(Vcpu& vcpu) {
@@ -88,7 +85,7 @@ bool l2_has_interrupt(const Vcpu& vcpu) {
         return true;
     if (!vcpu.has_gic() || !wants_l2_interface(vcpu))
         return false;
-    for (unsigned i = 0; i < machine().gic.list_registers(); i++)
+    for (unsigned i = 0, n = machine().gic.list_registers(); i < n; i++)
         if (vgic::list_register_of(vcpu.regs, i).get<arch::ListRegister::State>() & arch::kLrPending)
             return true;
     return false;

@@ -68,6 +68,7 @@ void reset_vcpu(CpuState& state) {
     state.fp = {};
     state.serror = {};
     state.debug.guest = {};
+    state.debug.armed = false;
     state.debug.os_lock = false;
     state.debug.step_state_replaced = false;
     state.debug.step_pending = false;

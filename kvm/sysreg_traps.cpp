@@ -144,8 +144,10 @@ Emulation breakpoint_register(Access& a, Encoding e) {
     u64& reg = debug_bank_register(a.state.debug.guest, e);
     u64 updated;
     Emulation result = debug_storage(a, reg, updated);
-    if (result == Emulation::kDone)
+    if (result == Emulation::kDone) {
         reg = updated;
+        a.state.debug.note_armed();
+    }
     return result;
 }
 

@@ -73,6 +73,7 @@ Result<u64> get_system_register(const CpuState& state, Encoding e) {
 Status set_system_register(CpuState& state, Encoding e, u64 value) {
     if (is_debug_bank(e)) {
         debug_bank_register(state.debug.guest, e) = value;
+        state.debug.note_armed();
         return kOk;
     }
     if (IdRegisters::holds(e))

@@ -2,20 +2,18 @@
 // The trap controls of the two worlds, from those that the vCPU would have as a flat guest.
 #pragma once
 #include <nested/virtual_el2.hpp>
-#include <vhe/breakpoint_bank.hpp>
 
 namespace nest::nested {
 
-// What must trap of virtual EL2's debug registers. `bank`: the vCPU's own; `taken`: the VMM debugs the guest, or the OS
-// Lock is set; `hypervises`: VirtualEl2's. Again after each write to one of the bank, which always traps.
-inline DebugTraps debug_traps_for(const vhe::BreakpointBank& bank, arch::MDSCR_EL1 mdscr, bool taken, bool hypervises) {
+// What must trap of virtual EL2's debug registers. `armed`: one of the vCPU's own breakpoints or watchpoints is enabled;
+// `taken`: the VMM debugs the guest, or the OS Lock is set; `hypervises`: VirtualEl2's. Again after each write to one of
+// the breakpoint registers, which always traps.
+inline DebugTraps debug_traps_for(bool armed, arch::MDSCR_EL1 mdscr, bool taken, bool hypervises) {
     using M = arch::MDSCR_EL1;
     if (taken)
         return DebugTraps::kAll;
-    u64 enabled = mdscr.get<M::KDE>() & mdscr.get<M::SS>();
-    for (unsigned i = 0; i < 16; i++)
-        enabled |= (bank.bcr[i] | bank.wcr[i]) & 1;
-    return enabled || !hypervises ? DebugTraps::kMdscrWrites : DebugTraps::kNone;
+    const bool steps = mdscr.get<M::KDE>() & mdscr.get<M::SS>();
+    return armed || steps || !hypervises ? DebugTraps::kMdscrWrites : DebugTraps::kNone;
 }
 
 // Virtual EL2: its instructions that would act on hardware's EL2 come to us, HCR_EL2.NV; L1's own controls do not apply

@@ -82,13 +82,6 @@ TimerTraps VcpuTimers::traps() const {
     return has_el2_ && !hyp_is_direct() ? merged(t, l1_controls_) : t;
 }
 
-// Does the hardware's CVAL only stand for the guest's, which is in the context? Under the host the physical timer is
-// compared without an offset, and an offset of our own is no matter of adding it: the sum may wrap. The virtual timer's
-// CNTVOFF_EL2 works at every EL.
-bool VcpuTimers::mirrored(Slot slot) const {
-    return slot == Slot::kPhysical && !guest_regime_ && context(direct(slot)).loaded_offset != 0;
-}
-
 bool VcpuTimers::soft_changed() const {
     for (unsigned i = 0; i < count(); i++) {
         const TimerContext& t = contexts_[i];
@@ -144,11 +137,6 @@ void VcpuTimers::arm_soft(u64 host_count) {
     soft_armed_ = true;
     alarm_ = host_count + ticks < host_count ? kNever : host_count + ticks;
     nest_port_hrtimer_start(&soft_timer_, min(vm_->host().scale.to_ns(ticks), kLongestSleepNs));
-}
-
-void VcpuTimers::make_direct(bool hyp) {
-    map_[0] = hyp ? TimerId::kHypVirtual : TimerId::kVirtual;
-    map_[1] = hyp ? TimerId::kHypPhysical : TimerId::kPhysical;
 }
 
 void VcpuTimers::tell_direct() {

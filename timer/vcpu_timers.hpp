@@ -147,12 +147,17 @@ public:
 
 private:
     void claim_lines(u64 host_count);
-    void make_direct(bool hyp);
+    void make_direct(bool hyp) {
+        map_[0] = hyp ? TimerId::kHypVirtual : TimerId::kVirtual;
+        map_[1] = hyp ? TimerId::kHypPhysical : TimerId::kPhysical;
+    }
     void tell_direct();
+    struct Live {
+        u64 ctl, cval;
+    };
+    bool may_leave(const TimerContext& t, const Live& live, u64 host_count) const;
     template <arch::Cpu C>
-    bool may_leave(C& cpu, u64 host_count);
-    template <arch::Cpu C>
-    void restore(C& cpu, Slot slot);
+    void restore_compare(C& cpu, Slot slot);
     template <arch::Cpu C>
     void save(C& cpu);
     template <arch::Cpu C>
@@ -164,7 +169,12 @@ private:
     template <arch::Cpu C>
     void shift_regime(C& cpu, bool guest);
 
-    bool mirrored(Slot slot) const;
+    // Does the hardware's CVAL only stand for the guest's, which is in the context? Under the host the physical timer is
+    // compared without an offset, and an offset of our own is no matter of adding it: the sum may wrap. The virtual
+    // timer's CNTVOFF_EL2 works at every EL.
+    bool mirrored(Slot slot) const {
+        return slot == Slot::kPhysical && !guest_regime_ && context(direct(slot)).loaded_offset != 0;
+    }
     void evaluate_soft(u64 host_count, bool always_tell);
     bool soft_changed() const;
     u64 earliest_ticks(u64 host_count) const;
@@ -197,4 +207,5 @@ private:
 
 }  // namespace nest::timer
 
+#include <timer/tier0_switch_impl.hpp>
 #include <timer/vcpu_timers_impl.hpp>

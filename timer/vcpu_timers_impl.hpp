@@ -17,9 +17,8 @@ private:
 };
 }  // namespace detail
 
-// The comparison must be complete before the timer may assert: an ISB stands between CVAL (and offset) and CTL.
 template <arch::Cpu C>
-void VcpuTimers::restore(C& cpu, Slot slot) {
+void VcpuTimers::restore_compare(C& cpu, Slot slot) {
     TimerContext& t = context(direct(slot));
     t.loaded_offset = t.offset();
     if (slot == Slot::kVirtual) {
@@ -29,17 +28,21 @@ void VcpuTimers::restore(C& cpu, Slot slot) {
         regime_shift_ = t.loaded_offset != 0;
     }
     write_cval(cpu, slot, mirrored(slot) ? t.host_compare(host_count(cpu)) : t.cval());
-    cpu.isb();
-    write_ctl(cpu, slot, t.ctl() & kCtlWritable);
-    t.level = false;  // from here on the vGIC samples the line itself
-    t.in_hardware = true;
 }
 
+// The comparison must be complete before a timer may assert: one ISB stands between CVALs, offsets and CTLs.
 template <arch::Cpu C>
 void VcpuTimers::restore_all(C& cpu) {
     generation_ = vm_->generation();
     for (Slot slot : kSlots)
-        restore(cpu, slot);
+        restore_compare(cpu, slot);
+    cpu.isb();
+    for (Slot slot : kSlots) {
+        TimerContext& t = context(direct(slot));
+        write_ctl(cpu, slot, t.ctl() & kCtlWritable);
+        t.level = false;  // from here on the vGIC samples the line itself
+        t.in_hardware = true;
+    }
     set_traps(cpu, traps());
 }
 
@@ -262,50 +265,6 @@ void VcpuTimers::switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
     evaluate_soft(now, true);
     arm_soft(now);
     soft_dirty_ = false;
-}
-
-// May the hardware's timers become soft ones without a word to anybody?
-template <arch::Cpu C>
-bool VcpuTimers::may_leave(C& cpu, u64 host_count) {
-    for (Slot slot : kSlots) {
-        const u64 ctl = read_ctl(cpu, slot);
-        if (asserts(ctl))
-            return false;
-        if ((ctl & kCtlWritable) != kCtlEnable)
-            continue;
-        const TimerContext& t = context(direct(slot));
-        const u64 cval = mirrored(slot) ? t.cval() : read_cval(cpu, slot);
-        const u64 left = cval - (host_count - t.loaded_offset);
-        const u64 deadline = host_count + left < host_count ? kNever : host_count + left;
-        if (!soft_armed_ || alarm_ <= host_count || alarm_ > deadline)
-            return false;
-    }
-    return true;
-}
-
-template <arch::Cpu C>
-bool VcpuTimers::try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
-    if (!loaded_ || !irqchip_in_kernel_ || needs_flush())
-        return false;
-    // The callback looks at the soft timers of this moment, and must not do so half-way.
-    if (!soft_lock_.try_lock_in_tier0())
-        return false;
-    const u64 now = host_count(cpu);
-    bool may = may_leave(cpu, now);
-    for (Slot slot : kSlots) {
-        const TimerContext& comes = contexts_[index_of(direct(slot)) ^ 2];
-        may = may && !comes.level && !comes.should_fire(now);
-    }
-    if (may) {
-        save(cpu);
-        for (Slot slot : kSlots)
-            context(direct(slot)).remember();
-        l1_controls_ = l1;
-        make_direct(hyp);
-        restore_all(cpu);
-    }
-    soft_lock_.unlock_in_tier0();
-    return may;
 }
 
 }  // namespace nest::timer

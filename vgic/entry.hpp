@@ -148,7 +148,7 @@ inline void flush(C& cpu, CpuInterface& state) {
 template <arch::Cpu C>
 inline void sync(C& cpu, CpuInterface& state) {
     HardwareState& hw = state.hw;
-    u64 now[kMaxListRegisters];
+    __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
     if (hw.used)
         detail::take_list_registers(cpu, hw.lr, hw.used, now);
     hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;

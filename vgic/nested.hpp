@@ -76,7 +76,7 @@ inline void flush_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, cons
 template <arch::Cpu C>
 inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
     using arch::ICH_HCR_EL2;
-    u64 now[kMaxListRegisters];
+    __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
     if (nested.used)
         detail::take_list_registers(cpu, nested.lr, nested.used, now);
     file.set(cpu.template read<arch::ICH_VMCR_EL2>());

@@ -8,6 +8,7 @@ from nestlab import paths, results, selftest_plan
 from nestlab.results import FAIL, PASS, SKIP, Result
 
 DATA = paths.BUILD / "conformance"
+SOAK = DATA / "soak.json"
 DOC = paths.REPO / "docs" / "conformance.md"
 NAMES = {"ours": "Nestvisor", "peer": "Linux's own KVM"}
 
@@ -57,7 +58,7 @@ def write() -> Path:
                 runs[run] = data
         if any(runs.values()):
             parts.append(selftest_table(suite, vel2, runs))
-    soak = results.load(DATA / "soak.json")
+    soak = results.load(SOAK)
     if soak:
         parts.append(soak_table(soak))
     DOC.parent.mkdir(exist_ok=True)

@@ -42,6 +42,14 @@ def run(tests: list[boottests.BootTest], belongs_to: str, fresh: bool) -> Iterat
         results.save(STATE, {"stamp": belongs_to, "entries": names}, kept)
 
 
+def merged(file: Path, ran: list[boottests.BootTest], new: list[Result]) -> list[Result]:
+    """What the document says: new results, and the last ones of entries that did not run now, in the list's order."""
+    names = {test.name for test in ran}
+    kept = [result for result in (results.load(file) or {"results": []})["results"] if owner(result) not in names]
+    order = [test.name for test in boottests.read(LIST)]
+    return sorted((result for result in [*kept, *new] if owner(result) in order), key=lambda result: order.index(owner(result)))
+
+
 def finished() -> None:
     """All entries are through: the next soak starts from the beginning."""
     STATE.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 // The trap controls of virtual EL2 and of L2.
 #include <nested/trap_merge.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
+#include <vhe/breakpoint_bank.hpp>
 
 namespace nest::nested {
 namespace {
@@ -53,18 +54,23 @@ TEST_F(TrapMerge, MdscrIsFreeOnlyWhileNothingIsArmed) {
 
 TEST_F(TrapMerge, WhatMakesDebugRegistersTrap) {
     using MD = arch::MDSCR_EL1;
+    EXPECT_EQ(debug_traps_for(false, MD{}.with<MD::MDE>(1).with<MD::SS>(1), false, true), DebugTraps::kNone);
+    EXPECT_EQ(debug_traps_for(false, MD{}.with<MD::KDE>(1).with<MD::SS>(1), false, true), DebugTraps::kMdscrWrites);
+    EXPECT_EQ(debug_traps_for(false, {}, true, true), DebugTraps::kAll);
+    EXPECT_EQ(debug_traps_for(false, {}, false, false), DebugTraps::kMdscrWrites) << "it may step itself at any moment";
+    EXPECT_EQ(debug_traps_for(true, {}, false, true), DebugTraps::kMdscrWrites);
+}
+
+TEST(BreakpointBank, EnabledIsAnyOfTheControls) {
     vhe::BreakpointBank bank{};
     bank.bvr[0] = bank.wvr[15] = ~u64{0};
     bank.bcr[3] = 0x1e4;
-    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::MDE>(1).with<MD::SS>(1), false, true), DebugTraps::kNone);
-    EXPECT_EQ(debug_traps_for(bank, MD{}.with<MD::KDE>(1).with<MD::SS>(1), false, true), DebugTraps::kMdscrWrites);
-    EXPECT_EQ(debug_traps_for(bank, {}, true, true), DebugTraps::kAll);
-    EXPECT_EQ(debug_traps_for(bank, {}, false, false), DebugTraps::kMdscrWrites) << "it may step itself at any moment";
+    EXPECT_FALSE(bank.any_enabled());
     bank.wcr[15] = 1;
-    EXPECT_EQ(debug_traps_for(bank, {}, false, true), DebugTraps::kMdscrWrites);
+    EXPECT_TRUE(bank.any_enabled());
     bank.wcr[15] = 0;
     bank.bcr[0] = 1;
-    EXPECT_EQ(debug_traps_for(bank, {}, false, true), DebugTraps::kMdscrWrites);
+    EXPECT_TRUE(bank.any_enabled());
 }
 
 // Every bit of L1's HCR_EL2, one by one.

@@ -16,7 +16,7 @@ TEST_F(TimerTest, NothingHappensBeforeTheFirstRun) {
     EXPECT_FALSE(timers.loaded());
 }
 
-TEST_F(TimerTest, LoadWritesTheControlLastAfterAnIsb) {
+TEST_F(TimerTest, LoadWritesTheControlsLastAfterOneIsb) {
     set_one_reg(kVCtl, 1);
     set_one_reg(kVCval, 500);
     set_one_reg(kPCtl, 3);
@@ -24,8 +24,8 @@ TEST_F(TimerTest, LoadWritesTheControlLastAfterAnIsb) {
     enable();
     load();
     EXPECT_THAT(cpu.writes_and_isbs(),
-                ElementsAre(kIsb, wrote(SysReg::CNTVOFF_EL2, kStart), wrote(SysReg::CNTV_CVAL_EL02, 500), kIsb,
-                            wrote(SysReg::CNTV_CTL_EL02, 1), wrote(SysReg::CNTP_CVAL_EL02, kStart + 9), kIsb,
+                ElementsAre(kIsb, wrote(SysReg::CNTVOFF_EL2, kStart), wrote(SysReg::CNTV_CVAL_EL02, 500),
+                            wrote(SysReg::CNTP_CVAL_EL02, kStart + 9), kIsb, wrote(SysReg::CNTV_CTL_EL02, 1),
                             wrote(SysReg::CNTP_CTL_EL02, 3), wrote(SysReg::CNTHCTL_EL2, 0xc00)));
     EXPECT_THAT(lines.active, ElementsAre(Pair(Slot::kVirtual, false), Pair(Slot::kPhysical, false)));
 }

@@ -14,7 +14,7 @@ from nestlab import boottests, conformance, kernels, module, results, say, soak
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has done")
-    parser.add_argument("--only", metavar="GLOB", default="*", help="entries with such names only; leaves the document alone")
+    parser.add_argument("--only", metavar="GLOB", default="*", help="entries with such names only; the document keeps the others' results")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         report.add(result)
     if args.only == "*":
         soak.finished()
-        header = {"kernel": version, "date": time.strftime("%Y-%m-%d")}
-        results.save(conformance.DATA / "soak.json", header, report.results)
-        say.step(f"wrote {conformance.write()}")
+    header = {"kernel": version, "date": time.strftime("%Y-%m-%d")}
+    results.save(conformance.SOAK, header, soak.merged(conformance.SOAK, tests, report.results))
+    say.step(f"wrote {conformance.write()}")
     return report.close()
