@@ -63,19 +63,13 @@ bool gic_is_idle(const Vcpu& vcpu) {
 }
 
 bool change_idle_gic(Vcpu& vcpu) {
-    Cpu& c = cpu();
-    if (vcpu.l2_gic.loaded) {
-        vgic::sync_nested(c, vcpu.gic, vcpu.l2_gic, vcpu.regs);
-        vgic::put_nested(c, vcpu.gic, vcpu.l2_gic, vcpu.regs);
-    } else {
-        vgic::sync(c, vcpu.gic);
-        vgic::put(c, vcpu.gic);
+    // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
+    if (const bool wanted = wants_l2_interface(vcpu); wanted != vcpu.l2_gic.loaded) {
+        if (wanted)
+            vgic::enter_nested_idle(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+        else
+            vgic::leave_nested_idle(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
     }
-    load_gic(vcpu);
-    if (vcpu.l2_gic.loaded)
-        vgic::flush_nested(c, vcpu.gic, vcpu.l2_gic, vcpu.regs);
-    else
-        vgic::flush(c, vcpu.gic);
     return maintenance_level_of(vcpu) == vcpu.maintenance_level;
 }
 

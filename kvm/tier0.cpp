@@ -17,6 +17,14 @@ Next hypercall(Vcpu& vcpu) {
     return smccc_answers_from_registers(vcpu.vm.smccc, vcpu.hooks.caller(), vcpu.context.x) ? Next::kResume : Next::kHost;
 }
 
+// The preferred return address of a trapped SMC is the SMC itself. Only immediate 0 is a call of the SMCCC.
+Next secure_call(Vcpu& vcpu) {
+    if (vcpu.context.esr & 0xffff || hypercall(vcpu) == Next::kHost)
+        return Next::kHost;
+    skip_instruction(vcpu);
+    return Next::kResume;
+}
+
 Next sysreg(Vcpu& vcpu) {
     vcpu.hooks.in_tier0 = true;
     const Emulation result =
@@ -44,6 +52,8 @@ Next handle_in_guest_context(Vcpu& vcpu) {
     switch (vhe::exception_class(vcpu.context.esr)) {
     case Ec::kHvc64:
         return hypercall(vcpu);
+    case Ec::kSmc64:
+        return secure_call(vcpu);
     case Ec::kSysReg:
         return sysreg(vcpu);
     case Ec::kDataAbortLower:

@@ -86,6 +86,16 @@ public:
         seen_offset_ = offset();
     }
 
+    // What the hardware held; with its writes into the cells remembered as our own.
+    void become_soft(u64 ctl, u64 cval) {
+        *ctl_ = ctl;
+        *cval_ = cval;
+        seen_ctl_ = ctl & kCtlWritable;
+        seen_cval_ = cval;
+        seen_offset_ = offset();
+        in_hardware = false;
+    }
+
     bool in_hardware = false;
     bool level = false;      // what the vGIC was last told, for a context that is not in hardware
     u64 loaded_offset = 0;   // the offset that the hardware's registers were written with

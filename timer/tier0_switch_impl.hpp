@@ -8,7 +8,7 @@ namespace nest::timer {
 
 // May the timer in the hardware become a soft one without a word to anybody? It must not assert, and the alarm must come
 // before its deadline.
-inline bool VcpuTimers::may_leave(const TimerContext& t, const Live& live, u64 host_count) const {
+[[gnu::always_inline]] inline bool VcpuTimers::may_leave(const TimerContext& t, const Live& live, u64 host_count) const {
     if (asserts(live.ctl))
         return false;
     if ((live.ctl & kCtlWritable) != kCtlEnable)
@@ -29,22 +29,16 @@ bool VcpuTimers::try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
     TimerContext* const leave = &contexts_[hyp ? 0 : 2];
     const TimerContext* const come = &contexts_[hyp ? 2 : 0];
     const u64 now = host_count(cpu);
-    bool may = true;
-    Live live[2];
-    for (Slot slot : kSlots) {
-        const unsigned i = index_of(slot);
-        live[i] = {read_ctl(cpu, slot), mirrored(slot) ? leave[i].cval() : read_cval(cpu, slot)};
-        may = may && may_leave(leave[i], live[i], now) && !come[i].level && !come[i].should_fire(now);
-    }
+    const Live v{read_ctl(cpu, Slot::kVirtual), read_cval(cpu, Slot::kVirtual)};
+    const Live p{read_ctl(cpu, Slot::kPhysical),
+                 mirrored(Slot::kPhysical) ? leave[1].cval() : read_cval(cpu, Slot::kPhysical)};
+    const bool may = may_leave(leave[0], v, now) && may_leave(leave[1], p, now) && !come[0].level && !come[1].level &&
+                     !come[0].should_fire(now) && !come[1].should_fire(now);
     if (may) {
-        for (Slot slot : kSlots) {
-            TimerContext& t = leave[index_of(slot)];
-            write_ctl(cpu, slot, 0);
-            t.set_ctl(live[index_of(slot)].ctl & (kCtlWritable | kCtlIStatus));
-            t.set_cval(live[index_of(slot)].cval);
-            t.remember();
-            t.in_hardware = false;
-        }
+        write_ctl(cpu, Slot::kVirtual, 0);
+        write_ctl(cpu, Slot::kPhysical, 0);
+        leave[0].become_soft(v.ctl & (kCtlWritable | kCtlIStatus), v.cval);
+        leave[1].become_soft(p.ctl & (kCtlWritable | kCtlIStatus), p.cval);
         cpu.isb();
         l1_controls_ = l1;
         make_direct(hyp);

@@ -71,17 +71,6 @@ void VcpuTimers::claim_lines(u64 host_count) {
     }
 }
 
-TimerTraps VcpuTimers::traps() const {
-    TimerTraps t;
-    // Without CNTPOFF_EL2 a physical offset is our addition and subtraction: no access may pass us by.
-    const bool offset = context(direct(Slot::kPhysical)).loaded_offset != 0;
-    t.offset_physical = vm_->host().cntpoff;
-    t.physical_timer = t.physical_counter = offset && !vm_->host().cntpoff;
-    // NV2 turns vEL2's EL02 accesses into memory; FEAT_ECV can trap them, so that ISTATUS is true and CTL acts at once.
-    t.virtual_timer_el02 = t.physical_timer_el02 = hyp_is_direct() && vm_->host().ecv;
-    return has_el2_ && !hyp_is_direct() ? merged(t, l1_controls_) : t;
-}
-
 bool VcpuTimers::soft_changed() const {
     for (unsigned i = 0; i < count(); i++) {
         const TimerContext& t = contexts_[i];

@@ -133,7 +133,17 @@ public:
             tell_direct();
     }
     bool hyp_is_direct() const { return direct(Slot::kVirtual) == TimerId::kHypVirtual; }
-    TimerTraps traps() const;
+    [[gnu::always_inline]] TimerTraps traps() const {
+        const bool cntpoff = vm_->host().cntpoff, hyp = has_el2_ && hyp_is_direct();
+        // Without CNTPOFF_EL2 a physical offset is our addition and subtraction: no access may pass us by.
+        const bool ours = context(direct(Slot::kPhysical)).loaded_offset != 0 && !cntpoff;
+        TimerTraps t;
+        t.offset_physical = cntpoff;
+        t.physical_timer = t.physical_counter = ours;
+        // NV2 turns vEL2's EL02 accesses into memory; FEAT_ECV can trap them, so that ISTATUS is true and CTL acts at once.
+        t.virtual_timer_el02 = t.physical_timer_el02 = hyp && vm_->host().ecv;
+        return has_el2_ && !hyp ? merged(t, l1_controls_) : t;
+    }
     bool has_el2() const { return has_el2_; }
     // The timers that this vCPU has: TimerId below it.
     unsigned count() const { return has_el2_ ? kTimerCount : kEl1TimerCount; }
@@ -156,8 +166,8 @@ private:
         u64 ctl, cval;
     };
     bool may_leave(const TimerContext& t, const Live& live, u64 host_count) const;
-    template <arch::Cpu C>
-    void restore_compare(C& cpu, Slot slot);
+    template <Slot kSlot, arch::Cpu C>
+    void restore_compare(C& cpu, TimerContext& t);
     template <arch::Cpu C>
     void save(C& cpu);
     template <arch::Cpu C>

@@ -17,32 +17,34 @@ private:
 };
 }  // namespace detail
 
-template <arch::Cpu C>
-void VcpuTimers::restore_compare(C& cpu, Slot slot) {
-    TimerContext& t = context(direct(slot));
+template <Slot kSlot, arch::Cpu C>
+[[gnu::always_inline]] inline void VcpuTimers::restore_compare(C& cpu, TimerContext& t) {
     t.loaded_offset = t.offset();
-    if (slot == Slot::kVirtual) {
+    if constexpr (kSlot == Slot::kVirtual) {
         cpu.write(arch::CNTVOFF_EL2::of(t.loaded_offset));
-    } else if (vm_->host().cntpoff) {
-        cpu.write(arch::CNTPOFF_EL2::of(t.loaded_offset));
-        regime_shift_ = t.loaded_offset != 0;
+        write_cval(cpu, kSlot, t.cval());
+    } else {
+        if (vm_->host().cntpoff) {
+            cpu.write(arch::CNTPOFF_EL2::of(t.loaded_offset));
+            regime_shift_ = t.loaded_offset != 0;
+        }
+        write_cval(cpu, kSlot, t.loaded_offset && !guest_regime_ ? t.host_compare(host_count(cpu)) : t.cval());
     }
-    write_cval(cpu, slot, mirrored(slot) ? t.host_compare(host_count(cpu)) : t.cval());
 }
 
 // The comparison must be complete before a timer may assert: one ISB stands between CVALs, offsets and CTLs.
 template <arch::Cpu C>
 void VcpuTimers::restore_all(C& cpu) {
     generation_ = vm_->generation();
-    for (Slot slot : kSlots)
-        restore_compare(cpu, slot);
+    TimerContext& v = context(direct(Slot::kVirtual));
+    TimerContext& p = context(direct(Slot::kPhysical));
+    restore_compare<Slot::kVirtual>(cpu, v);
+    restore_compare<Slot::kPhysical>(cpu, p);
     cpu.isb();
-    for (Slot slot : kSlots) {
-        TimerContext& t = context(direct(slot));
-        write_ctl(cpu, slot, t.ctl() & kCtlWritable);
-        t.level = false;  // from here on the vGIC samples the line itself
-        t.in_hardware = true;
-    }
+    write_ctl(cpu, Slot::kVirtual, v.ctl() & kCtlWritable);
+    write_ctl(cpu, Slot::kPhysical, p.ctl() & kCtlWritable);
+    v.in_hardware = p.in_hardware = true;
+    v.level = p.level = false;  // from here on the vGIC samples the lines itself
     set_traps(cpu, traps());
 }
 

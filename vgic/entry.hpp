@@ -145,6 +145,13 @@ inline void flush(C& cpu, CpuInterface& state) {
         detail::write_list_register(cpu, i, hw.lr[i]);
 }
 
+// The guest may have changed EOImode without an exit.
+inline void note_eoi_mode(CpuInterface& state) {
+    const bool split = state.hw.vmcr & arch::ICH_VMCR_EL2::VEOIM::kMask;
+    if (split != state.split_eoi.load_relaxed()) [[unlikely]]
+        state.distributor->note_split_eoi(state, split);
+}
+
 template <arch::Cpu C>
 inline void sync(C& cpu, CpuInterface& state) {
     HardwareState& hw = state.hw;
@@ -158,9 +165,7 @@ inline void sync(C& cpu, CpuInterface& state) {
             cpu.template read<arch::ICH_HCR_EL2>().template get<arch::ICH_HCR_EL2::EOIcount>());
     cpu.write(arch::ICH_HCR_EL2{});
 
-    const bool split = hw.vmcr & arch::ICH_VMCR_EL2::VEOIM::kMask;
-    if (split != state.split_eoi.load_relaxed()) [[unlikely]]
-        state.distributor->note_split_eoi(state, split);
+    note_eoi_mode(state);
     if (hw.used)
         fold_list_registers(state, now, eois);
 }

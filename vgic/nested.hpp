@@ -87,4 +87,38 @@ inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr:
         fold_nested(l1, nested, file, now);
 }
 
+// The change of world in tier 0, where neither interface has a list register in use and flush() nothing to do for L1's:
+// L1's goes and L2's comes, or the other way round. As the long ways do it (sync, put, load, flush), without what cancels
+// out. Interrupts off.
+template <arch::Cpu C>
+inline void enter_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
+    const HostGic& gic = l1.distributor->gic();
+    l1.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
+    note_eoi_mode(l1);
+    cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & detail::kVmcrKnown));
+    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
+        (group ? l1.hw.ap1r : l1.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
+        cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
+    });
+    cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic)));
+    nested.loaded = true;
+}
+template <arch::Cpu C>
+inline void leave_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+    using arch::ICH_HCR_EL2;
+    file.set(cpu.template read<arch::ICH_VMCR_EL2>());
+    const u64 eois = cpu.template read<ICH_HCR_EL2>().template get<ICH_HCR_EL2::EOIcount>();
+    file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
+    cpu.write(arch::ICH_VMCR_EL2::of(l1.hw.vmcr));
+    detail::for_each_active_priorities(
+        l1.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
+            file.set(cpu.template read<R>());
+            cpu.write(R::of(group ? l1.hw.ap1r[n] : l1.hw.ap0r[n]));
+        });
+    // What came up for L1 meanwhile comes with a kick, which ends the run before it begins.
+    l1.hw.hcr = ICH_HCR_EL2::En::kMask | choose_dir_trap(l1, 0, false);
+    cpu.write(ICH_HCR_EL2::of(l1.hw.hcr));
+    nested.loaded = false;
+}
+
 }  // namespace nest::vgic

@@ -204,5 +204,54 @@ TEST_F(NestedEntry, WorldsDoNotMix) {
     m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), kTimer); });
 }
 
+// The short way from L2 to L1 and back leaves what the long way leaves: in hardware, in the file, in L1's interface.
+struct Exchange : NestedMachine {
+    void prepare() {
+        set(Hcr{}.with<Hcr::En>(1).with<Hcr::TC>(1));
+        file.set(SysReg::ICH_AP1R0_EL2, 0x20);
+        l1.hw.vmcr = 0xe000'0002;
+        l1.hw.ap1r[0] = 0x4;
+        put();
+        load();
+        flush();
+        cpu.registers[SysReg::ICH_VMCR_EL2] = 0x8000'000a;  // L2's doing
+        cpu.registers[SysReg::ICH_AP1R0_EL2] = 0x100;
+        cpu.registers[SysReg::ICH_HCR_EL2] |= u64{3} << 27;  // EOIcount
+    }
+    std::vector<u64> state() {
+        std::vector<u64> all;
+        for (const SysReg r : {SysReg::ICH_VMCR_EL2, SysReg::ICH_AP1R0_EL2, SysReg::ICH_AP0R0_EL2, SysReg::ICH_HCR_EL2,
+                               SysReg::ICC_SRE_EL2}) {
+            all.push_back(cpu.registers[r]);
+            if (r != SysReg::ICC_SRE_EL2)
+                all.push_back(file.get(r));
+        }
+        all.insert(all.end(), {l1.hw.vmcr, l1.hw.ap1r[0], l1.hw.ap0r[0], l1.hw.hcr, n.loaded, l1.split_eoi.load_relaxed()});
+        return all;
+    }
+};
+struct LongWay : Exchange {
+    LongWay() { prepare(); }
+    void TestBody() override {}
+    void to_l1() { sync(); put(); vgic::load(cpu, l1); m.flush(0); }
+    void to_l2() { m.sync(0); vgic::put(cpu, l1); load(); flush(); }
+};
+TEST_F(Exchange, IsTheLongWay) {
+    LongWay other;
+    prepare();
+    ASSERT_EQ(state(), other.state());
+    vgic::leave_nested_idle(cpu, l1, n, file);
+    other.to_l1();
+    EXPECT_EQ(state(), other.state());
+    for (FakeCpu* c : {&cpu, &other.cpu}) {
+        c->registers[SysReg::ICH_VMCR_EL2] = 0xf000'0202;  // L1's doing: EOImode 1
+        c->registers[SysReg::ICH_AP1R0_EL2] = 0x8;
+    }
+    vgic::enter_nested_idle(cpu, l1, n, file);
+    other.to_l2();
+    EXPECT_EQ(state(), other.state());
+    EXPECT_TRUE(l1.split_eoi.load_relaxed());
+}
+
 }  // namespace
 }  // namespace nest::test
