@@ -28,7 +28,7 @@ public:
     // (its ID_AA64MMFR0_EL1.PARange). -ENOMEM, -EINVAL. Sleeps.
     Status init(unsigned most_vcpus, unsigned ipa_bits, const stage2::HostFeatures& host,
                 size_t rmap_pages = Rmap::kDefaultPages) {
-        NEST_TRY(rmap_.init(Rmap::kDefaultBucketBits, rmap_pages));
+        NEST_TRY(rmap_.init(rmap_pages));
         NEST_TRY(pool_.init(most_vcpus * ShadowPool<C>::kPerVcpu, ipa_bits, host));
         return kOk;
     }

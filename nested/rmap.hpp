@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The reverse map of a VM: from a canonical guest frame to the shadow leaves that translate to it.
 //
-// One node per shadow leaf, in two hash tables: by the canonical frames that it covers (pages in groups of 64, blocks one
-// by one), and by where it lies in its shadow. So an MMU notifier pays for the frames that it names, not for the size of
-// the guest, and a leaf that goes finds its node. Nodes come from pages that the caller hands in; they stay here until
-// the VM ends, and there is an upper limit of them.
+// One node per shadow leaf, in two hash tables: by where it lies in its shadow, so that a leaf that goes finds its node;
+// and by the canonical frames that it covers, pages in groups of 64, blocks one by one. The second holds groups, each with
+// its leaves, so that an MMU notifier pays for the leaves of the groups that it names, not for the size of the guest, the
+// number of its shadows, or what else a bucket holds. Nodes and buckets come from pages that the caller hands in; they
+// stay here until the VM ends, and there is an upper limit of them.
 //
 // Locking: the VM's mmu lock for everything but init() and destroy().
 #pragma once
-#include <arch/address.hpp>
-#include <arch/memory.hpp>
-#include <arch/result.hpp>
+#include <nested/growing_buckets.hpp>
+#include <nested/rmap_pages.hpp>
 #include <stage2/geometry.hpp>
 
 namespace nest::nested {
 
 class Rmap {
 public:
-    static constexpr unsigned kDefaultBucketBits = 14;
-    static constexpr size_t kDefaultPages = 16384;  // 64 MiB: two million leaves
+    static constexpr size_t kDefaultPages = 20480;  // 80 MiB: 1.6 million pages in groups, or half as many blocks
 
     // One shadow leaf.
     struct Leaf {
@@ -34,15 +33,15 @@ public:
     Rmap& operator=(const Rmap&) = delete;
     ~Rmap() { destroy(); }
 
-    // -ENOMEM. Sleeps.
-    Status init(unsigned bucket_bits = kDefaultBucketBits, size_t max_pages = kDefaultPages);
+    // -ENOMEM. Sleeps. Takes some KiB; the rest only comes with add_page().
+    Status init(size_t max_pages = kDefaultPages);
     void destroy();
 
     // insert() will not fail for want of a node.
-    bool has_node() const { return free_ != nullptr; }
-    // May it grow? Then a zeroed page for add_page() is welcome.
-    bool may_grow() const { return pages_ < max_pages_; }
-    void add_page(void* page);
+    bool has_node() const { return memory_.has_two(); }  // one for the leaf, one for its group
+    // May it grow? Then a page for add_page() is welcome. Afterwards it has_node().
+    bool may_grow() const { return memory_.may_grow(); }
+    void add_page(void* page) { memory_.add(page); }
 
     // False: no node left, and nothing was changed.
     [[nodiscard]] bool insert(const Leaf& leaf);
@@ -56,59 +55,59 @@ public:
     // insert none.
     template <typename Fn>
     void for_each(u64 start, u64 end, Fn&& fn) {
-        if (start >= end || !count_)
+        if (start >= end)
             return;
-        for (unsigned level = 1; level <= stage2::kLastLevel; level++) {
+        for (unsigned level = 1; level <= stage2::kLastLevel && count(); level++) {
             const u64 first = start >> kGroupBits[level], last = (end - 1) >> kGroupBits[level];
-            if (last - first >= buckets()) {
-                for (size_t b = 0; b < buckets(); b++)
-                    visit(by_frame_[b], [&](const Node& n) { return n.leaf.level == level; }, start, end, fn);
+            if (last - first >= groups_.size()) {
+                for (size_t b = 0; b < groups_.size(); b++)
+                    for (RmapGroup *group = groups_.head(b), *next; group; group = next) {
+                        next = group->next_in_bucket;  // with its last leaf the group goes
+                        if ((group->key & kLevelMask) == level)
+                            visit(*group, start, end, fn);
+                    }
                 continue;
             }
-            for (u64 group = first; group <= last; group++)
-                visit(by_frame_[bucket(group, level)],
-                      [&](const Node& n) { return n.leaf.level == level && n.leaf.gfn >> kGroupBits[level] == group; },
-                      start, end, fn);
+            for (u64 group = first; group <= last && count(); group++)
+                if (RmapGroup* g = *groups_.find(group << kLevelBits | level))
+                    visit(*g, start, end, fn);
         }
     }
-    size_t count() const { return count_; }
-    size_t pages() const { return pages_; }
+    size_t count() const { return places_.count(); }
+    size_t pages() const { return memory_.count(); }
 
 private:
-    struct Node {
-        Node* next_by_frame;
-        Node* next_by_place;
-        Leaf leaf;
-    };
-    struct Page {
-        Page* next;
-    };
-    static constexpr u8 kGroupBits[] = {0, 18, 9, 6};  // log2 of the frames that share a bucket, by level
-    static constexpr size_t kNodesPerPage = (arch::kPageSize - sizeof(Page)) / sizeof(Node);
-    static_assert(sizeof(Node) <= 40);
+    // Keys: a group is its number and level; a place its frame, of at most 48 bits of address, shadow and level.
+    static constexpr unsigned kLevelBits = 2, kShadowBits = 16;
+    static constexpr u64 kLevelMask = (1 << kLevelBits) - 1;
+    static_assert(stage2::kMaxIpaBits - arch::kPageShift + kShadowBits + kLevelBits <= 64);
+    static constexpr u8 kGroupBits[] = {0, 18, 9, 6};  // log2 of the frames of a group, by level
 
-    size_t buckets() const { return size_t{1} << bits_; }
-    size_t bucket(u64 key, u64 salt) const {
-        return static_cast<size_t>((key * 4 + salt) * 0x9e37'79b9'7f4a'7c15 >> (64 - bits_));
+    static u64 place_key(u16 shadow, arch::L2Ipa at, unsigned level) {
+        return (at.frame() << kShadowBits | shadow) << kLevelBits | level;
     }
-    size_t frame_bucket(const Leaf& l) const { return bucket(l.gfn >> kGroupBits[l.level], l.level); }
-    size_t place_bucket(u16 shadow, arch::L2Ipa at) const { return bucket(at.frame(), u64{shadow} << 40); }
-    template <typename Mine, typename Fn>
-    static void visit(Node* head, Mine mine, u64 start, u64 end, Fn& fn) {
-        for (Node *n = head, *next; n; n = next) {
-            next = n->next_by_frame;
-            if (mine(*n) && n->leaf.gfn < end && start < n->leaf.gfn + n->leaf.frames()) {
-                const Leaf leaf = n->leaf;
+    static u64 group_key(u64 gfn, unsigned level) { return gfn >> kGroupBits[level] << kLevelBits | level; }
+    static Leaf leaf_of(const RmapNode& n) {
+        const u64 place = n.key >> kLevelBits;
+        return {static_cast<u16>(place), static_cast<u8>(n.key & kLevelMask),
+                arch::L2Ipa(place >> kShadowBits << arch::kPageShift), n.gfn};
+    }
+    template <typename Fn>
+    static void visit(const RmapGroup& group, u64 start, u64 end, Fn& fn) {
+        for (const RmapNode *n = group.first, *next; n; n = next) {
+            next = n->next;
+            const Leaf leaf = leaf_of(*n);
+            if (leaf.gfn < end && start < leaf.gfn + leaf.frames())
                 fn(leaf);
-            }
         }
     }
 
-    unsigned bits_ = 0;
-    size_t max_pages_ = 0, pages_ = 0, count_ = 0;
-    Buffer<Node*> by_frame_, by_place_;
-    Node* free_ = nullptr;
-    Page* page_list_ = nullptr;
+    using Places = GrowingBuckets<RmapNode, RmapPages, &RmapPages::place, &RmapPages::places, RmapPages::kPlacesPerPage>;
+    using Groups = GrowingBuckets<RmapGroup, RmapPages, &RmapPages::group, &RmapPages::groups, RmapPages::kGroupsPerPage>;
+
+    RmapPages memory_;
+    Places places_{memory_};
+    Groups groups_{memory_};
 };
 
 }  // namespace nest::nested

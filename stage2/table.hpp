@@ -138,7 +138,7 @@ private:
     // stage2/table_range.hpp
     unsigned collect(u64* table, unsigned level, Address base, TableChain& into);
     void free_subtree(u64* table, unsigned level);
-    bool is_empty(u64* table) const;
+    bool is_empty(u64* table, unsigned from) const;
 
     Policy& policy_;
     Geometry geometry_;

@@ -31,8 +31,8 @@ struct Table<Policy>::Unmapper : Visitor {
         return Step::Next;
     }
     // A table that has become empty goes too, or sparse use would collect tables for ever.
-    void leave(const Entry& e) {
-        if (!table.is_empty(table.child(e.pte)))
+    void leave(const Entry& e, const Cursor& cursor) {
+        if (!table.is_empty(table.child(e.pte), table.geometry_.index(cursor.at.raw - 1, e.level + 1)))
             return;
         remove(e);
         debt.invalidation_.add_empty_table(e.base.raw, e.span());
@@ -183,11 +183,16 @@ void Table<Policy>::free_subtree(u64* table, unsigned level) {
     policy_.free_table(table);
 }
 
+// From an entry outwards: what is taken out leaf by leaf, from either end or in any order, mostly has a neighbour left.
+// From one end it would be read over and over.
 template <typename Policy>
-bool Table<Policy>::is_empty(u64* table) const {
-    for (unsigned i = 0; i < kEntries; i++)
-        if (policy_.load(table + i))
+bool Table<Policy>::is_empty(u64* table, unsigned from) const {
+    for (unsigned distance = 0; distance < kEntries; distance++) {
+        if (distance <= from && policy_.load(table + from - distance))
             return false;
+        if (from + distance + 1 < kEntries && policy_.load(table + from + distance + 1))
+            return false;
+    }
     return true;
 }
 

@@ -39,8 +39,8 @@ struct Table<Policy>::Visitor {
     bool enter(const Entry&, Cursor&) { return true; }
     // A leaf or an invalid entry.
     Step leaf(const Entry&) { return Step::Next; }
-    // After the part of a table that lies in the range was visited to its end.
-    void leave(const Entry&) {}
+    // After the part of a table that lies in the range was visited to its end; the cursor is behind its last entry there.
+    void leave(const Entry&, const Cursor&) {}
 };
 
 template <typename Policy>
@@ -66,7 +66,7 @@ void Table<Policy>::visit_level(u64* table, unsigned level, Cursor& cursor, V& v
             if (visitor.enter(e, cursor)) {
                 visit_level(child(e.pte), level + 1, cursor, visitor);
                 if (cursor.at >= e.end() || cursor.at >= cursor.end)
-                    visitor.leave(e);
+                    visitor.leave(e, cursor);
                 continue;
             }
         } else {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <cstring>
 #include <gtest/gtest.h>
 #include <nested/rmap.hpp>
 #include <random>
@@ -34,10 +35,10 @@ public:
     Rmap rmap;
 };
 
-// Against a plain set: every range, every removal, few buckets so that chains are shared.
+// Against a plain set: every range, every removal, while buckets split.
 TEST_F(RmapTest, AgreesWithBruteForce) {
     std::mt19937_64 random(7);
-    ASSERT_TRUE(rmap.init(5, 64).ok());
+    ASSERT_TRUE(rmap.init(64).ok());
     std::set<Key> model;
     for (unsigned step = 0; step < 6000; step++) {
         const unsigned level = 1 + static_cast<unsigned>(random() % 3);
@@ -75,7 +76,7 @@ TEST_F(RmapTest, AgreesWithBruteForce) {
 }
 
 TEST_F(RmapTest, VisitorMayRemoveWhatItVisits) {
-    ASSERT_TRUE(rmap.init(3, 64).ok());
+    ASSERT_TRUE(rmap.init(64).ok());
     for (u64 i = 0; i < 300; i++)
         ASSERT_TRUE(insert({static_cast<u16>(i % 4), 3, arch::L2Ipa(i << 12), 1000 + i / 2}));
     unsigned seen = 0;
@@ -90,7 +91,7 @@ TEST_F(RmapTest, VisitorMayRemoveWhatItVisits) {
 }
 
 TEST_F(RmapTest, MemoryIsBoundedAndReused) {
-    ASSERT_TRUE(rmap.init(4, 2).ok());
+    ASSERT_TRUE(rmap.init(2).ok());
     unsigned inserted = 0;
     while (insert({0, 3, arch::L2Ipa(u64{inserted} << 12), inserted}))
         inserted++;
@@ -104,12 +105,64 @@ TEST_F(RmapTest, MemoryIsBoundedAndReused) {
     EXPECT_EQ(test::port().live_runs, 0u);
 }
 
-TEST_F(RmapTest, NoMemoryForBuckets) {
-    for (u64 n = 1; n <= 2; n++) {
-        test::port().fail_allocation = n;
-        EXPECT_EQ(rmap.init(4, 2).error(), Errno::kNoMem);
-    }
+TEST_F(RmapTest, NoMemoryForItsDirectory) {
+    test::port().fail_allocation = 1;
+    EXPECT_EQ(rmap.init(2).error(), Errno::kNoMem);
+    EXPECT_FALSE(rmap.may_grow());
     EXPECT_EQ(test::port().live_objects, 0u);
+}
+
+// Whatever lies in a page that comes, and over more pages than one part of the directory names.
+TEST_F(RmapTest, PagesComeDirtyAndGoAll) {
+    ASSERT_TRUE(rmap.init(100).ok());
+    u64 leaves = 0;
+    while (rmap.has_node() || rmap.may_grow()) {
+        if (!rmap.has_node()) {
+            void* page = nest_port_pages_alloc(0, true);
+            std::memset(page, 0xa5, 4096);
+            rmap.add_page(page);
+            ASSERT_TRUE(rmap.has_node());
+        }
+        ASSERT_TRUE(rmap.insert({7, 3, arch::L2Ipa(leaves << 12), leaves * 3}));
+        leaves++;
+    }
+    EXPECT_EQ(rmap.pages(), 100u);
+    EXPECT_GT(leaves, 7000u);
+    for (u64 i = 0; i < leaves; i++)
+        ASSERT_EQ(rmap.find(7, arch::L2Ipa(i << 12), 3), i * 3);
+    for (u64 i = 0; i < leaves; i++)
+        ASSERT_TRUE(rmap.remove(7, arch::L2Ipa(i << 12), 3));
+    EXPECT_EQ(rmap.count(), 0u);
+    // Their groups went with them: as many fit again, of other frames.
+    for (u64 i = 0; i < leaves; i++)
+        ASSERT_TRUE(rmap.insert({7, 3, arch::L2Ipa(i << 12), (u64{1} << 30) + i * 3})) << i;
+    rmap.destroy();
+    EXPECT_EQ(test::port().live_runs, 0u);
+    EXPECT_FALSE(rmap.may_grow());
+    EXPECT_FALSE(rmap.insert({}));
+}
+
+// A VM that has EL2 but never runs a guest of its own.
+TEST_F(RmapTest, CostsLittleUntilItIsUsed) {
+    ASSERT_TRUE(rmap.init().ok());
+    EXPECT_EQ(rmap.pages(), 0u);
+    EXPECT_EQ(test::port().live_runs, 0u);
+    EXPECT_EQ(test::port().live_objects, 1u);
+    EXPECT_EQ(rmap.find(0, arch::L2Ipa(0), 3), Rmap::kNoFrame);
+    EXPECT_FALSE(rmap.remove(0, arch::L2Ipa(0), 3));
+    EXPECT_TRUE(visited(0, ~u64{0}).empty());
+}
+
+// All extremes of a leaf's fields come back as they were.
+TEST_F(RmapTest, LargestFields) {
+    ASSERT_TRUE(rmap.init(8).ok());
+    const Rmap::Leaf last{0xffff, 3, arch::L2Ipa((u64{1} << 48) - 4096), (u64{1} << 36) - 1};
+    const Rmap::Leaf block{0x8000, 1, arch::L2Ipa((u64{1} << 48) - (u64{1} << 30)), (u64{1} << 36) - (u64{1} << 18)};
+    ASSERT_TRUE(insert(last) && insert(block));
+    std::set<Key> seen;
+    rmap.for_each((u64{1} << 36) - 1, u64{1} << 36, [&](const Rmap::Leaf& l) { seen.insert(key(l)); });
+    EXPECT_EQ(seen, (std::set<Key>{key(last), key(block)}));
+    EXPECT_TRUE(visited(0, (u64{1} << 36) - (u64{1} << 18)).empty());
 }
 
 }  // namespace
