@@ -39,16 +39,20 @@ def build(program: Path) -> None:
     program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=program.parent.parent, prefix="making-") as folder:
         work = Path(folder)
-        payload = SOURCES / "payload"
-        proc.run(["nice", f"{CROSS}g++", *COMMON, *PAYLOAD, *LINK, "-T", str(payload / "payload.lds"), *inputs(payload),
-                  "-o", str(work / "payload.elf")], "building the payload of tests/guests", log=log)
-        proc.run([f"{CROSS}objcopy", "-O", "binary", str(work / "payload.elf"), str(work / "payload.bin")],
-                 "making the payload's image")
+        make_payload(inputs(SOURCES / "payload"), work, log)
         proc.run(["nice", f"{CROSS}g++", *COMMON, "-static", "-pthread", f"-Wa,-I,{work}", *inputs(SOURCES / "vmm"),
                   "-o", str(work / "nested_guests")], "building the VMM of tests/guests", log=log)
         proc.run([f"{CROSS}strip", str(work / "nested_guests")], "stripping nested_guests")
         shutil.copy(work / "payload.elf", program.with_name("payload.elf"))     # for a look at addresses
         shutil.move(work / "nested_guests", program)
+
+
+def make_payload(sources: list[str], work: Path, log: Path) -> None:
+    """payload.elf and its flat image payload.bin in `work`."""
+    proc.run(["nice", f"{CROSS}g++", *COMMON, *PAYLOAD, *LINK, "-T", str(SOURCES / "payload" / "payload.lds"), *sources,
+              "-o", str(work / "payload.elf")], "building a payload", log=log)
+    proc.run([f"{CROSS}objcopy", "-O", "binary", str(work / "payload.elf"), str(work / "payload.bin")],
+             "making the payload's image")
 
 
 def inputs(folder: Path) -> list[str]:

@@ -1,28 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// First instructions of a vCPU, EL2's vectors, and the way into L2 and back.
-
-	.section .text.start, "ax"
-	.global _start
-_start:				// vCPU 0: x0 = number of the case
-	mov	x19, x0
-	mov	x20, #0
-	adrp	x1, stack0_top
-	b	1f
-	.global second_start
-second_start:			// vCPU 1, by CPU_ON: x0 = its context
-	mov	x19, x0
-	mov	x20, #1
-	adrp	x1, stack1_top
-1:	msr	spsel, #1
-	mov	sp, x1
-	adr	x1, vectors
-	msr	vbar_el2, x1
-	isb
-	mov	x0, x20
-	mov	x1, x19
-	bl	payload_main
-2:	wfi
-	b	2b
+// EL2's vectors, and the way into L2 and back.
 
 // An exception to EL2 stores everything in the frame and returns from enter_l2 or enter_el2 as if they had ended.
 	.macro	vector offset
@@ -34,6 +11,7 @@ second_start:			// vCPU 1, by CPU_ON: x0 = its context
 
 	.text
 	.balign	0x800
+	.global	vectors
 vectors:
 	.irp	n, 0x000, 0x080, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380
 	vector	\n
@@ -68,7 +46,13 @@ taken:
 	mrs	x3, far_el2
 	stp	x2, x3, [x0, #272]
 	mrs	x2, hpfar_el2
-	str	x2, [x0, #288]
+	mrs	x3, nzcv		// nothing so far has changed PSTATE
+	stp	x2, x3, [x0, #288]
+	mrs	x2, daif
+	mrs	x3, pan
+	stp	x2, x3, [x0, #304]
+	mrs	x2, spsel
+	str	x2, [x0, #320]
 	ldp	x2, x3, [sp], #16
 	stp	x2, x3, [x0]
 	mrs	x1, tpidr_el2

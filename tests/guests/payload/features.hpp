@@ -20,6 +20,9 @@ inline bool pauth_generic() {
 }
 inline bool evt() { return id(READ("id_aa64mmfr2_el1"), 56); }
 inline bool tlbios() { return id(READ("id_aa64isar0_el1"), 56); }
+inline bool tlbi_range() { return id(READ("id_aa64isar0_el1"), 56) >= 2; }
+inline bool dit() { return id(READ("id_aa64pfr0_el1"), 48); }
+inline bool ssbs() { return id(READ("id_aa64pfr1_el1"), 4) >= 2; }
 inline bool evt_tlb() { return id(READ("id_aa64mmfr2_el1"), 56) >= 2 && tlbios(); }
 inline bool scxtnum() {
     return id(READ("id_aa64pfr0_el1"), 56) >= 2 ||

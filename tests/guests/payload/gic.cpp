@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "gic.hpp"
 
-#include "world.hpp"
-
 namespace nest::guests {
 namespace {
 
 volatile u32& distributor(u64 offset) { return *reinterpret_cast<volatile u32*>(kDistributor + offset); }
 volatile u32& redistributor(u64 offset) {
-    return *reinterpret_cast<volatile u32*>(kRedistributor + this_cpu().number * 0x20000 + offset);
+    return *reinterpret_cast<volatile u32*>(kRedistributor + (READ("mpidr_el1") & 0xff) * 0x20000 + offset);
 }
 constexpr u64 kSgiFrame = 0x10000;
 
 }  // namespace
 
 void gic_init() {
-    WRITE("icc_sre_el2", READ("icc_sre_el2") | 9);      // SRE, Enable
+    if (READ("currentel") == 2 << 2)
+        WRITE("icc_sre_el2", READ("icc_sre_el2") | 9);  // SRE, Enable
+    else
+        WRITE("icc_sre_el1", READ("icc_sre_el1") | 1);
     isb();
     distributor(0) = 1 << 4 | 1 << 1;                   // ARE, EnableGrp1
     redistributor(0x14) = redistributor(0x14) & ~2u;    // GICR_WAKER.ProcessorSleep

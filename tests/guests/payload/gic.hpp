@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// L1's own GICv3, as far as PPIs and SGIs need it.
+// A guest's own GICv3 at EL1 or EL2, as far as PPIs and SGIs need it.
 #pragma once
 
 #include "regs.hpp"

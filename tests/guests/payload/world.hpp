@@ -10,6 +10,7 @@ namespace nest::guests {
 struct Frame {
     u64 x[31];
     u64 vector, esr, elr, spsr, far, hpfar;
+    u64 nzcv, daif, pan, spsel;     // PSTATE at the vector
 };
 inline constexpr u64 kNoException = ~u64{0};        // Frame::vector of a function that returned
 inline constexpr u64 kVectorSync = 0x200, kVectorLower = 0x400, kVectorLowerIrq = 0x480, kVectorIrq = 0x280;

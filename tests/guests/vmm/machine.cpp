@@ -15,23 +15,19 @@ extern "C" const char payload_begin[], payload_end[];
 namespace nest::guests {
 namespace {
 
-template <typename T>
-T* map(size_t size, int flags, int file, const std::string& what) {
-    void* where = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, file, 0);
-    if (where == MAP_FAILED)
-        throw SystemError(what);
-    return static_cast<T*>(where);
-}
-
-std::span<char> make_memory(const File& vm) {
-    std::span ram(map<char>(kRamSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "guest memory"), kRamSize);
-    std::memcpy(ram.data(), payload_begin, payload_end - payload_begin);
-    const kvm_userspace_memory_region slot{0, 0, kRam, kRamSize, reinterpret_cast<u64>(ram.data())};
-    vm.call(KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &slot);
+Mapping make_memory() {
+    Mapping ram(kRamSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "guest memory");
+    std::memcpy(ram.bytes().data(), payload_begin, payload_end - payload_begin);
     return ram;
 }
 
-File make_gic(const File& vm) {
+File make_vm(const File& kvm, const Mapping& ram) {
+    File vm(kvm.call(KVM_CREATE_VM, "KVM_CREATE_VM"), "VM");
+    add_memory(vm, 0, kRam, ram.bytes());
+    return vm;
+}
+
+File make_gic(const File& vm, Level level) {
     kvm_create_device device{KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
     vm.call(KVM_CREATE_DEVICE, "creating the vGIC", &device);
     File gic(device.fd, "vGIC");
@@ -44,20 +40,21 @@ File make_gic(const File& vm) {
     set(KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &distributor, "the distributor's address");
     set(KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST, &redistributor, "the redistributors' address");
     set(KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &interrupts, "the number of interrupts");
-    set(kVgicGroupMaintenance, 0, &maintenance, "the maintenance interrupt");
+    if (level == Level::el2)
+        set(kVgicGroupMaintenance, 0, &maintenance, "the maintenance interrupt");
     set(KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, nullptr, "the vGIC's init");
     return gic;
 }
 
-std::array<Vcpu, 2> make_vcpus(const File& kvm, const File& vm) {
+std::array<Vcpu, 2> make_vcpus(const File& kvm, const File& vm, Level level) {
     const unsigned long size = kvm.call(KVM_GET_VCPU_MMAP_SIZE, "KVM_GET_VCPU_MMAP_SIZE");
     kvm_vcpu_init preferred{};
     vm.call(KVM_ARM_PREFERRED_TARGET, "KVM_ARM_PREFERRED_TARGET", &preferred);
     if (kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0)
         preferred.features[0] |= 1u << kPauthAddress | 1u << kPauthGeneric;  // both or none
     std::array vcpus{Vcpu(vm, 0, size), Vcpu(vm, 1, size)};
-    vcpus[0].init(preferred, false);
-    vcpus[1].init(preferred, true);
+    vcpus[0].init(preferred, level, false);
+    vcpus[1].init(preferred, level, true);
     return vcpus;
 }
 
@@ -82,15 +79,32 @@ int File::call(unsigned long request, const std::string& what, unsigned long arg
     return result;
 }
 
+Mapping::Mapping(size_t size, int flags, int file, const std::string& what) {
+    void* where = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (where == MAP_FAILED)
+        throw SystemError(what);
+    bytes_ = {static_cast<char*>(where), size};
+}
+
+Mapping::~Mapping() {
+    if (bytes_.data())
+        munmap(bytes_.data(), bytes_.size());
+}
+
+void add_memory(const File& vm, unsigned number, u64 address, std::span<char> bytes) {
+    const kvm_userspace_memory_region slot{number, 0, address, bytes.size(), reinterpret_cast<u64>(bytes.data())};
+    vm.call(KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &slot);
+}
+
 Vcpu::Vcpu(const File& vm, unsigned id, unsigned long run_size)
     : id_(id),
       file_(vm.call(KVM_CREATE_VCPU, "KVM_CREATE_VCPU", id), "vCPU"),
-      run_(map<kvm_run>(run_size, MAP_SHARED, file_.number(), "kvm_run")) {}
+      run_(run_size, MAP_SHARED, file_.number(), "kvm_run") {}
 
-void Vcpu::init(const kvm_vcpu_init& preferred, bool powered_off) const {
+void Vcpu::init(const kvm_vcpu_init& preferred, Level level, bool powered_off) const {
     kvm_vcpu_init init = preferred;
-    init.features[0] |= 1u << kPsci02 | 1u << kHasEl2 | unsigned{powered_off} << kPowerOff;
-    file_.call(KVM_ARM_VCPU_INIT, "KVM_ARM_VCPU_INIT with EL2", &init);
+    init.features[0] |= 1u << kPsci02 | unsigned{level == Level::el2} << kHasEl2 | unsigned{powered_off} << kPowerOff;
+    file_.call(KVM_ARM_VCPU_INIT, "KVM_ARM_VCPU_INIT", &init);
 }
 
 u64 Vcpu::get(u64 register_id) const {
@@ -113,11 +127,8 @@ bool Vcpu::run() const {
     throw SystemError("KVM_RUN of vCPU " + std::to_string(id_));
 }
 
-Machine::Machine(const File& kvm, u64 argument)
-    : vm_(kvm.call(KVM_CREATE_VM, "KVM_CREATE_VM"), "VM"),
-      ram_(make_memory(vm_)),
-      vcpus_(make_vcpus(kvm, vm_)),
-      gic_(make_gic(vm_)) {
+Machine::Machine(const File& kvm, u64 argument, Level level)
+    : ram_(make_memory()), vm_(make_vm(kvm, ram_)), vcpus_(make_vcpus(kvm, vm_, level)), gic_(make_gic(vm_, level)) {
     vcpus_[0].set(kPc, kRam);
     vcpus_[0].set(kX0, argument);
 }
@@ -125,7 +136,7 @@ Machine::Machine(const File& kvm, u64 argument)
 std::string Machine::text(u64 address) const {
     if (address < kRam || address >= kRam + kRamSize)
         return {};
-    const auto rest = ram_.subspan(address - kRam);
+    const auto rest = ram().subspan(address - kRam);
     return {rest.data(), strnlen(rest.data(), std::min<size_t>(rest.size(), 200))};
 }
 

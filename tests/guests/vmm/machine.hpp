@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One VM: memory with the payload, one or two vCPUs with EL2, GICv3.
+// One VM: memory with the payload, two vCPUs with or without EL2, GICv3.
 #pragma once
 
 #include <linux/kvm.h>
@@ -8,6 +8,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "../protocol.hpp"
 
@@ -37,35 +38,57 @@ private:
     int number_;
 };
 
+// Memory of this process, given back with its owner.
+class Mapping {
+public:
+    Mapping(size_t size, int flags, int file, const std::string& what);
+    Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+    Mapping(const Mapping&) = delete;
+    ~Mapping();
+
+    std::span<char> bytes() const { return bytes_; }
+
+private:
+    std::span<char> bytes_;
+};
+
+// Memory that guests see at `address`; `number` of the slot. The mapping must outlive the VM.
+void add_memory(const File& vm, unsigned number, u64 address, std::span<char> bytes);
+
+enum class Level { el1, el2 };
+
 class Vcpu {
 public:
     Vcpu(const File& vm, unsigned id, unsigned long run_size);
 
-    void init(const kvm_vcpu_init& preferred, bool powered_off) const;
+    void init(const kvm_vcpu_init& preferred, Level level, bool powered_off) const;
     u64 get(u64 register_id) const;
     void set(u64 register_id, u64 value) const;
     // KVM_RUN: false if a signal ended it.
     bool run() const;
-    kvm_run& state() const { return *run_; }
+    kvm_run& state() const { return *reinterpret_cast<kvm_run*>(run_.bytes().data()); }
+    const File& file() const { return file_; }
 
 private:
     unsigned id_;
     File file_;
-    kvm_run* run_;
+    Mapping run_;
 };
 
 class Machine {
 public:
-    // Boots at the payload's first instruction with `argument` in x0.
-    Machine(const File& kvm, u64 argument);
+    // Boots at the payload's first instruction, at `level`, with `argument` in x0.
+    Machine(const File& kvm, u64 argument, Level level = Level::el2);
 
     std::array<Vcpu, 2>& vcpus() { return vcpus_; }
+    const File& vm() const { return vm_; }
+    std::span<char> ram() const { return ram_.bytes(); }
     // A C string in guest memory; empty for an address outside.
     std::string text(u64 address) const;
 
 private:
+    Mapping ram_;
     File vm_;
-    std::span<char> ram_;
     std::array<Vcpu, 2> vcpus_;
     File gic_;
 };

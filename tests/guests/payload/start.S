@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// First instructions of a vCPU.
+
+	.section .text.start, "ax"
+	.global _start
+_start:				// vCPU 0: x0 = number of the case
+	mov	x19, x0
+	mov	x20, #0
+	adrp	x1, stack0_top
+	b	1f
+	.global second_start
+second_start:			// vCPU 1, by CPU_ON: x0 = its context
+	mov	x19, x0
+	mov	x20, #1
+	adrp	x1, stack1_top
+1:	msr	spsel, #1
+	mov	sp, x1
+	adr	x1, vectors
+	msr	vbar_el2, x1
+	isb
+	mov	x0, x20
+	mov	x1, x19
+	bl	payload_main
+2:	wfi
+	b	2b
