@@ -7,7 +7,7 @@ import sys
 
 from nestlab.errors import LabError
 
-SUBCOMMANDS = ["build", "shell", "run", "selftests", "guests", "demo", "test", "soak"]
+SUBCOMMANDS = ["build", "shell", "run", "selftests", "guests", "demo", "test", "soak", "bench"]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "session.hpp"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <thread>
+
+#include "../../../tests/guests/vmm/kvm_abi.hpp"
+
+namespace nest::bench {
+namespace {
+
+using guests::File;
+using guests::Level;
+using guests::Machine;
+using guests::Mapping;
+using guests::Vcpu;
+namespace report = guests::report;
+
+// Under icount these are 10^9 instructions each, 20 s of the PC's time and more.
+constexpr unsigned kSecondsPerSession = 10;
+volatile sig_atomic_t late;
+
+// Each vCPU on a CPU of its own, as far as there are some, so that every run is alike.
+void pin(unsigned number) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(number % sysconf(_SC_NPROCESSORS_ONLN), &set);
+    if (sched_setaffinity(0, sizeof set, &set))
+        throw guests::SystemError("sched_setaffinity");
+}
+
+class Session {
+public:
+    Session(const File& kvm, const Plan& plan, unsigned mode)
+        : plan_(plan),
+          fresh_(kFreshSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "fresh memory"),
+          machine_(kvm, u64(plan.operation) | u64{plan.samples} << 32, mode == kFlat ? Level::el1 : Level::el2) {
+        const auto fresh = fresh_.bytes(), ram = machine_.ram();
+        // A page each: a huge page would be one fault for 512 of them.
+        madvise(fresh.data(), fresh.size(), MADV_NOHUGEPAGE);
+        madvise(ram.data(), ram.size(), MADV_NOHUGEPAGE);
+        if (plan.operation == Operation::stage2_populated)
+            for (size_t i = 0; i < fresh.size(); i += 4096)
+                fresh[i] = 1;
+        guests::add_memory(machine_.vm(), 1, kFresh, fresh);
+        for (const Vcpu& vcpu : machine_.vcpus())
+            stats_.emplace_back(vcpu);
+    }
+
+    Outcome run() {
+        std::thread second;
+        if (plan_.vcpus > 1)
+            second = std::thread([this] { guarded(1); });
+        guarded(0);
+        if (second.joinable()) {
+            over_ = true;
+            // A kick before KVM_RUN would be lost without the flag, one within it ends it.
+            machine_.vcpus()[1].state().immediate_exit = 1;
+            pthread_kill(second.native_handle(), SIGUSR1);
+            second.join();
+        }
+        // Where vCPU 1 failed, vCPU 0 only waited for it in vain.
+        for (const auto& error : {errors_[1], errors_[0]})
+            if (error)
+                std::rethrow_exception(error);
+        for (auto& [name, count] : exits_)
+            outcome_.exits[name] = count / plan_.samples;
+        return outcome_;
+    }
+
+private:
+    void guarded(unsigned number) {
+        try {
+            pin(number);
+            run_vcpu(machine_.vcpus()[number]);
+        } catch (...) {
+            errors_[number] = std::current_exception();
+        }
+    }
+
+    void run_vcpu(Vcpu& vcpu) {
+        while (!over_) {
+            if (!vcpu.run()) {
+                if (late)
+                    throw std::runtime_error("no end within " + std::to_string(kSecondsPerSession) + " s");
+                continue;
+            }
+            kvm_run& run = vcpu.state();
+            if (run.exit_reason != KVM_EXIT_MMIO)
+                throw std::runtime_error("exit " + std::to_string(run.exit_reason) + " to the VMM");
+            if (run.mmio.is_write)
+                write(run);
+            else
+                std::memcpy(run.mmio.data, &guests::kNothingValue, sizeof guests::kNothingValue);
+        }
+    }
+
+    void write(const kvm_run& run) {
+        u64 value = 0;
+        std::memcpy(&value, run.mmio.data, std::min<size_t>(run.mmio.len, sizeof value));
+        switch (run.mmio.phys_addr) {
+        case command::kMark:
+            return mark(Mark(value));
+        case command::kRaise:
+        case command::kLower:
+            return set_line(run.mmio.phys_addr == command::kRaise);
+        case command::kDiscard:
+            return discard(value);
+        case guests::kReport + report::kGot:
+        case guests::kReport + report::kLine:
+        case guests::kReport + report::kText:
+            report_[(run.mmio.phys_addr - guests::kReport) / 8] = value;
+            return;
+        case guests::kReport + report::kVerdict:
+            throw std::runtime_error("payload: " + machine_.text(report_[report::kText / 8]) + ": " +
+                                     hex(report_[report::kGot / 8]) + " (line " +
+                                     hex(report_[report::kLine / 8]) + ")");
+        }
+    }
+
+    static std::string hex(u64 value) {
+        char text[20];
+        std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+        return text;
+    }
+
+    void mark(Mark mark) {
+        switch (mark) {
+        case Mark::begin:
+        case Mark::end_control:
+            return count(-1);
+        case Mark::end:
+        case Mark::begin_control:
+            return count(1);
+        case Mark::done:
+            over_ = true;
+            const auto* samples = reinterpret_cast<const u64*>(machine_.ram().data() + (kSamples - guests::kRam));
+            outcome_.ticks.assign(samples, samples + plan_.samples);
+        }
+    }
+
+    void count(double factor) {
+        for (const Stats& stats : stats_)
+            stats.add_to(exits_, factor);
+    }
+
+    void set_line(bool level) {
+        const kvm_irq_level line{{KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | kSpi}, level};
+        machine_.vm().call(KVM_IRQ_LINE, "KVM_IRQ_LINE", &line);
+    }
+
+    void discard(u64 address) {
+        if (address < guests::kRam || address >= guests::kRam + guests::kRamSize)
+            throw std::runtime_error("payload: a page that is none");
+        if (madvise(machine_.ram().data() + (address - guests::kRam), 4096, MADV_DONTNEED))
+            throw guests::SystemError("MADV_DONTNEED");
+    }
+
+    const Plan& plan_;
+    Mapping fresh_;
+    Machine machine_;
+    std::vector<Stats> stats_;
+    std::atomic<bool> over_ = false;
+    u64 report_[5] = {};
+    Counts exits_;
+    Outcome outcome_;
+    std::exception_ptr errors_[2];
+};
+
+// Both signals only end KVM_RUN: no SA_RESTART.
+void prepare_signals() {
+    struct sigaction action = {};
+    action.sa_handler = [](int number) {
+        if (number == SIGALRM) {
+            late = 1;
+            alarm(1);       // once more, should it have come just before KVM_RUN
+        }
+    };
+    sigaction(SIGALRM, &action, nullptr);
+    sigaction(SIGUSR1, &action, nullptr);
+}
+
+}  // namespace
+
+const std::vector<Plan>& plans() {
+    static const std::vector<Plan> all = {
+#define OPERATION(function, name, modes, vcpus, samples) {Operation::function, name, modes, vcpus, samples},
+#include "../operations.def"
+#undef OPERATION
+    };
+    return all;
+}
+
+bool has_virtual_el2(const File& kvm) {
+    return kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", guests::kCapArmEl2) > 0;
+}
+
+Outcome measure(const File& kvm, const Plan& plan, unsigned mode) {
+    prepare_signals();
+    late = 0;
+    alarm(kSecondsPerSession);
+    Session session(kvm, plan, mode);
+    Outcome outcome = session.run();
+    alarm(0);
+    return outcome;
+}
+
+}  // namespace nest::bench

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What an exit costs, in instructions (benchmarks/exit_latency), ours or (--peer) Linux's own KVM.
+
+With --nested also inside a Linux L1. Results go to build/bench/ (JSON, and performance.html with plots) and to
+docs/performance.md, which shows the last run of each side. The exit status is 1 where something could not be measured.
+"""
+
+import argparse
+import fnmatch
+import time
+
+from nestlab import bench_data, bench_doc, bench_page, bench_run, say
+from nestlab.bench_data import Run
+from nestlab.commands import options
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--peer", action="store_true", help="Linux 7.2's own nested KVM as L0, without the module")
+    parser.add_argument("--nested", action="store_true", help="measure inside a Linux L1, too (the peer takes an hour there)")
+    parser.add_argument("--cpu", choices=["max", "neoverse-v1"], default="max", help="CPU model (default: max)")
+    parser.add_argument("--only", metavar="GLOB", help="only operations of such names (flat/hypercall, …); keeps no result")
+
+
+def run(args: argparse.Namespace) -> int:
+    kernel, file = options.l0(args.peer)
+    found = []
+    for nested in [False, True] if args.nested else [False]:
+        run = Run("peer" if args.peer else "ours", args.cpu, nested)
+        text = bench_run.measure(run, kernel, file, args.only)
+        rows = {(row.mode, row.name): row for row in bench_data.parse(text)}
+        found.append((run, rows))
+        if not args.only:
+            header = {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
+            bench_data.save(run, header, text)
+    for run, rows in found:
+        for line in bench_doc.terminal(run, rows):
+            say.result(line)
+        if run.side == "ours":
+            for miss in bench_data.misses(run, rows):
+                say.result(f"missed: {miss}")
+    if not args.only:
+        say.step(f"wrote {bench_doc.write()} and {bench_page.write()}")
+    return int(any(row.error for _, rows in found for row in rows.values()) or not all(rows for _, rows in found))

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""tools/lab bench: what it reads, how it judges, what it writes."""
+
+import json
+import re
+import unittest
+
+from nestlab import bench_data, bench_doc, bench_run
+from nestlab.bench_data import Row, Run
+
+ENTRY = {"name": "flat/hypercall/iterations:2000/manual_time", "iterations": 2000, "median": 300.0, "min": 290.0, "p90": 301.0,
+         "max": 9000.0, "disturbed": 2.0, "kvm.exits": 1.0, "kvm.exits_by_class[22]": 1.0}
+
+
+def rows(**changes) -> dict:
+    """What parse() makes of one entry."""
+    parsed = bench_data.parse(json.dumps({"benchmarks": [{**ENTRY, **changes}]}))
+    return {(row.mode, row.name): row for row in parsed}
+
+
+class Bench(unittest.TestCase):
+    def test_an_entry_becomes_a_row(self):
+        row = rows()["flat", "hypercall"]
+        self.assertEqual((row.median, row.min, row.disturbed, row.samples, row.exits), (300, 290, 2, 2000, 1))
+
+    def test_an_error_stays_one(self):
+        row = rows(error_occurred=True, error_message="payload: x")["flat", "hypercall"]
+        self.assertEqual(row.error, "payload: x")
+
+    def test_a_goal_is_met_at_its_limit_and_missed_above(self):
+        self.assertEqual(bench_data.misses(Run(), rows()), [])
+        self.assertEqual(len(bench_data.misses(Run(), rows(median=301.0))), 1)
+        self.assertEqual(bench_data.misses(Run(nested=True), rows(median=301.0)), [])
+
+    def test_too_many_exits_miss_a_goal(self):
+        changes = {"name": "l2/hypercall/iterations:1/manual_time", "kvm.exits": 3.0}
+        self.assertEqual(len(bench_data.misses(Run(), rows(**changes))), 1)
+
+    def test_every_goal_names_an_operation(self):
+        names = {operation.name for operation in bench_run.operations()}
+        self.assertLessEqual({"/".join(key) for key in bench_data.GOALS}, names)
+        self.assertEqual({name.split("/")[1] for name in names}, set(bench_doc.WHAT))
+
+    def test_the_filter_takes_whole_names(self):
+        wanted = re.compile(bench_run.regex(["flat/ipi", "l2/hypercall"]))
+        self.assertTrue(wanted.search("flat/ipi/iterations:500/manual_time"))
+        self.assertFalse(wanted.search("flat/ipi-sleeping/iterations:500/manual_time"))
+
+    def test_a_miss_is_marked_in_the_table(self):
+        table = bench_doc.table({Run(): {("flat", "hypercall"): Row("flat", "hypercall", median=400, samples=1)}}, "flat")
+        self.assertIn("**400, missed**", table)
+
+
+if __name__ == "__main__":
+    unittest.main()
