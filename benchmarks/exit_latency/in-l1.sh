@@ -1,14 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# in-l1.sh L1 COMMAND…: boot Debian's cloud kernel L1 at virtual EL2 and run the command there, in a copy of
-# /mnt/share/bench. Environment: CPUS (2), MEM (1G).
+# in-l1.sh L1 SCRIPT: boot Debian's cloud kernel L1 at virtual EL2 and run the script there; it finds a copy of
+# /mnt/share/bench at /run/lab/bench. Environment: CPUS (2), MEM (1G).
 l1=$1
-shift
 work=$(mktemp -d)
 . /run/lab/env
 mkdir -p "$work/lab/l1"
 cp -r /mnt/share/bench "$work/lab/l1/"
-echo "cd /run/lab/bench && $*" >"$work/lab/l1/job"
+cp "$2" "$work/lab/l1/job"
 {
 	cat "/guest/initrd-$l1"
 	(cd "$work" && find lab | cpio -o -H newc 2>/dev/null)

@@ -42,9 +42,19 @@ class Bench(unittest.TestCase):
         self.assertEqual({name.split("/")[1] for name in names}, set(bench_doc.WHAT))
 
     def test_the_filter_takes_whole_names(self):
-        wanted = re.compile(bench_run.regex(["flat/ipi", "l2/hypercall"]))
-        self.assertTrue(wanted.search("flat/ipi/iterations:500/manual_time"))
-        self.assertFalse(wanted.search("flat/ipi-sleeping/iterations:500/manual_time"))
+        wanted = re.search("filter=([^' ]+)", bench_run.program(["flat/ipi"], "."))[1]
+        self.assertTrue(re.search(wanted, "flat/ipi/iterations:500/manual_time"))
+        self.assertFalse(re.search(wanted, "flat/ipi-sleeping/iterations:500/manual_time"))
+
+    def test_the_reader_keeps_what_came_before_a_hang(self):
+        reader = bench_run.Reader("here")
+        text = json.dumps({"benchmarks": [ENTRY]}, indent=1)
+        for line in ["noise", "@@BENCH flat/hypercall", *text.splitlines(), "@@END", "@@BENCH flat/ipi", "exit_latency: no",
+                     "@@END", "@@BENCH flat/eoi", "{"]:
+            reader.line(line)
+        self.assertEqual(reader.found["flat/hypercall"], ENTRY)
+        self.assertEqual(reader.found["flat/ipi"]["error_message"], "exit_latency: no")
+        self.assertNotIn("flat/eoi", reader.found)
 
     def test_a_miss_is_marked_in_the_table(self):
         table = bench_doc.table({Run(): {("flat", "hypercall"): Row("flat", "hypercall", median=400, samples=1)}}, "flat")
