@@ -9,7 +9,7 @@ from nestlab import paths
 
 DATA = paths.BUILD / "bench"
 NAMES = {"ours": "Nestvisor", "peer": "Linux's own KVM"}
-DISTURBED = "samples above 1.5 times the median, which is where an interrupt of L0 itself fell into them"
+DISTURBED = "samples above 1.5 times the median: a rule for outliers, such as an interrupt of L0 itself; no cause is traced"
 
 
 @dataclass(frozen=True)

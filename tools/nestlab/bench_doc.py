@@ -46,7 +46,8 @@ is one instruction executed by the whole machine. **All figures are instructions
 not how long a given core takes.
 """
 HOW = f"""\
-Medians; in brackets the minimum. "disturbed" counts {bench_data.DISTURBED}.
+Medians; in brackets the minimum. "disturbed" counts
+{bench_data.DISTURBED}.
 Exits are those to the hypervisor that runs the guest, as it counts them (KVM_GET_STATS_FD, `exits`), of both vCPUs, less
 those of a control run that does all but the measured part. IPIs are measured in an L0 with two CPUs, everything else with
 one; inside Linux L1 both levels have two. The VMs have PSCI, pointer authentication and a GICv3, but neither PMU nor SVE: with them,

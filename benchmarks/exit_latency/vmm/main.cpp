@@ -4,7 +4,7 @@
 // Names are MODE/OPERATION; the manual time of an iteration is one sample. Times are nanoseconds of CNTVCT_EL0; in a
 // machine that counts (QEMU, -icount shift=0) a nanosecond is an instruction of the whole machine. Counters of each:
 //   median, min, p90, max    of the samples, in nanoseconds
-//   disturbed                samples above 1.5 times the median: the host's own interrupts fell into them
+//   disturbed                samples above 1.5 times the median: outliers, such as an interrupt of the host
 //   kvm.NAME                 KVM's statistics per sample (KVM_GET_STATS_FD), both vCPUs, those that are not zero
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
