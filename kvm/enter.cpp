@@ -56,7 +56,7 @@ HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
 
 CPTR_EL2 cptr_for(const Vcpu& vcpu) {
     if (vcpu.vel2.present())
-        return nested::cptr_for(vcpu.vel2, vcpu.fp_loaded);
+        return vcpu.vel2.cptr(vcpu.fp_loaded);
     return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
 }
 
@@ -69,13 +69,23 @@ void count_class(VcpuStats& stats, Ec ec) {
 void load_stage2(Cpu& c, PerCpu& here, Vcpu& vcpu) {
     Vm& vm = vcpu.vm;
     const bool shadow = vcpu.vel2.in_guest();
-    const unsigned id = nest_port_cpu_id();
-    const VTTBR_EL2 vttbr = shadow ? vm.nested_mmu.shadow_vttbr(vcpu, id) : vm.stage2.vttbr(id);
+    const VTTBR_EL2 vttbr = shadow ? vm.nested_mmu.shadow_vttbr(vcpu, here.id) : vm.stage2.vttbr(here.id);
     if (here.vttbr == vttbr.raw) [[likely]]
         return;
     c.write(shadow ? vm.nested_mmu.shadow_vtcr(vcpu) : vm.stage2.vtcr());
     c.write(vttbr);
     here.vttbr = vttbr.raw;
+}
+
+Next handle_in_guest_context(Vcpu& vcpu) {
+    if (vcpu.vel2.present()) {
+        switch (handle_nested_exit(vcpu)) {
+        case NestedExit::kResume: return Next::kResume;
+        case NestedExit::kHost: return Next::kHost;
+        case NestedExit::kFlat: break;
+        }
+    }
+    return handle_flat_exit(vcpu);
 }
 
 }  // namespace

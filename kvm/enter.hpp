@@ -14,8 +14,8 @@ struct Exit {
 // vcpu.context holds the syndrome.
 Exit enter_guest(Vcpu& vcpu);
 
-// Tier 0: what registers alone decide; kResume or kHost. Guest context loaded, all exceptions masked: no lock that
-// sleeps, no tracing, no wake-up.
-Next handle_in_guest_context(Vcpu& vcpu);
+// Tier 0 of an exit that nesting has no part in: what registers alone decide; kResume or kHost. Guest context loaded, all
+// exceptions masked: no lock that sleeps, no tracing, no wake-up.
+Next handle_flat_exit(Vcpu& vcpu);
 
 }  // namespace nest::kvm

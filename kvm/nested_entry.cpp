@@ -22,6 +22,10 @@ nested::DebugTraps debug_traps(const Vcpu& vcpu) {
                                    vcpu.debug.control != 0 || vcpu.debug.os_lock, vcpu.vel2.hypervises());
 }
 
+nested::SwitchArgs switch_args(const Vcpu& vcpu) {
+    return {vcpu.fp_loaded, vcpu.serror.pending, !vcpu.guest_context};
+}
+
 // PSTATE.SS may be the VMM's, who steps the guest: an exception and a return see the guest's own.
 class OwnStepState {
 public:
@@ -41,14 +45,15 @@ private:
     bool replaced_;
 };
 
-// The exit as virtual EL2 sees it: hardware's syndrome.
-Exception as_taken(const Vcpu& vcpu) {
+// The exit goes to virtual EL2 with hardware's syndrome.
+[[gnu::noinline]] void forward_as_taken(Vcpu& vcpu) {
     const u64 esr = vcpu.context.esr;
-    return vhe::exception_class(esr) == Ec::kWatchpointLower ? Exception::abort(esr, vcpu.context.far)
-                                                            : Exception::sync(esr);
+    forward_to_vel2(vcpu, vhe::exception_class(esr) == Ec::kWatchpointLower ? Exception::abort(esr, vcpu.context.far)
+                                                                            : Exception::sync(esr));
 }
 
-void return_from_vel2(Vcpu& vcpu) {
+// Out of line, as is forward_as_taken(): handle_nested_exit(), which every exit goes through, needs no frame for them.
+[[gnu::noinline]] void return_from_vel2(Vcpu& vcpu) {
     Cpu& c = cpu();
     const OwnStepState own(vcpu);
     vcpu.stats.nested_erets++;
@@ -81,14 +86,19 @@ bool interrupt_for_l1(Vcpu& vcpu) {
     return vcpu.has_gic() ? vgic::has_pending(vcpu.gic) : vcpu.irq_pins.load_relaxed() != 0;
 }
 
+// The debug registers that must trap at virtual EL2 follow from what either world has done to them.
+void follow_debug_traps(Vcpu& vcpu) {
+    if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.debug_traps) [[unlikely]]
+        vcpu.make_request(Request::kTraps);
+}
+
 bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2::Delivery::kVel2Now; }
 
 }  // namespace
 
-nested::SwitchArgs switch_args(Vcpu& vcpu) {
+nested::TrapSources trap_sources(Vcpu& vcpu) {
     vcpu.debug_traps = debug_traps(vcpu);
-    return {machine().features, this_cpu().context, vcpu.traps, vcpu.debug_traps, vcpu.fp_loaded,
-            vcpu.serror.pending, !vcpu.guest_context};
+    return {vcpu.traps, machine().features, this_cpu().context, vcpu.debug_traps};
 }
 
 void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
@@ -101,6 +111,7 @@ void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
     } else {
         const PreemptionOff here;
         nested::take_exception(cpu(), vcpu.vel2, exception, switch_args(vcpu));
+        follow_debug_traps(vcpu);
     }
 }
 
@@ -111,7 +122,7 @@ NestedExit handle_nested_exit(Vcpu& vcpu) {
     (v.in_guest() ? vcpu.stats.nested_l2_exits : vcpu.stats.nested_vel2_exits)++;
     switch (nested::route(v, esr)) {
     case nested::Route::kForward:
-        forward_to_vel2(vcpu, as_taken(vcpu));
+        forward_as_taken(vcpu);
         return NestedExit::kResume;
     case nested::Route::kUndefined:
     case nested::Route::kVncr:  // no L2 is given HCR_EL2.NV
@@ -137,11 +148,10 @@ NestedExit handle_nested_exit(Vcpu& vcpu) {
     }
 }
 
-bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+bool follow_debug_change(Vcpu& vcpu, vhe::DebugEntry& loaded) {
     if (!nested::refresh_mdscr(cpu(), loaded, debug_entry(vcpu)))
         return false;
-    if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.debug_traps) [[unlikely]]
-        vcpu.make_request(Request::kTraps);
+    follow_debug_traps(vcpu);
     return true;
 }
 
@@ -167,7 +177,7 @@ bool follow_in_tier0(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
     if (vcpu.serror.pending || !gic_is_idle(vcpu))
         return false;
-    if (v.in_guest() && !vcpu.vm.nested_mmu.find_shadow(vcpu))
+    if (v.in_guest() && !vcpu.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
         return false;
     if (!vcpu.timers.try_switch_direct(cpu(), v.in_vel2(), v.get<CNTHCTL_EL2>()))
         return false;

@@ -10,13 +10,13 @@
 
 namespace nest::kvm {
 
-// For the functions of nested/world_switch.hpp, one of which must follow: the debug traps are those of this moment.
+// What the trap controls of both worlds are made of, at this moment: for nested::load_world(), which must follow.
 // Preemption off.
-nested::SwitchArgs switch_args(Vcpu& vcpu);
+nested::TrapSources trap_sources(Vcpu& vcpu);
 
 // The trap controls that the vCPU runs with.
 inline const vhe::TrapConfig& active_traps(const Vcpu& vcpu) {
-    return vcpu.vel2.present() ? vcpu.vel2.traps : vcpu.traps;
+    return vcpu.vel2.present() ? vcpu.vel2.traps() : vcpu.traps;
 }
 
 // Takes an exception to virtual EL2 at once, wherever the vCPU is: in tier 0, in tier 1, or not loaded. PC is the
@@ -30,7 +30,17 @@ NestedExit handle_nested_exit(Vcpu& vcpu);
 
 // Tier 0, after an exit was handled: MDSCR_EL1, which virtual EL2 may write without our seeing it, takes effect. `loaded`:
 // what activate() gave the hardware, kept up to date. False: the next entry has to go by way of the host.
-bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded);
+bool follow_debug_change(Vcpu& vcpu, vhe::DebugEntry& loaded);
+inline bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+    using M = arch::MDSCR_EL1;
+    const M mdscr = vcpu.regs.get<M>();
+    const bool quiet = mdscr == loaded.mdscr && !loaded.bank && !(mdscr.raw & M::mask<M::MDE, M::KDE>()) &&
+                       vcpu.debug.control == 0 && !vcpu.debug.os_lock;
+    // What nested::debug_traps_for() says then.
+    const auto traps = vcpu.debug.armed || !vcpu.vel2.hypervises() ? nested::DebugTraps::kMdscrWrites
+                                                                   : nested::DebugTraps::kNone;
+    return (quiet && traps == vcpu.debug_traps) || follow_debug_change(vcpu, loaded);
+}
 
 // An interrupt or SError for L1 ends L2's time. Before an entry, tier 1.
 void preempt_l2(Vcpu& vcpu);

@@ -2,7 +2,6 @@
 // Tier 0: interrupts off, the guest's context loaded, nothing that sleeps, traces or wakes.
 #include <kvm/enter.hpp>
 #include <kvm/instruction_skip.hpp>
-#include <kvm/nested_entry.hpp>
 #include <kvm/smccc.hpp>
 #include <kvm/sysreg_traps.hpp>
 #include <kvm/tier0_mmio.hpp>
@@ -38,14 +37,7 @@ Next sysreg(Vcpu& vcpu) {
 
 }  // namespace
 
-Next handle_in_guest_context(Vcpu& vcpu) {
-    if (vcpu.vel2.present()) {
-        switch (handle_nested_exit(vcpu)) {
-        case NestedExit::kResume: return Next::kResume;
-        case NestedExit::kHost: return Next::kHost;
-        case NestedExit::kFlat: break;
-        }
-    }
+Next handle_flat_exit(Vcpu& vcpu) {
     // A VMM that steps the guest must hear of each instruction.
     if (vcpu.debug.control) [[unlikely]]
         return Next::kHost;

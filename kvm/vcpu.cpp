@@ -41,8 +41,8 @@ void Vcpu::load() {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
     if (vel2.present()) {
-        nested::load_world(c, vel2, switch_args(*this));
-        vhe::load(c, machine().features, here.context, {context, regs, vel2.traps, vel2.in_vel2()});
+        nested::load_world(c, vel2, trap_sources(*this));
+        vhe::load(c, machine().features, here.context, {context, regs, vel2.traps(), vel2.in_vel2()});
         nested::finish_load_world(c, vel2);
     } else {
         vhe::load(c, machine().features, here.context, {context, regs, traps});
@@ -102,7 +102,7 @@ void Vcpu::refresh_traps() {
     if (residence != Residence::kHardware)
         return;
     if (vel2.present())
-        nested::load_world(cpu(), vel2, switch_args(*this));
+        nested::load_world(cpu(), vel2, trap_sources(*this));
     vhe::load_traps(cpu(), machine().features, this_cpu().context, active_traps(*this));
 }
 

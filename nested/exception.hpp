@@ -69,7 +69,7 @@ void enter_vector(C& cpu, VirtualEl2& v, Vector vector, u64 old, bool loaded) {
 // or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
 // are in this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
 template <arch::Cpu C>
-bool take_exception(C& cpu, VirtualEl2& v, const Exception& e, const SwitchArgs& args) {
+bool take_exception(C& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     const u64 old = v.guest_pstate();
     const bool from_guest = v.in_guest();
     detail::leave_syndrome(cpu, v, e, true);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The trap controls of the two worlds, from those that the vCPU would have as a flat guest.
 #pragma once
-#include <nested/virtual_el2.hpp>
+#include <nested/world.hpp>
+#include <vhe/trap_config.hpp>
 
 namespace nest::nested {
 
@@ -27,11 +28,6 @@ vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, cons
 // Does L1 trap L2's FP/SIMD? Under E2H with TGE clear only FPEN's lower bit counts ([DDI0487] D24.2.33).
 inline bool l1_traps_fp(const vncr::RegisterFile& file) {
     return !(file.get<arch::CPTR_EL2>().get<arch::CPTR_EL2::FPEN>() & 1);
-}
-
-// What the hardware gets while the FP/SIMD registers in it are the guest's or not: kvm/enter.cpp's cptr_for().
-inline arch::CPTR_EL2 cptr_for(const VirtualEl2& v, bool fp_loaded) {
-    return fp_loaded && !v.forwards_fp ? v.traps.cptr.with<arch::CPTR_EL2::FPEN>(3) : v.traps.cptr;
 }
 
 }  // namespace nest::nested

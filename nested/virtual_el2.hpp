@@ -2,34 +2,11 @@
 // A vCPU's virtual EL2: which of its two worlds it is in, and the rules its VM has for it.
 #pragma once
 #include <nested/pstate.hpp>
-#include <nested/register_masks.hpp>
+#include <nested/world_traps.hpp>
 #include <vhe/guest_context.hpp>
-#include <vhe/trap_config.hpp>
 #include <vhe/vel2_state.hpp>
 
 namespace nest::nested {
-
-enum class World : u8 {
-    kFlat,   // the vCPU has no EL2
-    kVel2,   // virtual EL2, or its user space under HCR_EL2.{E2H,TGE}
-    kGuest,  // L2: EL1 and EL0 below virtual EL2
-};
-
-// Per VM, filled in when its ID registers are fixed and constant from then on.
-struct Config {
-    Config() = default;
-    Config(const Features& shown, bool use_nv2) : features(shown), masks(shown), nv2(use_nv2) {}
-    Features features;
-    RegisterMasks masks;
-    bool nv2 = true;  // false: HCR_EL2.NV2 stays clear, and every EL2 access of L1 traps (Armv8.3's FEAT_NV)
-};
-
-// Breakpoints and watchpoints of L1 itself: what of the debug registers must trap at virtual EL2.
-enum class DebugTraps : u8 {
-    kNone,         // nothing is armed, and it runs guests: MDSCR_EL1 goes to the VNCR page without an exit
-    kMdscrWrites,  // something is armed, or may be at any moment: an access that arms or disarms must be seen
-    kAll,          // the VMM debugs the guest, or the OS Lock is set
-};
 
 // Not locked: the vCPU's thread, with preemption off while the registers are in hardware, or the holder of its mutex.
 class VirtualEl2 {
@@ -99,6 +76,15 @@ public:
     Delivery fiq() const { return delivery<arch::HCR_EL2::FMO, arch::SPSR_EL2::F>(); }
     Delivery serror() const { return delivery<arch::HCR_EL2::AMO, arch::SPSR_EL2::A>(); }
 
+    // Of the world that the vCPU is in; what the hardware holds while it is loaded.
+    const vhe::TrapConfig& traps() const { return in_guest() ? world_traps.l2() : world_traps.vel2(); }
+    // What the hardware gets while the FP/SIMD registers in it are the guest's or not. L1 may trap them of L2: then they
+    // may be loaded, and the trap stays.
+    arch::CPTR_EL2 cptr(bool fp_loaded) const {
+        const arch::CPTR_EL2 closed = traps().cptr;
+        return fp_loaded && !(in_guest() && world_traps.l2_forwards_fp()) ? closed.with<arch::CPTR_EL2::FPEN>(3) : closed;
+    }
+
     // One of L1's own registers wherever it is now. `loaded`: the vCPU's registers are in this CPU's hardware.
     template <arch::Cpu C>
     u64 read(C& cpu, arch::SysReg reg, bool loaded) const {
@@ -113,8 +99,7 @@ public:
 
     vhe::GuestContext& context;
     vncr::RegisterFile& file;
-    vhe::TrapConfig traps{};      // of the world that the vCPU is in; what the hardware holds while it is loaded
-    bool forwards_fp = false;  // L2, and L1's CPTR_EL2.FPEN traps FP/SIMD: its registers may be loaded, the trap stays
+    WorldTraps world_traps;
     bool serror_loaded = false;   // hardware's VSESR_EL2 and VDISR_EL2 are L2's
     u64 vncr_page = 0;            // while L2 has NV: the linear-map address that L1's VNCR_EL2 translates to
 

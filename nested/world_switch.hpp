@@ -5,45 +5,13 @@
 //
 // Context: guest context loaded (TGE clear), all exceptions masked, or at least preemption off with TGE set.
 #pragma once
-#include <nested/trap_merge.hpp>
+#include <nested/virtual_el2.hpp>
 #include <vhe/world_switch.hpp>
 
 namespace nest::nested {
 
-// The trap controls that vhe::load_traps() writes, each only if it changes. `loaded` := `next`.
-template <arch::Cpu C>
-void change_traps(C& cpu, const vhe::SwitchFeatures& features, const vhe::HostContext& host, vhe::TrapConfig& loaded,
-                  const vhe::TrapConfig& next) {
-    using namespace arch;
-    if (loaded.mdcr != next.mdcr)
-        cpu.write(next.mdcr.with<MDCR_EL2::HPMN>(host.mdcr.get<MDCR_EL2::HPMN>()));
-    if (loaded.hstr != next.hstr)
-        cpu.write(next.hstr);
-    if (features.hcrx && loaded.hcrx != next.hcrx)
-        cpu.write(next.hcrx);
-    if (features.fgt) {
-        if (loaded.hfgrtr != next.hfgrtr)
-            cpu.write(next.hfgrtr);
-        if (loaded.hfgwtr != next.hfgwtr)
-            cpu.write(next.hfgwtr);
-        if (loaded.hfgitr != next.hfgitr)
-            cpu.write(next.hfgitr);
-        if (loaded.hdfgrtr != next.hdfgrtr)
-            cpu.write(next.hdfgrtr);
-        if (loaded.hdfgwtr != next.hdfgwtr)
-            cpu.write(next.hdfgwtr);
-        if (features.amu && loaded.hafgrtr != next.hafgrtr)
-            cpu.write(next.hafgrtr);
-    }
-    loaded = next;
-}
-
 // Everything that the switch needs besides the vCPU.
 struct SwitchArgs {
-    const vhe::SwitchFeatures& features;
-    const vhe::HostContext& host;
-    const vhe::TrapConfig& ours;   // the flat guest's (kvm/trap_config.hpp)
-    DebugTraps debug = DebugTraps::kNone;
     bool fp_loaded = false;
     bool serror_pending = false;  // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
     bool under_host = false;      // TGE is set: HCR_EL2 and CPTR_EL2 are the host's until activate()
@@ -52,13 +20,13 @@ struct SwitchArgs {
 // L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
 // own.
 template <arch::Cpu C>
-void sync_l2_serror(C& cpu, VirtualEl2& v) {
+[[gnu::always_inline]] inline void sync_l2_serror(C& cpu, VirtualEl2& v) {
     using VSE = arch::HCR_EL2::VSE;
-    if (!v.in_guest() || !v.traps.hcr.get<VSE>()) [[likely]]
+    if (!v.in_guest() || !v.traps().hcr.get<VSE>()) [[likely]]
         return;
     if (cpu.template read<arch::HCR_EL2>().template get<VSE>())
         return;
-    v.traps.hcr = v.traps.hcr.with<VSE>(0);
+    v.world_traps.l2_serror_taken();
     v.file.set(v.file.get<arch::HCR_EL2>().with<VSE>(0));
 }
 
@@ -68,7 +36,7 @@ template <arch::Cpu C>
 void load_l2_serror(C& cpu, VirtualEl2& v) {
     using namespace arch;
     const auto deferred = v.get<VDISR_EL2>();
-    if (!v.traps.hcr.get<HCR_EL2::VSE>() && deferred.raw == 0) [[likely]]
+    if (!v.traps().hcr.get<HCR_EL2::VSE>() && deferred.raw == 0) [[likely]]
         return;
     // A VM without FEAT_RAS has no syndrome to give, but hardware reports one: IMPLEMENTATION DEFINED.
     cpu.write(v.config().features.has(Feature::kRas) ? v.get<VSESR_EL2>() : VSESR_EL2::of(1 << 24));
@@ -90,18 +58,18 @@ void save_l2_serror(C& cpu, VirtualEl2& v) {
 
 namespace detail {
 template <arch::Cpu C>
-void write_entry_controls(C& cpu, const VirtualEl2& v, const SwitchArgs& args) {
+void write_entry_controls(C& cpu, const VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     if (args.under_host)
         return;
-    cpu.write(cptr_for(v, args.fp_loaded));
-    cpu.write(args.serror_pending ? v.traps.hcr.with<HCR_EL2::VSE>(1) : v.traps.hcr);
+    cpu.write(v.cptr(args.fp_loaded));
+    cpu.write(args.serror_pending ? v.traps().hcr.with<HCR_EL2::VSE>(1) : v.traps().hcr);
 }
 }  // namespace detail
 
 // Virtual EL2's exception return to L2.
 template <arch::Cpu C>
-void switch_to_guest(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
+void switch_to_guest(C& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     // Walks that were under way in virtual EL2's regime end before a register of it changes ([DDI0487] D8.1.2).
     cpu.template dsb<Barrier::NSH>();
@@ -110,9 +78,9 @@ void switch_to_guest(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
     cpu.write(v.get<VPIDR_EL2>());
     cpu.write(v.get<VMPIDR_EL2>());
     v.set_world(World::kGuest);
-    v.forwards_fp = l1_traps_fp(v.file);
-    change_traps(cpu, args.features, args.host, v.traps, l2_traps(args.ours, v.config(), v.file));
-    if (v.traps.hcr.get<HCR_EL2::NV>()) [[unlikely]]
+    v.world_traps.follow_l1(v.config(), v.file);
+    v.world_traps.exchange(cpu, v.traps());
+    if (v.traps().hcr.get<HCR_EL2::NV>()) [[unlikely]]
         cpu.write(VNCR_EL2::of(v.vncr_page));
     load_l2_serror(cpu, v);
     detail::write_entry_controls(cpu, v, args);
@@ -120,7 +88,7 @@ void switch_to_guest(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
 
 // An exception from L2 to virtual EL2. What it leaves in ESR_EL2 and the like is put into the file before.
 template <arch::Cpu C>
-void switch_to_vel2(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
+void switch_to_vel2(C& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     cpu.template dsb<Barrier::NSH>();
     sync_l2_serror(cpu, v);
@@ -129,27 +97,22 @@ void switch_to_vel2(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
     vhe::load_vel2_banked(cpu, v.file);
     cpu.write(VPIDR_EL2::of(v.file.get(SysReg::MIDR_EL1)));
     cpu.write(VMPIDR_EL2::of(v.file.get(SysReg::MPIDR_EL1)));
-    const bool had_nv = v.traps.hcr.get<HCR_EL2::NV>();
+    const bool had_nv = v.traps().hcr.get<HCR_EL2::NV>();
     v.set_world(World::kVel2);
-    v.forwards_fp = false;
-    change_traps(cpu, args.features, args.host, v.traps,
-                 vel2_traps(args.ours, v.config(), args.debug, args.features.fgt, v.e2h()));
+    v.world_traps.exchange(cpu, v.traps());
     if (had_nv) [[unlikely]]
         cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(v.file.page())));
     detail::write_entry_controls(cpu, v, args);
 }
 
-// At Vcpu::load(), before vhe::load(): computes v.traps for the world that the vCPU is in, which vhe::load() then
-// writes, and gives this CPU the rest that differs from a flat guest. Preemption off.
+// At Vcpu::load(), before vhe::load(): computes v.traps(), which vhe::load() then writes, and gives this CPU the rest
+// that differs from a flat guest. Preemption off.
 template <arch::Cpu C>
-void load_world(C& cpu, VirtualEl2& v, const SwitchArgs& args) {
+void load_world(C& cpu, VirtualEl2& v, const TrapSources& sources) {
     using namespace arch;
-    const bool guest = v.in_guest();
-    v.traps = guest ? l2_traps(args.ours, v.config(), v.file)
-                    : vel2_traps(args.ours, v.config(), args.debug, args.features.fgt, v.e2h());
-    v.forwards_fp = guest && l1_traps_fp(v.file);
+    v.world_traps.make(sources, v.config(), v.file, v.e2h());
     if (v.config().nv2) {
-        const bool l2_has_nv = guest && v.traps.hcr.get<HCR_EL2::NV>();
+        const bool l2_has_nv = v.in_guest() && v.traps().hcr.get<HCR_EL2::NV>();
         cpu.write(VNCR_EL2::of(l2_has_nv ? v.vncr_page : reinterpret_cast<u64>(v.file.page())));
     }
 }

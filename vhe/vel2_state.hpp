@@ -17,21 +17,23 @@ inline constexpr u64 kCntkctlShare = arch::CNTHCTL_EL2::EVNTIS::kMask | 0x3ff;
 template <arch::Cpu C>
 void load_vel2_banked(C& cpu, const vncr::RegisterFile& file) {
     using namespace arch;
-#define VEL2_REGISTER(own, hardware, vhe_name) cpu.write(hardware::of(file.get(SysReg::own)));
+    const vncr::RegisterFile::View view = file.view();
+#define VEL2_REGISTER(own, hardware, vhe_name) cpu.write(hardware::of(view.get(SysReg::own)));
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
-    cpu.write(CPACR_EL12::of(file.get(SysReg::CPTR_EL2)));
-    cpu.write(CNTKCTL_EL12::of(file.get(SysReg::CNTHCTL_EL2) & kCntkctlShare));
+    cpu.write(CPACR_EL12::of(view.get(SysReg::CPTR_EL2)));
+    cpu.write(CNTKCTL_EL12::of(view.get(SysReg::CNTHCTL_EL2) & kCntkctlShare));
 }
 
 // File := hardware. CPTR_EL2 needs no saving: every write to it traps.
 template <arch::Cpu C>
 void save_vel2_banked(C& cpu, vncr::RegisterFile& file) {
     using namespace arch;
-#define VEL2_REGISTER(own, hardware, vhe_name) file.set(SysReg::own, cpu.template read<hardware>().raw);
+    const vncr::RegisterFile::View view = file.view();
+#define VEL2_REGISTER(own, hardware, vhe_name) view.set(SysReg::own, cpu.template read<hardware>().raw);
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
-    file.set(SysReg::CNTHCTL_EL2, (file.get(SysReg::CNTHCTL_EL2) & ~kCntkctlShare) |
+    view.set(SysReg::CNTHCTL_EL2, (view.get(SysReg::CNTHCTL_EL2) & ~kCntkctlShare) |
                                       (cpu.template read<CNTKCTL_EL12>().raw & kCntkctlShare));
 }
 
@@ -39,16 +41,18 @@ void save_vel2_banked(C& cpu, vncr::RegisterFile& file) {
 template <arch::Cpu C>
 void load_el1_banked(C& cpu, const vncr::RegisterFile& file) {
     using namespace arch;
+    const vncr::RegisterFile::View view = file.view();
 #define SHARED_REGISTER(guest, hardware)
-#define EL1_REGISTER(guest, hardware) cpu.write(hardware::of(file.get(SysReg::guest)));
+#define EL1_REGISTER(guest, hardware) cpu.write(hardware::of(view.get(SysReg::guest)));
 #include <vhe/el1_registers.def>
 #undef EL1_REGISTER
 }
 template <arch::Cpu C>
 void save_el1_banked(C& cpu, vncr::RegisterFile& file) {
     using namespace arch;
+    const vncr::RegisterFile::View view = file.view();
 #define SHARED_REGISTER(guest, hardware)
-#define EL1_REGISTER(guest, hardware) file.set(SysReg::guest, cpu.template read<hardware>().raw);
+#define EL1_REGISTER(guest, hardware) view.set(SysReg::guest, cpu.template read<hardware>().raw);
 #include <vhe/el1_registers.def>
 #undef EL1_REGISTER
 }

@@ -42,11 +42,27 @@ public:
     // What VNCR_EL2 is given while virtual EL2 runs: the page's address in the linear map.
     u64* page() const { return page_; }
 
+    // For many accesses in a row: the compiler must reload the page's address after each access to a system register,
+    // unless it has a copy.
+    class View {
+    public:
+        u64 get(arch::SysReg reg) const { return *slot(page_, memory_, reg); }
+        void set(arch::SysReg reg, u64 value) const { *slot(page_, memory_, reg) = value; }
+
+    private:
+        friend class RegisterFile;
+        View(u64* page, u64* memory) : page_(page), memory_(memory) {}
+        u64* page_;
+        u64* memory_;
+    };
+    View view() const { return {page_, const_cast<u64*>(memory_)}; }
+
 private:
-    u64* slot(arch::SysReg reg) const {
-        s16 offset = arch::info(reg).vncr;
-        return offset >= 0 ? page_ + offset / 8 : const_cast<u64*>(&memory_[static_cast<size_t>(reg)]);
+    [[gnu::always_inline]] static u64* slot(u64* page, u64* memory, arch::SysReg reg) {
+        const s16 offset = arch::info(reg).vncr;
+        return offset >= 0 ? page + offset / 8 : memory + static_cast<size_t>(reg);
     }
+    u64* slot(arch::SysReg reg) const { return slot(page_, const_cast<u64*>(memory_), reg); }
 
     u64* page_ = nullptr;
     u64 memory_[arch::kSysRegCount] = {};

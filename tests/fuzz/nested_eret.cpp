@@ -68,8 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     features.pauth = features.fgt = features.hcrx = true;
     const vhe::HostContext host{};
     const vhe::TrapConfig ours{};
-    const SwitchArgs args{features, host, ours};
-    load_world(cpu, v, args);
+    const SwitchArgs args{};
+    load_world(cpu, v, TrapSources{ours, features, host});
     vhe::load_vel2(cpu, file);
 
     u64 marker = 1;

@@ -46,7 +46,7 @@ struct El2Sysreg : Vel2Test {
     FakeHooks hooks;
 
     explicit El2Sysreg(Features f = every_feature()) : Vel2Test(f) {
-        load_world(cpu, v, args());
+        load_world(cpu, v, sources());
         cpu.log.clear();
         context.pc = 0x1000;
     }

@@ -26,7 +26,7 @@ struct EretTest : Vel2Test {
 
     explicit EretTest(Features f = every_feature()) : Vel2Test(f) {
         at(arch::kModeEL2h);
-        load_world(cpu, v, args());
+        load_world(cpu, v, sources());
         cpu.registers[SysReg::TCR_EL12] = kTcr48;
         cpu.log.clear();
     }

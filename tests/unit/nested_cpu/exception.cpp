@@ -15,7 +15,7 @@ struct ExceptionTest : Vel2Test {
     void load_vel2_at(u64 mode, u64 flags = 0) {
         at(mode, flags);
         v.set_world(World::kVel2);
-        load_world(cpu, v, args());
+        load_world(cpu, v, sources());
         cpu.registers[SysReg::VBAR_EL12] = kVbar;
         cpu.log.clear();
     }

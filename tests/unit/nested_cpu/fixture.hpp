@@ -45,7 +45,8 @@ struct Vel2Test : testing::Test {
         ours.mdcr = M::of(M::mask<M::TDA, M::TDOSA, M::TDRA, M::TPM>());
         host.mdcr = M::of(6);
     }
-    SwitchArgs args() { return {features, host, ours}; }
+    SwitchArgs args() { return {}; }
+    TrapSources sources() { return {ours, features, host}; }
     void l1(SysReg reg, u64 value) { file.set(reg, value); }
     template <typename R>
     void l1(R value) { file.set(value); }
@@ -54,7 +55,7 @@ struct Vel2Test : testing::Test {
     void at(u64 guest_mode, u64 flags = 0) { v.set_guest_pstate(flags | guest_mode); }
     // In L2, loaded, with nothing in the log.
     void enter_guest(u64 mode = arch::kModeEL1h) {
-        load_world(cpu, v, args());
+        load_world(cpu, v, sources());
         switch_to_guest(cpu, v, args());
         context.pstate = mode;
         cpu.log.clear();

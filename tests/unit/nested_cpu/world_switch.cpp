@@ -33,7 +33,7 @@ constexpr Names kShared[] = {
 struct WorldSwitchTest : Vel2Test {};
 
 TEST_F(WorldSwitchTest, ToGuestSavesVel2AndLoadsEl1) {
-    load_world(cpu, v, args());
+    load_world(cpu, v, sources());
     u64 n = 0x1000;
     for (const Names& r : kVel2)
         cpu.registers[r.hardware] = n += 0x10;
@@ -75,7 +75,7 @@ TEST_F(WorldSwitchTest, SharedRegistersAreNotTouched) {
 }
 
 TEST_F(WorldSwitchTest, WalksEndBeforeTheRegimeChanges) {
-    load_world(cpu, v, args());
+    load_world(cpu, v, sources());
     cpu.log.clear();
     switch_to_guest(cpu, v, args());
     ASSERT_FALSE(cpu.log.empty());
@@ -87,7 +87,7 @@ TEST_F(WorldSwitchTest, WalksEndBeforeTheRegimeChanges) {
 
 TEST_F(WorldSwitchTest, SavingComesBeforeLoading) {
     // Both sets live in the same hardware registers: a load first would lose the other.
-    load_world(cpu, v, args());
+    load_world(cpu, v, sources());
     cpu.registers[SysReg::SCTLR_EL12] = 0xaa;
     l1(SysReg::SCTLR_EL1, 0xbb);
     cpu.registers[SysReg::SP_EL1] = 0x51;
@@ -99,7 +99,7 @@ TEST_F(WorldSwitchTest, SavingComesBeforeLoading) {
 }
 
 TEST_F(WorldSwitchTest, CnthctlIsSplit) {
-    load_world(cpu, v, args());
+    load_world(cpu, v, sources());
     l1(SysReg::CNTHCTL_EL2, CNTHCTL_EL2::EL1PCTEN::kMask | CNTHCTL_EL2::EL1TVT::kMask);
     cpu.registers[SysReg::CNTKCTL_EL12] = ~u64{0};
     switch_to_guest(cpu, v, args());
@@ -110,7 +110,7 @@ TEST_F(WorldSwitchTest, CnthctlIsSplit) {
 }
 
 TEST_F(WorldSwitchTest, CptrIsNeverReadBack) {
-    load_world(cpu, v, args());
+    load_world(cpu, v, sources());
     l1(SysReg::CPTR_EL2, 0xc030'0000);
     cpu.registers[SysReg::CPACR_EL12] = 0x30'0000;  // TCPAC and TAM do not exist there
     switch_to_guest(cpu, v, args());
@@ -145,6 +145,48 @@ TEST_F(WorldSwitchTest, TrapControlsAreWrittenOnlyForADifference) {
     EXPECT_EQ(hardware(SysReg::HCR_EL2), hcr);
 }
 
+TEST_F(WorldSwitchTest, WhatL1WritesWithoutAnExitActsInL2) {
+    enter_guest();
+    switch_to_vel2(cpu, v, args());
+    // One bit of each register that l2_traps() reads. L1's writes leave no trace but the value.
+    using M = arch::MDCR_EL2;
+    const std::pair<SysReg, u64> writes[] = {
+        {SysReg::HCR_EL2, H::TWE::kMask},  {SysReg::HCRX_EL2, 1 << 3},    {SysReg::CPTR_EL2, u64{1} << 31},
+        {SysReg::MDCR_EL2, M::TDE::kMask}, {SysReg::HFGRTR_EL2, 1 << 7},  {SysReg::HFGWTR_EL2, 1 << 8},
+        {SysReg::HFGITR_EL2, 1 << 9},      {SysReg::HDFGRTR_EL2, 1 << 1}, {SysReg::HDFGWTR_EL2, 1 << 2},
+    };
+    for (const auto& [reg, bit] : writes) {
+        for (bool set : {true, false}) {
+            const u64 before = file.get(reg);
+            l1(reg, set ? before | bit : before & ~bit);
+            switch_to_guest(cpu, v, args());
+            const vhe::TrapConfig want = l2_traps(ours, config, file);
+            EXPECT_EQ(hardware(SysReg::HCR_EL2), want.hcr.raw) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::CPTR_EL2), want.cptr.raw) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::MDCR_EL2), want.mdcr.raw | 6) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::HCRX_EL2), want.hcrx.raw) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::HFGRTR_EL2), want.hfgrtr.raw) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::HFGWTR_EL2), want.hfgwtr.raw) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::HFGITR_EL2), want.hfgitr.raw) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::HDFGRTR_EL2), want.hdfgrtr.raw) << arch::name_of(reg);
+            EXPECT_EQ(hardware(SysReg::HDFGWTR_EL2), want.hdfgwtr.raw) << arch::name_of(reg);
+            switch_to_vel2(cpu, v, args());
+            EXPECT_EQ(hardware(SysReg::HFGITR_EL2), ours.hfgitr.raw) << "L1's controls do not apply to itself";
+        }
+    }
+}
+
+TEST_F(WorldSwitchTest, ALoadMakesBothWorldsAnew) {
+    enter_guest();
+    ours.mdcr = ours.mdcr.with<arch::MDCR_EL2::TDE>(1);
+    host.mdcr = arch::MDCR_EL2::of(4);  // another CPU
+    load_world(cpu, v, sources());
+    EXPECT_EQ(v.traps().mdcr.get<arch::MDCR_EL2::TDE>(), 1u);
+    switch_to_vel2(cpu, v, args());
+    EXPECT_EQ(v.traps().mdcr.get<arch::MDCR_EL2::TDE>(), 1u);
+    EXPECT_EQ(v.traps().mdcr.get<arch::MDCR_EL2::HPMN>(), 4u);
+}
+
 TEST_F(WorldSwitchTest, NoFgtNoFgtRegister) {
     features.fgt = features.hcrx = features.amu = false;
     enter_guest();
@@ -158,7 +200,7 @@ TEST_F(WorldSwitchTest, NoFgtNoFgtRegister) {
 TEST_F(WorldSwitchTest, FpTrapFollowsL1) {
     SwitchArgs a = args();
     a.fp_loaded = true;
-    load_world(cpu, v, a);
+    load_world(cpu, v, sources());
     l1(SysReg::CPTR_EL2, 0);
     switch_to_guest(cpu, v, a);
     EXPECT_EQ(hardware(SysReg::CPTR_EL2) >> 20 & 3, 0u) << "L1 traps FP of L2: loaded or not, it must see it";
@@ -174,7 +216,7 @@ TEST_F(WorldSwitchTest, FpTrapFollowsL1) {
 }
 
 TEST_F(WorldSwitchTest, VncrPageFollowsTheWorld) {
-    load_world(cpu, v, args());
+    load_world(cpu, v, sources());
     const u64 own = reinterpret_cast<u64>(file.page());
     EXPECT_EQ(hardware(SysReg::VNCR_EL2), own);
     switch_to_guest(cpu, v, args());
@@ -208,20 +250,20 @@ TEST_F(WorldSwitchTest, ATakenSerrorIsNotInjectedTwice) {
     add_hcr(H::VSE::kMask | H::AMO::kMask);
     enter_guest();
     sync_l2_serror(cpu, v);
-    EXPECT_TRUE(v.traps.hcr.get<H::VSE>()) << "still pending";
+    EXPECT_TRUE(v.traps().hcr.get<H::VSE>()) << "still pending";
     cpu.registers[SysReg::HCR_EL2] &= ~H::VSE::kMask;
     sync_l2_serror(cpu, v);
-    EXPECT_FALSE(v.traps.hcr.get<H::VSE>());
+    EXPECT_FALSE(v.traps().hcr.get<H::VSE>());
     EXPECT_FALSE(file.get(SysReg::HCR_EL2) & H::VSE::kMask);
 }
 
 TEST_F(WorldSwitchTest, OurSerrorGoesWithEitherWorld) {
     SwitchArgs a = args();
     a.serror_pending = true;
-    load_world(cpu, v, a);
+    load_world(cpu, v, sources());
     switch_to_guest(cpu, v, a);
     EXPECT_TRUE(hardware(SysReg::HCR_EL2) & H::VSE::kMask);
-    EXPECT_FALSE(v.traps.hcr.get<H::VSE>()) << "it is not L1's";
+    EXPECT_FALSE(v.traps().hcr.get<H::VSE>()) << "it is not L1's";
 }
 
 TEST_F(WorldSwitchTest, MdscrInHardwareFollowsTheCopy) {
@@ -240,21 +282,21 @@ TEST_F(WorldSwitchTest, LoadAndPutOfTheThreadFollowTheWorld) {
     l1(SysReg::SCTLR_EL2, 0x22);
     l1(SysReg::SCTLR_EL1, 0x11);
     l1(SysReg::TPIDR_EL1, 0x77);
-    load_world(cpu, v, args());
-    vhe::load(cpu, features, host, {context, file, v.traps, v.in_vel2()});
+    load_world(cpu, v, sources());
+    vhe::load(cpu, features, host, {context, file, v.traps(), v.in_vel2()});
     EXPECT_EQ(hardware(SysReg::SCTLR_EL12), 0x22u);
     EXPECT_EQ(hardware(SysReg::TPIDR_EL1), 0x77u);
     cpu.registers[SysReg::SCTLR_EL12] = 0x33;
     cpu.registers[SysReg::TPIDR_EL1] = 0x78;
-    vhe::put(cpu, features, host, {context, file, v.traps, v.in_vel2()});
+    vhe::put(cpu, features, host, {context, file, v.traps(), v.in_vel2()});
     EXPECT_EQ(file.get(SysReg::SCTLR_EL2), 0x33u);
     EXPECT_EQ(file.get(SysReg::SCTLR_EL1), 0x11u);
     EXPECT_EQ(file.get(SysReg::TPIDR_EL1), 0x78u);
     // And as L2.
     v.set_world(World::kGuest);
     l1(SysReg::VPIDR_EL2, 0x99);
-    load_world(cpu, v, args());
-    vhe::load(cpu, features, host, {context, file, v.traps, v.in_vel2()});
+    load_world(cpu, v, sources());
+    vhe::load(cpu, features, host, {context, file, v.traps(), v.in_vel2()});
     finish_load_world(cpu, v);
     EXPECT_EQ(hardware(SysReg::SCTLR_EL12), 0x11u);
     EXPECT_EQ(hardware(SysReg::VPIDR_EL2), 0x99u);
