@@ -51,9 +51,9 @@ public:
     // The guest's count is the machine's physical count minus this: the VM's share plus L1's CNTVOFF_EL2.
     void set_offset_source(const Atomic<u64>* vm, const u64* vcpu) {
         vm_offset_ = vm;
-        vcpu_offset_ = vcpu;
+        vcpu_offset_ = vcpu ? vcpu : &kNoShare;
     }
-    u64 offset() const { return (vm_offset_ ? vm_offset_->load_relaxed() : 0) + (vcpu_offset_ ? *vcpu_offset_ : 0); }
+    u64 offset() const { return vm_offset_->load_relaxed() + *vcpu_offset_; }
     u64 guest_count(u64 host_count) const { return host_count - offset(); }
 
     bool may_fire() const { return (ctl() & kCtlWritable) == kCtlEnable; }
@@ -92,7 +92,7 @@ public:
         *cval_ = cval;
         seen_ctl_ = ctl & kCtlWritable;
         seen_cval_ = cval;
-        seen_offset_ = offset();
+        seen_offset_ = loaded_offset;  // L1 moves L2's only while that is not in hardware, the VM's has a generation
         in_hardware = false;
     }
 
@@ -105,8 +105,10 @@ private:
     u64 own_cval_ = 0;
     u64* ctl_ = &own_ctl_;
     u64* cval_ = &own_cval_;
-    const Atomic<u64>* vm_offset_ = nullptr;
-    const u64* vcpu_offset_ = nullptr;
+    static constexpr u64 kNoShare = 0;
+    static constexpr Atomic<u64> kNoOffset{};
+    const Atomic<u64>* vm_offset_ = &kNoOffset;
+    const u64* vcpu_offset_ = &kNoShare;
     u64 seen_ctl_ = 0;
     u64 seen_cval_ = 0;
     u64 seen_offset_ = 0;

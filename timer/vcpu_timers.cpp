@@ -128,6 +128,24 @@ void VcpuTimers::arm_soft(u64 host_count) {
     nest_port_hrtimer_start(&soft_timer_, min(vm_->host().scale.to_ns(ticks), kLongestSleepNs));
 }
 
+// With the offsets that the hardware holds.
+TimerTraps VcpuTimers::traps_of(bool hyp) const {
+    const bool cntpoff = vm_->host().cntpoff;
+    // Without CNTPOFF_EL2 a physical offset is our addition and subtraction: no access may pass us by.
+    const bool ours = context(direct(Slot::kPhysical)).loaded_offset != 0 && !cntpoff;
+    TimerTraps t;
+    t.offset_physical = cntpoff;
+    t.physical_timer = t.physical_counter = ours;
+    // NV2 turns vEL2's EL02 accesses into memory; FEAT_ECV can trap them, so that ISTATUS is true and CTL acts at once.
+    t.virtual_timer_el02 = t.physical_timer_el02 = hyp && vm_->host().ecv;
+    return has_el2_ && !hyp ? merged(t, l1_controls_) : t;
+}
+
+void VcpuTimers::set_l1_controls(arch::CNTHCTL_EL2 l1) {
+    l1_controls_ = l1;
+    trap_bits_[false] = trap_bits(traps_of(false));
+}
+
 void VcpuTimers::tell_direct() {
     told_hyp_ = hyp_is_direct();
     if (!irqchip_in_kernel_)

@@ -133,17 +133,8 @@ public:
             tell_direct();
     }
     bool hyp_is_direct() const { return direct(Slot::kVirtual) == TimerId::kHypVirtual; }
-    [[gnu::always_inline]] TimerTraps traps() const {
-        const bool cntpoff = vm_->host().cntpoff, hyp = has_el2_ && hyp_is_direct();
-        // Without CNTPOFF_EL2 a physical offset is our addition and subtraction: no access may pass us by.
-        const bool ours = context(direct(Slot::kPhysical)).loaded_offset != 0 && !cntpoff;
-        TimerTraps t;
-        t.offset_physical = cntpoff;
-        t.physical_timer = t.physical_counter = ours;
-        // NV2 turns vEL2's EL02 accesses into memory; FEAT_ECV can trap them, so that ISTATUS is true and CTL acts at once.
-        t.virtual_timer_el02 = t.physical_timer_el02 = hyp && vm_->host().ecv;
-        return has_el2_ && !hyp ? merged(t, l1_controls_) : t;
-    }
+    // What of the guest's accesses traps now.
+    TimerTraps traps() const { return traps_of(has_el2_ && hyp_is_direct()); }
     bool has_el2() const { return has_el2_; }
     // The timers that this vCPU has: TimerId below it.
     unsigned count() const { return has_el2_ ? kTimerCount : kEl1TimerCount; }
@@ -156,6 +147,8 @@ public:
     bool loaded() const { return loaded_; }
 
 private:
+    TimerTraps traps_of(bool hyp) const;
+    void set_l1_controls(arch::CNTHCTL_EL2 l1);
     void claim_lines(u64 host_count);
     void make_direct(bool hyp) {
         map_[0] = hyp ? TimerId::kHypVirtual : TimerId::kVirtual;
@@ -165,6 +158,8 @@ private:
     struct Live {
         u64 ctl, cval;
     };
+    template <bool hyp, arch::Cpu C>
+    bool exchange(C& cpu, arch::CNTHCTL_EL2 l1);
     bool may_leave(const TimerContext& t, const Live& live, u64 host_count) const;
     template <Slot kSlot, arch::Cpu C>
     void restore_compare(C& cpu, TimerContext& t);
@@ -182,9 +177,8 @@ private:
     // Does the hardware's CVAL only stand for the guest's, which is in the context? Under the host the physical timer is
     // compared without an offset, and an offset of our own is no matter of adding it: the sum may wrap. The virtual
     // timer's CNTVOFF_EL2 works at every EL.
-    bool mirrored(Slot slot) const {
-        return slot == Slot::kPhysical && !guest_regime_ && context(direct(slot)).loaded_offset != 0;
-    }
+    bool mirrored(Slot slot) const { return slot == Slot::kPhysical && mirrored(context(direct(slot))); }
+    bool mirrored(const TimerContext& physical) const { return !guest_regime_ && physical.loaded_offset != 0; }
     void evaluate_soft(u64 host_count, bool always_tell);
     bool soft_changed() const;
     u64 earliest_ticks(u64 host_count) const;
@@ -210,7 +204,8 @@ private:
     bool ppi_held_[2] = {};    // no in-kernel GIC: we hold the PPI active, by Slot
     u32 generation_ = 0;
     Wait wait_{};
-    arch::CNTHCTL_EL2 l1_controls_{};  // while L2's pair is direct
+    arch::CNTHCTL_EL2 l1_controls_{};   // L1's CNTHCTL_EL2 when L2's pair was made direct
+    arch::CNTHCTL_EL2 trap_bits_[2]{};  // what traps while L2's pair, or a flat guest's, is direct; and virtual EL2's
     nest_hrtimer soft_timer_{};
     SpinLock soft_lock_;  // put() against the callback: whose deadline the hrtimer has. Innermost; interrupts off
 };

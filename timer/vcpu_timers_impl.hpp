@@ -45,7 +45,10 @@ void VcpuTimers::restore_all(C& cpu) {
     write_ctl(cpu, Slot::kPhysical, p.ctl() & kCtlWritable);
     v.in_hardware = p.in_hardware = true;
     v.level = p.level = false;  // from here on the vGIC samples the lines itself
-    set_traps(cpu, traps());
+    // Both: the physical offset behind them is the VM's.
+    for (bool hyp : {false, true})
+        trap_bits_[hyp] = trap_bits(traps_of(hyp));
+    set_traps(cpu, trap_bits_[has_el2_ && hyp_is_direct()]);
 }
 
 // One ISB for both: the timers are off, and the next owner's registers come after it.

@@ -243,6 +243,35 @@ TEST_F(NestedTest, TierZeroSwitchesWhenNothingMovesButRegisters) {
     EXPECT_FALSE(timers.needs_flush());
 }
 
+TEST_F(NestedTest, TierZeroMovesTimersThatAreOffWithoutASynchronisation) {
+    enable();
+    load();
+    using R = arch::CNTHCTL_EL2;
+    cntvoff = 1000;
+    timers.write_register(cpu, kHvCval, 42);
+    timers.context(TimerId::kVirtual).set_cval(43);
+    timers.context(TimerId::kPhysical).set_cval(44);
+    cpu.log.clear();
+    const R open = R{}.with<R::EL1PTEN>(1).with<R::EL1PCTEN>(1);
+    ASSERT_TRUE(timers.try_switch_direct(cpu, false, open));
+    for (const test::Event& e : cpu.log)
+        EXPECT_NE(e.kind, test::Event::kIsb) << "nothing can assert: the next entry synchronises";
+    EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], 1000u);
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 43u);
+    EXPECT_EQ(cpu.registers[SysReg::CNTP_CVAL_EL02], 44u);
+    EXPECT_EQ(timers.context(TimerId::kHypVirtual).cval(), 42u);
+    EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2] & open.raw, open.raw);
+    // L1's CNTHCTL_EL2 of each moment acts, and only in L2.
+    ASSERT_TRUE(timers.try_switch_direct(cpu, true, {}));
+    EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2] & open.raw, open.raw);
+    EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], 0u);
+    ASSERT_TRUE(timers.try_switch_direct(cpu, false, R{}.with<R::EL1PTEN>(1)));
+    EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2] & open.raw, R::EL1PTEN::kMask);
+    // A level that the vGIC was told must be taken back by way of the host, whatever the timer's state now.
+    timers.context(TimerId::kHypPhysical).level = true;
+    EXPECT_FALSE(timers.try_switch_direct(cpu, true, {}));
+}
+
 TEST_F(NestedTest, TierZeroLeavesAnAssertingTimerToTheHost) {
     enable();
     load();
