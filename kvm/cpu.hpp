@@ -15,5 +15,10 @@ using Cpu = test::FakeCpu;
 
 namespace nest::kvm {
 // The one object of it; stateless in the module.
+#ifdef NEST_MODULE
+extern Cpu the_cpu;
+inline Cpu& cpu() { return the_cpu; }
+#else
 Cpu& cpu();
+#endif
 }  // namespace nest::kvm

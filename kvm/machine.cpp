@@ -6,11 +6,12 @@
 #include <timer/hardware.hpp>
 
 namespace nest::kvm {
+
+constinit Machine* the_machine = nullptr;
+
 namespace {
 
 using namespace arch;
-
-constinit Machine* the_machine = nullptr;
 
 constexpr unsigned field(u64 reg, unsigned low) { return static_cast<unsigned>(reg >> low & 15); }
 template <typename R>
@@ -51,8 +52,6 @@ bool physical_offset_acts() {
 }
 
 }  // namespace
-
-Machine& machine() { return *the_machine; }
 
 // The reset of VHE's own controls is the kernel's affair: what counts is how it runs now.
 const char* refusal() {
@@ -119,6 +118,7 @@ void init_this_cpu() {
         c.write(PMSCR_EL12{});
     if (field(dfr0, 40))
         c.write(TRFCR_EL12{});
+    this_cpu().id = nest_port_cpu_id();
     timer::quiesce_cpu(c);
     vgic::init_cpu(c, machine().gic);
     nest_port_irq_restore(flags);

@@ -40,14 +40,16 @@ void exit_machine();
 // On each CPU that comes up, preemption off.
 void init_this_cpu();
 
-// After init_machine().
-Machine& machine();
+// After init_machine(). In the header, as tier 0 asks for it again and again.
+extern Machine* the_machine;
+inline Machine& machine() { return *the_machine; }
 
 // What one physical CPU knows. Preemption off.
 struct PerCpu {
     vhe::HostContext context;
     Vcpu* loaded;   // the vCPU whose state is in this CPU's registers
     u64 vttbr;      // the VTTBR_EL2 that is loaded, 0: unknown
+    unsigned id;    // nest_port_cpu_id()
     bool disabled;  // going down: no guest may be entered
 };
 static_assert(sizeof(PerCpu) <= sizeof(nest_percpu));

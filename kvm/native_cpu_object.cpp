@@ -3,9 +3,6 @@
 
 namespace nest::kvm {
 
-Cpu& cpu() {
-    static constinit Cpu the_cpu;  // without state
-    return the_cpu;
-}
+constinit Cpu the_cpu;  // without state
 
 }  // namespace nest::kvm

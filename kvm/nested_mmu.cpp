@@ -79,24 +79,28 @@ void NestedMmu::hold_instead(Vcpu& vcpu, nested::Shadow<Cpu>* shadow) {
 }
 
 bool NestedMmu::find_shadow(Vcpu& vcpu) {
-    const nested::ShadowKey key = l1_shadow_key(vcpu);
-    const NestedMmuVcpu& use = vcpu.shadow_use;
-    if (use.shadow && use.shadow->key == key) [[likely]]
+    NestedMmuVcpu& use = vcpu.shadow_use;
+    if (use.holds_for(vcpu.regs)) [[likely]]
         return true;
-    const TierGuard guard(vm_.mmu_lock, vcpu.guest_context);
-    if (!guard)
-        return false;
-    nested::Shadow<Cpu>* const shadow = mmu().pool().find_and_hold(key);
-    if (!shadow)
-        return false;
-    hold_instead(vcpu, shadow);
+    const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
+    const nested::ShadowKey key = l1_shadow_key(vcpu);
+    if (!use.shadow || use.shadow->key != key) {
+        const TierGuard guard(vm_.mmu_lock, vcpu.guest_context);
+        nested::Shadow<Cpu>* const shadow = guard ? mmu().pool().find_and_hold(key) : nullptr;
+        if (!shadow)
+            return false;
+        hold_instead(vcpu, shadow);
+    }
+    use.behind = now;
     return true;
 }
 
 Status NestedMmu::make_shadow(Vcpu& vcpu) {
+    const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
     nested::Shadow<Cpu>* const shadow = NEST_TRY(mmu().pool().get(l1_shadow_key(vcpu)));
     Guard guard(vm_.mmu_lock);
     hold_instead(vcpu, shadow);
+    vcpu.shadow_use.behind = now;
     return kOk;
 }
 

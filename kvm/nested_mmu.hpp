@@ -14,6 +14,7 @@
 #include <nested/shadow.hpp>
 #include <nested/walk_features.hpp>
 #include <vhe/next.hpp>
+#include <vncr/register_file.hpp>
 
 namespace nest::kvm {
 
@@ -21,11 +22,27 @@ class Vm;
 class Vcpu;
 using vhe::Next;
 
+// The registers of L1's that a shadow's key is made of, as L1 wrote them.
+struct L1Stage2Registers {
+    u64 vttbr, vtcr, on;
+
+    static L1Stage2Registers of(const vncr::RegisterFile& file) {
+        using H = arch::HCR_EL2;
+        return {file.get<arch::VTTBR_EL2>().raw, file.get<arch::VTCR_EL2>().raw,
+                file.get<H>().raw & H::mask<H::VM, H::DC>()};
+    }
+    bool operator==(const L1Stage2Registers&) const = default;
+};
+
 // A vCPU's part. Its own thread.
 struct NestedMmuVcpu {
     nested::Shadow<Cpu>* shadow = nullptr;  // held: it stays, and so does its key
+    L1Stage2Registers behind{};             // of which that is the key
     nested::MmuFeatures features{};
     bool has_features = false;  // they are the VM's ID registers', which do not change once a vCPU has run
+
+    // Does the held one serve L1's registers of this moment?
+    bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == behind; }
 };
 
 class NestedMmu {

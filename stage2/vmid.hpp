@@ -73,7 +73,7 @@ private:
     u64 first_generation() const { return u64{1} << bits_; }  // with number 0: also "runs none"
     bool is_current(u64 id) const { return ((id ^ generation_.load_relaxed()) >> bits_) == 0; }
 
-    u64 load_slowly(Vmid& vmid, u64& active) {
+    [[gnu::noinline, gnu::cold]] u64 load_slowly(Vmid& vmid, u64& active) {
         IrqGuard guard(lock_);
         u64 id = vmid.id_.load_relaxed();
         if (!is_current(id)) {

@@ -26,6 +26,10 @@ struct Summary {
 
 Summary summarise(const vncr::RegisterFile& file, unsigned lrs) {
     Summary s;
+    if (!any_list_register(file, lrs)) [[likely]] {
+        s.empty = (u64{1} << lrs) - 1;
+        return s;
+    }
     for (unsigned n = 0; n < lrs; n++) {
         const ListRegister lr = list_register_of(file, n);
         const u64 state = lr.get<ListRegister::State>();
