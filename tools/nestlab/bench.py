@@ -5,47 +5,32 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from nestlab import apt, guests, host, hosttools, paths, proc, staging
+from nestlab import apt, guests, host, paths, proc, staging
 
 SOURCES = paths.REPO / "benchmarks" / "exit_latency"
 CROSS_LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
-# What the benchmark shares with the tests' machine.
-SHARED_PAYLOAD = ["entry.S", "stubs.S", "gic.cpp", "stage2.cpp", "world.cpp"]
-SHARED_VMM = ["machine.cpp", "payload.S"]
 
 
 def get() -> Path:
     """The folder with bench/exit_latency, built anew where a source is younger."""
-    top = paths.BUILD / "bench-program"
-    program = top / "bench" / "exit_latency"
-    with staging.locked(top):
-        if not program.exists() or program.stat().st_mtime < newest():
-            build(program)
-    return top
-
-
-def newest() -> float:
-    """The time of the youngest source; this file counts as one."""
-    return max(file.stat().st_mtime for file in [Path(__file__), *SOURCES.rglob("*"), *guests.SOURCES.rglob("*")])
+    program = paths.BUILD / "bench-program" / "bench" / "exit_latency"
+    return guests.fresh(program, [Path(__file__), SOURCES, guests.SOURCES], build)
 
 
 def build(program: Path) -> None:
     """Payload, flat image, VMM around it, libraries beside it."""
-    hosttools.need(["g++-aarch64-linux-gnu", "binutils-aarch64-linux-gnu", "libc6-dev-arm64-cross"])
     library = google_benchmark()
     log = paths.BUILD / "log" / "bench.log"
     shutil.rmtree(program.parent, ignore_errors=True)
     program.parent.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=program.parent.parent, prefix="making-") as folder:
         work = Path(folder)
-        shared = guests.SOURCES
-        payload = [*guests.inputs(SOURCES / "payload"), *(str(shared / "payload" / name) for name in SHARED_PAYLOAD)]
-        guests.make_payload(payload, work, log)
+        guests.make_payload(SOURCES / "payload", work, log)
         usr = library / "usr"
         so = next((usr / "lib/aarch64-linux-gnu").glob("libbenchmark.so.1*.*.*"))
         proc.run(["nice", f"{guests.CROSS}g++", *guests.COMMON, "-pthread", "-static-libgcc", "-Wl,-rpath,$ORIGIN",
-                  f"-Wa,-I,{work}", "-isystem", str(usr / "include"), *guests.inputs(SOURCES / "vmm"),
-                  *(str(shared / "vmm" / name) for name in SHARED_VMM), str(so), "-o", str(work / "exit_latency")],
+                  f"-Wa,-I,{work}", "-isystem", str(usr / "include"),
+                  *guests.inputs(SOURCES / "vmm", guests.MACHINE), str(so), "-o", str(work / "exit_latency")],
                  "building exit_latency", log=log)
         proc.run([f"{guests.CROSS}strip", str(work / "exit_latency")], "stripping exit_latency")
         shutil.copy(so, program.parent / soname(so))

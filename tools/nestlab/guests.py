@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The bare-metal tests of nesting (tests/guests): a small VMM, static for arm64, with its payload inside."""
+"""The bare-metal tests of nesting (tests/guests): a small VMM, static for arm64, with its payload inside; and what a
+benchmark needs to build its own from the same parts."""
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from nestlab import hosttools, paths, proc, staging
 
 SOURCES = paths.REPO / "tests" / "guests"
+BARE, MACHINE = SOURCES / "bare", SOURCES / "machine"       # of every payload, of every VMM
 CROSS = "aarch64-linux-gnu-"
 COMMON = ["-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror"]
 # EL2 runs with its MMU off, where memory is Device: no unaligned access, no vector registers.
@@ -19,42 +22,42 @@ LINK = ["-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none", "-Wl,-z,noexec
 
 def get() -> Path:
     """The folder with guests/nested_guests, built anew where a source is younger."""
-    top = paths.BUILD / "guests"
-    program = top / "guests" / "nested_guests"
+    return fresh(paths.BUILD / "guests" / "guests" / "nested_guests", [SOURCES], build)
+
+
+def fresh(program: Path, sources: list[Path], build: Callable[[Path], None]) -> Path:
+    """The folder above the program's own; builds the program where a file in the folders is younger, or this one is."""
+    top = program.parent.parent
     with staging.locked(top):
-        if not program.exists() or program.stat().st_mtime < newest():
+        files = [Path(__file__), *sources, *(file for folder in sources for file in folder.rglob("*"))]
+        if not program.exists() or program.stat().st_mtime < max(file.stat().st_mtime for file in files):
+            hosttools.need(["g++-aarch64-linux-gnu", "binutils-aarch64-linux-gnu", "libc6-dev-arm64-cross"])
             build(program)
     return top
 
 
-def newest() -> float:
-    """The time of the youngest source; this file counts as one."""
-    return max(file.stat().st_mtime for file in [Path(__file__), *SOURCES.rglob("*")])
-
-
 def build(program: Path) -> None:
     """Payload, flat image, VMM around it."""
-    hosttools.need(["g++-aarch64-linux-gnu", "binutils-aarch64-linux-gnu", "libc6-dev-arm64-cross"])
     log = paths.BUILD / "log" / "guests.log"
     program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=program.parent.parent, prefix="making-") as folder:
         work = Path(folder)
-        make_payload(inputs(SOURCES / "payload"), work, log)
-        proc.run(["nice", f"{CROSS}g++", *COMMON, "-static", "-pthread", f"-Wa,-I,{work}", *inputs(SOURCES / "vmm"),
-                  "-o", str(work / "nested_guests")], "building the VMM of tests/guests", log=log)
+        make_payload(SOURCES / "payload", work, log)
+        proc.run(["nice", f"{CROSS}g++", *COMMON, "-static", "-pthread", f"-Wa,-I,{work}",
+                  *inputs(SOURCES / "vmm", MACHINE), "-o", str(work / "nested_guests")], "building the VMM of tests/guests", log=log)
         proc.run([f"{CROSS}strip", str(work / "nested_guests")], "stripping nested_guests")
         shutil.copy(work / "payload.elf", program.with_name("payload.elf"))     # for a look at addresses
         shutil.move(work / "nested_guests", program)
 
 
-def make_payload(sources: list[str], work: Path, log: Path) -> None:
-    """payload.elf and its flat image payload.bin in `work`."""
-    proc.run(["nice", f"{CROSS}g++", *COMMON, *PAYLOAD, *LINK, "-T", str(SOURCES / "payload" / "payload.lds"), *sources,
-              "-o", str(work / "payload.elf")], "building a payload", log=log)
+def make_payload(folder: Path, work: Path, log: Path) -> None:
+    """payload.elf and its flat image payload.bin in `work`, from a payload's own sources and those of all."""
+    proc.run(["nice", f"{CROSS}g++", *COMMON, *PAYLOAD, *LINK, "-T", str(BARE / "payload.lds"),
+              *inputs(folder, BARE), "-o", str(work / "payload.elf")], "building a payload", log=log)
     proc.run([f"{CROSS}objcopy", "-O", "binary", str(work / "payload.elf"), str(work / "payload.bin")],
              "making the payload's image")
 
 
-def inputs(folder: Path) -> list[str]:
-    """All that is compiled in a folder."""
-    return [str(file) for file in sorted([*folder.glob("*.cpp"), *folder.glob("*.S")])]
+def inputs(*folders: Path) -> list[str]:
+    """All that is compiled in the folders."""
+    return [str(file) for folder in folders for file in sorted([*folder.glob("*.cpp"), *folder.glob("*.S")])]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Exits that the hypervisor answers, and faults of stage 2.
+#include "../../../tests/guests/bare/smp.hpp"
 #include "operation.hpp"
 
 namespace nest::bench {
@@ -17,11 +18,11 @@ inline u64 timed(Work work) {
     return now() - before;
 }
 
-inline u32 load(u64 address) { return *reinterpret_cast<volatile u32*>(address); }
+inline u32 load(u64 address) { return memory32(address); }
 
 void check_version() {
     if (const u64 version = smccc(kSmcccVersion); version < 0x1'0000 || version > 0xffff'ffff)
-        fail(__LINE__, "SMCCC_VERSION", version);
+        fail("SMCCC_VERSION", version, 0x1'0000, __LINE__);
 }
 
 // The two conduits apart, so that the level is not asked for within the sample.
@@ -32,15 +33,12 @@ void check_version() {
     })
 u64 sample_hypercall(u64) { return at_el2() ? CALL_VERSION("smc") : CALL_VERSION("hvc"); }
 
-void check_user() {
-    if (const u32 value = load(kNothing); value != kNothingValue)
-        fail(__LINE__, "the VMM's answer", value);
-}
+void check_user() { EQUAL("the VMM's answer", load(kNothing), kNothingValue); }
 
 // One page of the second slot for each index.
 u64 touch(u64 index) {
     const u64 page = kFresh + index * 4096;
-    return timed([page] { *reinterpret_cast<volatile u64*>(page) = 1; });
+    return timed([page] { memory64(page) = 1; });
 }
 
 }  // namespace

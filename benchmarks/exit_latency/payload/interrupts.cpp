@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // IPIs, EOI, timer, WFI, KVM_IRQ_LINE.
-#include "../../../tests/guests/payload/gic.hpp"
+#include "../../../tests/guests/bare/gic.hpp"
+#include "../../../tests/guests/bare/smp.hpp"
 #include "operation.hpp"
-
-extern "C" void second_start();
 
 namespace nest::bench {
 
@@ -12,12 +11,10 @@ Interrupt interrupt[2];
 namespace {
 
 constexpr u32 kSgi = 5;
-constexpr u64 kPsciCpuOn = 0xc400'0003;
 volatile u64 second_ready, written;
 
 u32 timer_intid() { return at_el2() ? kHypVirtualTimer : kVirtualTimer; }
 u64 cpu() { return READ("mpidr_el1") & 0xff; }
-volatile u32& distributor(u64 offset) { return *reinterpret_cast<volatile u32*>(kDistributor + offset); }
 
 // Until the handler of this vCPU has run once more.
 inline void await(u64 count) {
@@ -40,9 +37,7 @@ void second_sleeps() {
         asm volatile("wfi" ::: "memory");
 }
 void start(void (*function)()) {
-    dsb();
-    if (const u64 error = smccc(kPsciCpuOn, 1, reinterpret_cast<u64>(second_start), reinterpret_cast<u64>(function)))
-        fail(__LINE__, "CPU_ON", error);
+    start_second(function);
     while (!second_ready)
         relax();
 }
@@ -50,8 +45,7 @@ void start(void (*function)()) {
 u64 sample_ipi(u64) {
     written = 0;
     const u64 before = now();
-    WRITE("icc_sgi1r_el1", u64{kSgi} << 24 | 1 << 1);   // to affinity 0.0.0.1
-    isb();
+    gic_send(kSgi, 1);
     while (!written)
         asm volatile("wfe" ::: "memory");
     return now() - before;
@@ -59,23 +53,18 @@ u64 sample_ipi(u64) {
 
 // The SGI is made pending and acknowledged outside of the measured part.
 u64 sample_eoi(u64) {
-    WRITE("icc_sgi1r_el1", u64{kSgi} << 24 | 1 << 0);
-    isb();
+    gic_send(kSgi, 0);
     while (!(READ("isr_el1") & bit(7)))
         relax();
     const u64 intid = gic_acknowledge();
-    if (intid != kSgi)
-        fail(__LINE__, "INTID", intid);
+    EQUAL("INTID", intid, kSgi);
     const u64 before = now();
     WRITE("icc_eoir1_el1", intid);
     return now() - before;
 }
 
 // As much of it as comes before the acknowledgement: an SGI that is not enabled.
-void send_unseen() {
-    WRITE("icc_sgi1r_el1", u64{kSgi + 1} << 24 | 1 << 0);
-    isb();
-}
+void send_unseen() { gic_send(kSgi + 1, 0); }
 
 // A millisecond ahead: more than programming the timer costs at any level.
 u64 program_timer() {
@@ -116,14 +105,14 @@ void setup_line() {
     constexpr u64 kWord = kSpi / 32 * 4;
     distributor(0x80 + kWord) = ~0u;                    // GICD_IGROUPR
     distributor(0x400 + kSpi / 4 * 4) = 0xa0a0'a0a0;    // GICD_IPRIORITYR
-    *reinterpret_cast<volatile u64*>(kDistributor + 0x6000 + kSpi * 8) = 0;     // GICD_IROUTER: affinity 0.0.0.0
+    memory64(kDistributor + 0x6000 + kSpi * 8) = 0;     // GICD_IROUTER: affinity 0.0.0.0
     distributor(0x100 + kWord) = 1u << kSpi % 32;       // GICD_ISENABLER
     unmask();
 }
 u64 sample_line(u64) {
     const u64 count = interrupt[0].count;
     const u64 before = now();
-    command_write(command::kRaise, 1);
+    memory64(command::kRaise) = 1;
     await(count);
     return interrupt[0].time - before;
 }
@@ -135,7 +124,7 @@ const Op op_ipi_sleeping{[] { start(second_sleeps); }, sample_ipi, nullptr};
 const Op op_eoi{[] { gic_enable(kSgi); }, sample_eoi, [](u64) { send_unseen(); }};
 const Op op_timer{setup_timer, sample_timer, nullptr};
 const Op op_wfi_wakeup{setup_timer, sample_wfi, nullptr};
-const Op op_irq_line{setup_line, sample_line, [](u64) { command_write(command::kNothing, 0); }};
+const Op op_irq_line{setup_line, sample_line, [](u64) { memory64(command::kNothing) = 0; }};
 
 }  // namespace nest::bench
 
@@ -148,7 +137,7 @@ extern "C" void on_interrupt(nest::bench::u64 time) {
     else if (intid == timer_intid())
         WRITE("cntv_ctl_el0", 0);
     else if (intid == kSpi)
-        command_write(command::kLower, 0);
+        memory64(command::kLower) = 0;
     isb();
     gic_end(intid);
     interrupt[self].time = time;

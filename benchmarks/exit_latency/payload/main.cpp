@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // C++ entry of both vCPUs: one operation, its samples, its control run.
-#include "../../../tests/guests/payload/gic.hpp"
-#include "../../../tests/guests/payload/world.hpp"
+#include "../../../tests/guests/bare/gic.hpp"
 #include "operation.hpp"
+
+extern "C" const char own_vectors[];
 
 namespace nest::bench {
 namespace {
-
-PerCpu per_cpu[2];      // world.hpp finds it by TPIDR_EL2
-Frame spare[2];
 
 constexpr const Op* kOps[] = {
 #define OPERATION(function, name, modes, vcpus, samples) &op_##function,
@@ -16,7 +14,7 @@ constexpr const Op* kOps[] = {
 #undef OPERATION
 };
 
-void mark(Mark mark) { command_write(command::kMark, u64(mark)); }
+void mark(Mark mark) { memory64(command::kMark) = u64(mark); }
 
 void go(const Op& op, u64 count) {
     auto* samples = reinterpret_cast<volatile u64*>(kSamples);
@@ -44,15 +42,6 @@ void go(const Op& op, u64 count) {
 
 }  // namespace
 
-void fail(u64 line, const char* what, u64 got) {
-    command_write(kReport + report::kGot, got);
-    command_write(kReport + report::kLine, line);
-    command_write(kReport + report::kText, reinterpret_cast<u64>(what));
-    command_write(kReport + report::kVerdict, u64(Verdict::fail));
-    for (;;)
-        asm volatile("wfi");
-}
-
 }  // namespace nest::bench
 
 using nest::bench::u64;
@@ -61,11 +50,11 @@ using nest::bench::u64;
 extern "C" void payload_main(u64 cpu, u64 argument) {
     using namespace nest::bench;
     if (at_el2()) {
-        per_cpu[cpu] = {.resume_sp = 0, .frame = &spare[cpu], .number = cpu};
-        WRITE("tpidr_el2", &per_cpu[cpu]);
-        isb();
-        reset_l2();
+        use_world(cpu, own_vectors);
         set_hcr(kHcr | kTge | kImo);        // as a VHE kernel that has no guest; interrupts go to EL2
+    } else {
+        WRITE("vbar_el1", own_vectors);
+        isb();
     }
     gic_init();
     if (cpu)
@@ -75,21 +64,8 @@ extern "C" void payload_main(u64 cpu, u64 argument) {
 }
 
 extern "C" void other_exception(u64 vector) {
-    nest::bench::fail(vector, "unexpected exception, ESR (line: vector)", READ("esr_el1"));
+    nest::guests::fail("unexpected exception, ESR (line: vector)", READ("esr_el1"), 0, int(vector));
 }
 extern "C" void unexpected_exception(const nest::guests::Frame* frame) {
-    nest::bench::fail(frame->vector, "unexpected exception, ESR_EL2 (line: vector)", frame->esr);
-}
-
-extern "C" void* memset(void* to, int value, decltype(sizeof(0)) size) {
-    for (auto* byte = static_cast<volatile unsigned char*>(to); size; size--)
-        *byte++ = static_cast<unsigned char>(value);
-    return to;
-}
-
-extern "C" void* memcpy(void* to, const void* from, decltype(sizeof(0)) size) {
-    auto* out = static_cast<volatile unsigned char*>(to);
-    for (auto* in = static_cast<const unsigned char*>(from); size; size--)
-        *out++ = *in++;
-    return to;
+    nest::guests::fail("unexpected exception, ESR_EL2 (line: vector)", frame->esr, 0, int(frame->vector));
 }

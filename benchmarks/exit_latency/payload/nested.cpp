@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L2 below a payload at virtual EL2 that does as little as can be.
-#include "../../../tests/guests/payload/stage2.hpp"
-#include "../../../tests/guests/payload/stubs.hpp"
-#include "../../../tests/guests/payload/world.hpp"
+#include "../../../tests/guests/bare/stage2.hpp"
+#include "../../../tests/guests/bare/stubs.hpp"
 #include "operation.hpp"
 
-extern "C" const char vectors[], minimal_vectors[];
+extern "C" const char minimal_vectors[];
 extern "C" nest::guests::u64 eret_and_hvc(), eret_to_self(), no_eret();
 
 // The measured part between two readings, x0 and x1; x3 = 1 tells the minimal vector that this HVC is the last.
@@ -23,17 +22,15 @@ constexpr u64 backing(u64 index) { return kPageA + index % kPages * 4096; }
 constexpr u64 ipa(u64 index) { return kWindow + index % kPages * 4096; }
 
 void setup_world() {
-    WRITE("vbar_el2", vectors);
-    isb();
+    set_vectors(vectors);
     reset_l2();
     use_stage2();
     for (u64 i = 0; i < kPages; i++)
-        *reinterpret_cast<volatile u64*>(backing(i)) = i;
+        memory64(backing(i)) = i;
 }
 void setup_minimal() {
     setup_world();
-    WRITE("vbar_el2", minimal_vectors);
-    isb();
+    set_vectors(minimal_vectors);
 }
 void setup_pages() {
     setup_world();
@@ -51,7 +48,7 @@ void setup_touched() {
 u64 in_l2(void (*stub)(), u64 x3) {
     const Frame f = run_l2(stub, {.x3 = x3});
     if (!is_hvc(f, kDone))
-        fail(f.vector, "L2 left by another exception, ESR_EL2 (line: vector)", f.esr);
+        fail("L2 left by another exception, ESR_EL2 (line: vector)", f.esr, 0, int(f.vector));
     return f.x[1] - f.x[0];
 }
 
@@ -75,11 +72,11 @@ const Op op_l2_fault_tlbi{setup_touched,
                           }};
 const Op op_l2_fault_discard{setup_touched,
                              [](u64 i) {
-                                 command_write(command::kDiscard, backing(i));
+                                 memory64(command::kDiscard) = backing(i);
                                  return in_l2(l2_touch, ipa(i));
                              },
                              [](u64 i) {
-                                 command_write(command::kDiscard, backing(i));
+                                 memory64(command::kDiscard) = backing(i);
                                  in_l2(l2_no_touch, ipa(i));
                              }};
 

@@ -7,7 +7,6 @@
 //   disturbed                samples above 1.5 times the median: outliers, such as an interrupt of the host
 //   kvm.NAME                 KVM's statistics per sample (KVM_GET_STATS_FD), both vCPUs, those that are not zero
 #include <benchmark/benchmark.h>
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cmath>
@@ -30,8 +29,7 @@ bool is_count(const std::string& name, double per_sample) {
 }
 
 void run(benchmark::State& state, const Plan& plan, unsigned mode) try {
-    const guests::File kvm(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
-    const Outcome outcome = measure(kvm, plan, mode);
+    const Outcome outcome = measure(guests::open_kvm(), plan, mode);
     const double unit = nanoseconds_per_tick();
     auto next = outcome.ticks.begin();
     for (auto _ : state)
@@ -56,8 +54,7 @@ void run(benchmark::State& state, const Plan& plan, unsigned mode) try {
 const char* mode_name(unsigned mode) { return mode == kFlat ? "flat/" : mode == kVel2 ? "vel2/" : "l2/"; }
 
 void register_all() {
-    const guests::File kvm(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
-    const unsigned offered = has_virtual_el2(kvm) ? kFlat | kVel2 | kL2 : kFlat;
+    const unsigned offered = guests::has_virtual_el2(guests::open_kvm()) ? kFlat | kVel2 | kL2 : kFlat;
     for (const unsigned mode : {kFlat, kVel2, kL2})
         for (const Plan& plan : plans())
             if (plan.modes & mode & offered)

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstring>
 #include <exception>
 #include <thread>
 
-#include "../../../tests/guests/vmm/kvm_abi.hpp"
+#include "../../../tests/guests/machine/mmio.hpp"
+#include "../../../tests/guests/machine/time_limit.hpp"
 
 namespace nest::bench {
 namespace {
@@ -21,11 +21,9 @@ using guests::Level;
 using guests::Machine;
 using guests::Mapping;
 using guests::Vcpu;
-namespace report = guests::report;
 
 // Under icount these are 10^9 instructions each, 20 s of the PC's time and more.
 constexpr unsigned kSecondsPerSession = 10;
-volatile sig_atomic_t late;
 
 // Each vCPU on a CPU of its own, as far as there are some, so that every run is alike.
 void pin(unsigned number) {
@@ -88,7 +86,7 @@ private:
     void run_vcpu(Vcpu& vcpu) {
         while (!over_) {
             if (!vcpu.run()) {
-                if (late)
+                if (guests::is_late())
                     throw std::runtime_error("no end within " + std::to_string(kSecondsPerSession) + " s");
                 continue;
             }
@@ -98,13 +96,12 @@ private:
             if (run.mmio.is_write)
                 write(run);
             else
-                std::memcpy(run.mmio.data, &guests::kNothingValue, sizeof guests::kNothingValue);
+                guests::answer_read(run);
         }
     }
 
     void write(const kvm_run& run) {
-        u64 value = 0;
-        std::memcpy(&value, run.mmio.data, std::min<size_t>(run.mmio.len, sizeof value));
+        const u64 value = guests::value_written(run);
         switch (run.mmio.phys_addr) {
         case command::kMark:
             return mark(Mark(value));
@@ -113,22 +110,11 @@ private:
             return set_line(run.mmio.phys_addr == command::kRaise);
         case command::kDiscard:
             return discard(value);
-        case guests::kReport + report::kGot:
-        case guests::kReport + report::kLine:
-        case guests::kReport + report::kText:
-            report_[(run.mmio.phys_addr - guests::kReport) / 8] = value;
-            return;
-        case guests::kReport + report::kVerdict:
-            throw std::runtime_error("payload: " + machine_.text(report_[report::kText / 8]) + ": " +
-                                     hex(report_[report::kGot / 8]) + " (line " +
-                                     hex(report_[report::kLine / 8]) + ")");
+        case guests::kReport + guests::report::kVerdict:
+            throw std::runtime_error("payload: " + report_.failure());
+        default:
+            report_.take(run.mmio.phys_addr, value);
         }
-    }
-
-    static std::string hex(u64 value) {
-        char text[20];
-        std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-        return text;
     }
 
     void mark(Mark mark) {
@@ -168,22 +154,16 @@ private:
     Machine machine_;
     std::vector<Stats> stats_;
     std::atomic<bool> over_ = false;
-    u64 report_[5] = {};
+    guests::Report report_{machine_};
     Counts exits_;
     Outcome outcome_;
     std::exception_ptr errors_[2];
 };
 
-// Both signals only end KVM_RUN: no SA_RESTART.
-void prepare_signals() {
+// It only ends KVM_RUN: no SA_RESTART.
+void prepare_kick() {
     struct sigaction action = {};
-    action.sa_handler = [](int number) {
-        if (number == SIGALRM) {
-            late = 1;
-            alarm(1);       // once more, should it have come just before KVM_RUN
-        }
-    };
-    sigaction(SIGALRM, &action, nullptr);
+    action.sa_handler = [](int) {};
     sigaction(SIGUSR1, &action, nullptr);
 }
 
@@ -198,17 +178,12 @@ const std::vector<Plan>& plans() {
     return all;
 }
 
-bool has_virtual_el2(const File& kvm) {
-    return kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", guests::kCapArmEl2) > 0;
-}
-
 Outcome measure(const File& kvm, const Plan& plan, unsigned mode) {
-    prepare_signals();
-    late = 0;
-    alarm(kSecondsPerSession);
+    prepare_kick();
+    guests::set_time_limit(kSecondsPerSession);
     Session session(kvm, plan, mode);
     Outcome outcome = session.run();
-    alarm(0);
+    guests::set_time_limit(0);
     return outcome;
 }
 

@@ -27,7 +27,4 @@ struct Outcome {
 // Throws std::runtime_error where something else happens than should. `mode`: one of the plan's.
 Outcome measure(const guests::File& kvm, const Plan& plan, unsigned mode);
 
-// Does this KVM offer virtual EL2?
-bool has_virtual_el2(const guests::File& kvm);
-
 }  // namespace nest::bench

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../../../tests/guests/vmm/machine.hpp"
+#include "../../../tests/guests/machine/machine.hpp"
 
 namespace nest::bench {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // AT at EL2 for L2's regime, and PAR_EL1.
 #include "cases.hpp"
-#include "check.hpp"
-#include "stage2.hpp"
+#include "../bare/check.hpp"
+#include "../bare/stage2.hpp"
 
 #define AT(operation, address)                                                     \
     ({                                                                             \
@@ -56,8 +56,7 @@ void case_at_s12_mapped() {
     use_stage2();
     use_stage1();
     stage1[2] = kRam | kStage1Block;
-    stage2.window(kIpa) = kPageB | kAll | kPage;
-    dsb();
+    stage2.set(kIpa, kPageB | kAll | kPage);
     translates(AT("s12e1r", kIpa + 0x4000'0000 + 0x123), kPageB);
     translates(AT("s1e1r", kIpa + 0x4000'0000 + 0x123), kIpa);
 }

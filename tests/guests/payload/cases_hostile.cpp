@@ -3,12 +3,12 @@
 #include <initializer_list>
 
 #include "cases.hpp"
-#include "check.hpp"
+#include "../bare/check.hpp"
 #include "features.hpp"
-#include "gic.hpp"
-#include "smp.hpp"
-#include "stage2.hpp"
-#include "stubs.hpp"
+#include "../bare/gic.hpp"
+#include "../bare/smp.hpp"
+#include "../bare/stage2.hpp"
+#include "../bare/stubs.hpp"
 
 STUB(l2_read_tpidr_el2, "mrs x0, tpidr_el2");
 STUB(l2_write_tpidr_el2, "msr tpidr_el2, x1");
@@ -22,12 +22,7 @@ namespace {
 constexpr u64 kIpa = kWindow + 0xb000;
 constexpr u64 kTyper = 4, kPriorities = 0x400;      // GICD_TYPER, GICD_IPRIORITYR
 
-volatile u64& memory(u64 address) { return *reinterpret_cast<volatile u64*>(address); }
-volatile u32& distributor(u64 offset) { return *reinterpret_cast<volatile u32*>(kDistributor + offset); }
-void set(u64 ipa, u64 entry) {
-    *const_cast<volatile u64*>(&stage2.window(ipa)) = entry;
-    dsb();
-}
+void set(u64 ipa, u64 entry) { stage2.set(ipa, entry); }
 Frame load(u64 ipa) { return run_l2(l2_load, {.x3 = ipa}); }
 
 }  // namespace
@@ -90,7 +85,7 @@ void case_nv_not_given() {
         TAKEN(f, kVectorSync);
         CHECK("UNDEFINED or HVC", f.esr == esr_of(kEcUnknown, 0) || f.esr == esr_of(kEcHvc, kDone));
         for (const u64 nv : {kNv, kNv | kNv2, kNv | kNv1 | kNv2}) {
-            memory(kPageA + 0x90) = 0x1234;     // where TPIDR_EL2 would be
+            memory64(kPageA + 0x90) = 0x1234;     // where TPIDR_EL2 would be
             set_hcr(kHcr | nv);
             for (const Code code : {l2_read_tpidr_el2, l2_write_tpidr_el2, l2_read_vncr_el2}) {
                 const Frame undefined = run_l2(code, {.x1 = 0x5678});
@@ -99,7 +94,7 @@ void case_nv_not_given() {
                 EQUAL("ELR_EL1", READ("elr_el12"), reinterpret_cast<u64>(code));
             }
             set_hcr(kHcr);
-            EQUAL("memory at VNCR_EL2", memory(kPageA + 0x90), 0x1234);
+            EQUAL("memory at VNCR_EL2", memory64(kPageA + 0x90), 0x1234);
         }
     }
 }
@@ -110,9 +105,7 @@ volatile u64 started, stop, done_rounds, bad_value, bad_esr;
 
 // Whatever the tables say at the moment: L2 reads, or L1 gets an abort. Nothing else.
 void second_reads() {
-    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
-    WRITE("vttbr_el2", stage2.vttbr(1));
-    set_hcr(kHcr | kVm);
+    use_tables(stage2, 1);
     while (!stop) {
         const Frame f = load(kIpa);
         const bool own_abort = is_hvc(f, kL2Vector + 4) && ec(READ("esr_el12")) == kEcData;
@@ -135,7 +128,7 @@ void case_s2_live_changes() {
         bit(41) | kAll | kPage, ~u64{0}, kPageA | kAll | kPage | bit(52),
     };
     use_stage2();
-    u64& middle = stage2.level2[kIpa >> 21 & 511];
+    volatile u64& middle = stage2.level2[kIpa >> 21 & 511];
     const u64 table = middle;
     const u64 itself = reinterpret_cast<u64>(stage2.level2) | kTable, block = (kIpa & ~u64{0x1f'ffff}) | kAll | kBlock;
     const u64 kMiddles[] = {table, table, 0, block, itself, kNothing | kTable, table};
@@ -144,14 +137,14 @@ void case_s2_live_changes() {
     WAIT_FOR("vCPU 1", started);
     for (u64 i = 0; i < 3000; i++) {
         set(kIpa, kEntries[i % (sizeof kEntries / sizeof *kEntries)]);
-        *const_cast<volatile u64*>(&middle) = kMiddles[i / 3 % (sizeof kMiddles / sizeof *kMiddles)];
+        middle = kMiddles[i / 3 % (sizeof kMiddles / sizeof *kMiddles)];
         dsb();
         if (i % 5 == 0)
             tlbi_ipa(kIpa);
         if (i % 97 == 0)
             tlbi_guest();
     }
-    *const_cast<volatile u64*>(&middle) = table;
+    middle = table;
     set(kIpa, 0);
     tlbi_guest();
     set(kIpa, kPageB | kAll | kPage);
@@ -174,10 +167,8 @@ void bad(const Frame& f) {
 
 // HCR_EL2.VM on and off, each with its VMID, as HCR_EL2.VM may be cached in a TLB.
 void second_toggles() {
-    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
     while (!stop) {
-        WRITE("vttbr_el2", stage2.vttbr(1));
-        set_hcr(kHcr | kVm);
+        use_tables(stage2, 1);
         const Frame on = load(kIpa);
         if (!is_hvc(on, kDone) || on.x[0] != kValueA)
             bad(on);
@@ -254,11 +245,8 @@ void second_injects() {
 
 // Not all the time: L2 must come to an instruction between two of them.
 bool send_sgi_and_see() {
-    WRITE("icc_sgi1r_el1", kSgi << 24 | 1 << 1);
-    isb();
-    const u64 later = READ("cntpct_el0") + READ("cntfrq_el0") / 1000;
-    while (READ("cntpct_el0") < later) {
-    }
+    gic_send(kSgi, 1);
+    wait_part_of_second(1000);
     return stop;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Interrupts for L2 by HCR_EL2, and L1's interrupts while L2 runs.
 #include "cases.hpp"
-#include "check.hpp"
-#include "gic.hpp"
-#include "smp.hpp"
-#include "stubs.hpp"
+#include "../bare/check.hpp"
+#include "../bare/gic.hpp"
+#include "../bare/smp.hpp"
+#include "../bare/stubs.hpp"
 
 STUB(l2_wfi_isr, "wfi; mrs x0, isr_el1");
 
@@ -80,11 +80,8 @@ void case_sgi_out() {
     gic_init();
     start_second(spin_until_sgi);
     WAIT_FOR("vCPU 1", running);
-    const u64 later = READ("cntpct_el0") + READ("cntfrq_el0") / 20;
-    while (READ("cntpct_el0") < later) {
-    }
-    WRITE("icc_sgi1r_el1", u64{5} << 24 | 1 << 1);      // SGI 5 to affinity 0.0.0.1
-    isb();
+    wait_part_of_second(20);
+    gic_send(5, 1);
     WAIT_FOR("vCPU 1 out of L2", exit_vector);
     EQUAL("vector", exit_vector, kVectorLowerIrq);
     EQUAL("INTID", exit_intid, 5);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1 injects interrupts into L2 by list registers of its own GIC virtualisation.
 #include "cases.hpp"
-#include "check.hpp"
-#include "gic.hpp"
-#include "stubs.hpp"
+#include "../bare/check.hpp"
+#include "../bare/gic.hpp"
+#include "../bare/stubs.hpp"
 
 STUB(l2_end, "msr icc_eoir1_el1, x0; isb");
 

@@ -1,33 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Two vCPUs with an EL2 each.
-#include "smp.hpp"
+#include "../bare/smp.hpp"
 
 #include "cases.hpp"
-#include "check.hpp"
-#include "stage2.hpp"
-#include "stubs.hpp"
-
-extern "C" void second_start();
+#include "../bare/check.hpp"
+#include "../bare/stage2.hpp"
+#include "../bare/stubs.hpp"
 
 // Adds x1 to x0 at EL1 and comes back.
 STUB(l2_add, "add x0, x0, x1");
 
 namespace nest::guests {
-
-u64 cpu_on(u64 mpidr, u64 entry, u64 context) {
-    register u64 x0 asm("x0") = 0xc400'0003;
-    register u64 x1 asm("x1") = mpidr;
-    register u64 x2 asm("x2") = entry;
-    register u64 x3 asm("x3") = context;
-    asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7");
-    return x0;
-}
-
-void start_second(Code function) {
-    dsb();
-    EQUAL("CPU_ON", cpu_on(1, reinterpret_cast<u64>(second_start), reinterpret_cast<u64>(function)), 0);
-}
-
 namespace {
 
 volatile u64 level, context_ok, number, mpidr;
@@ -45,10 +28,7 @@ volatile u64 finished;
 
 // Each vCPU's own numbers must come back from its own L2.
 void add_up(u64 cpu) {
-    Stage2& tables = cpu ? other_stage2 : stage2;
-    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
-    WRITE("vttbr_el2", tables.vttbr(cpu + 1));
-    set_hcr(kHcr | kVm);
+    use_tables(cpu ? other_stage2 : stage2, cpu + 1);
     u64 sum = 0;
     for (u64 i = 0; i < 500; i++) {
         WRITE("tpidr_el1", sum);

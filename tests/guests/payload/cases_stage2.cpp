@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage 2 that L1 makes for L2: faults and what EL2 is told of them.
 #include "cases.hpp"
-#include "check.hpp"
-#include "stage2.hpp"
-#include "stubs.hpp"
+#include "../bare/check.hpp"
+#include "../bare/stage2.hpp"
+#include "../bare/stubs.hpp"
 
 namespace nest::guests {
 namespace {
@@ -43,33 +43,29 @@ void case_s2_beyond_fault() { use_stage2(), reads(bit(39) + 0x138, kTranslation 
 
 void case_s2_permission_write() {
     use_stage2();
-    stage2.window(kIpa) = kPageA | (kAll & ~kWritable) | kPage;
-    dsb();
+    stage2.set(kIpa, kPageA | (kAll & ~kWritable) | kPage);
     const Frame f = run_l2(l2_load, {.x3 = kIpa});
     IS_HVC(f, kDone);
     EQUAL("value", f.x[0], kValueA);
     writes(kIpa, kPermission | 3);
-    EQUAL("value after the fault", *reinterpret_cast<volatile u64*>(kPageA), kValueA);
+    EQUAL("value after the fault", memory64(kPageA), kValueA);
 }
 
 void case_s2_permission_read() {
     use_stage2();
-    stage2.window(kIpa) = kPageA | (kAll & ~kReadable) | kPage;
-    dsb();
+    stage2.set(kIpa, kPageA | (kAll & ~kReadable) | kPage);
     reads(kIpa, kPermission | 3);
 }
 
 void case_s2_permission_fetch() {
     use_stage2();
-    stage2.window(kIpa) = kPageA | kAll | kExecuteNever | kPage;
-    dsb();
+    stage2.set(kIpa, kPageA | kAll | kExecuteNever | kPage);
     fetches(kIpa, kPermission | 3);
 }
 
 void case_s2_af_fault() {
     use_stage2();
-    stage2.window(kIpa) = kPageA | (kAll & ~kAccessed) | kPage;
-    dsb();
+    stage2.set(kIpa, kPageA | (kAll & ~kAccessed) | kPage);
     reads(kIpa + 8, kAccessFlag | 3);
 }
 
@@ -96,14 +92,13 @@ void case_s2_address_size() {
 
 void case_s2_maps() {
     use_stage2();
-    stage2.window(kIpa) = kPageA | kAll | kPage;
-    dsb();
+    stage2.set(kIpa, kPageA | kAll | kPage);
     const Frame read = run_l2(l2_load, {.x3 = kIpa});
     IS_HVC(read, kDone);
     EQUAL("value", read.x[0], kValueA);
     const Frame write = run_l2(l2_store, {.x0 = 0x1357'9bdf, .x3 = kIpa + 4});
     IS_HVC(write, kDone);
-    EQUAL("value that L2 wrote", *reinterpret_cast<volatile u64*>(kPageA), u64{0x1357'9bdf} << 32 | kValueA);
+    EQUAL("value that L2 wrote", memory64(kPageA), u64{0x1357'9bdf} << 32 | kValueA);
 }
 
 // A block of 2 MiB that leads elsewhere.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage 2 as no sane L1 makes it: nothing of it may reach the host, and L1 gets what the manual says.
 #include "cases.hpp"
-#include "check.hpp"
-#include "stage2.hpp"
-#include "stubs.hpp"
+#include "../bare/check.hpp"
+#include "../bare/stage2.hpp"
+#include "../bare/stubs.hpp"
 
 namespace nest::guests {
 namespace {
@@ -38,8 +38,7 @@ constexpr u64 kCycle = u64{2} << 30 | u64{2} << 21 | u64{2} << 12;
 // Like a device to L1: an external abort, or the VMM's answer.
 void case_s2_outside() {
     use_stage2();
-    stage2.window(kIpa) = kNothing | kAll | kPage;
-    dsb();
+    stage2.set(kIpa, kNothing | kAll | kPage);
     const Frame f = run_l2(l2_load, {.x3 = kIpa});
     TAKEN(f, kVectorLower);
     if (f.esr == esr_of(kEcHvc, kDone)) {

@@ -3,10 +3,10 @@
 #include <initializer_list>
 
 #include "cases.hpp"
-#include "check.hpp"
+#include "../bare/check.hpp"
 #include "features.hpp"
-#include "stage2.hpp"
-#include "stubs.hpp"
+#include "../bare/stage2.hpp"
+#include "../bare/stubs.hpp"
 
 // What a level below EL2 finds in PSTATE. The second form is for EL0, which sees only the flags.
 STUB(l2_state, "mrs x0, nzcv; mrs x1, daif; mrs x4, spsel; mrs x5, currentel; mrs x6, pan; mrs x7, uao");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Timers of L2 and of EL2, and the offset of L2's counter.
 #include "cases.hpp"
-#include "check.hpp"
-#include "gic.hpp"
-#include "stubs.hpp"
+#include "../bare/check.hpp"
+#include "../bare/gic.hpp"
+#include "../bare/stubs.hpp"
 
 // A timer in x1 ticks, then for ever.
 STUB(l2_start_vtimer, "msr cntv_tval_el0, x1; mov x2, #1; msr cntv_ctl_el0, x2; isb; b .");
@@ -21,59 +21,64 @@ void take(const Frame& f, u64 vector, u32 intid) {
     EQUAL("INTID", gic_acknowledge(), intid);
 }
 
+// One of the timers that EL2 reaches.
+struct Timer {
+    u32 intid;
+    const char* control_name;
+    u64 (*control)();
+    void (*set_control)(u64 value);
+    void (*set_ticks)(u64 ticks);       // from now on
+};
+#define TIMER(intid, name, control, ticks)                                                              \
+    Timer {                                                                                             \
+        intid, name, [] { return READ(control); }, [](u64 value) { WRITE(control, value); },            \
+            [](u64 value) { WRITE(ticks, value); }                                                      \
+    }
+constexpr Timer kL2Virtual = TIMER(kVirtualTimer, "CNTV_CTL_EL02", "cntv_ctl_el02", "cntv_tval_el02");
+constexpr Timer kL2Physical = TIMER(kPhysicalTimer, "CNTP_CTL_EL02", "cntp_ctl_el02", "cntp_tval_el02");
+constexpr Timer kOwnPhysical = TIMER(kHypPhysicalTimer, "CNTHP_CTL_EL2", "cnthp_ctl_el2", "cnthp_tval_el2");
+constexpr Timer kOwnVirtual = TIMER(kHypVirtualTimer, "CNTHV_CTL_EL2", "cnthv_ctl_el2", "cnthv_tval_el2");
+
+void use_interrupt(const Timer& timer) {
+    gic_init();
+    gic_enable(timer.intid);
+    set_hcr(kHcr | kImo);
+}
+
+// L2 starts it itself, by `start`.
+void l2_timer(const Timer& timer, Code start) {
+    use_interrupt(timer);
+    take(run_l2(start, {.x1 = ticks()}), kVectorLowerIrq, timer.intid);
+    EQUAL(timer.control_name, timer.control(), kFired);
+    timer.set_control(0);
+    isb();
+    gic_end(timer.intid);
+    EQUAL("INTID after the level fell", gic_acknowledge(), 1023);
+}
+
+// EL2's own, with L2 idle. EL2 takes the interrupt from itself.
+void spin_unmasked() {
+    asm volatile("msr daifclr, #2\n1:\tb 1b");
+}
+void own_timer(const Timer& timer) {
+    use_interrupt(timer);
+    timer.set_ticks(ticks());
+    timer.set_control(1);
+    take(protect(spin_unmasked), kVectorIrq, timer.intid);
+    EQUAL(timer.control_name, timer.control(), kFired);
+    timer.set_control(0);
+    gic_end(timer.intid);
+}
+
 }  // namespace
 
 void case_l2_vtimer() {
-    gic_init();
-    gic_enable(kVirtualTimer);
     WRITE("cntvoff_el2", 0x1234'5678);
-    set_hcr(kHcr | kImo);
-    take(run_l2(l2_start_vtimer, {.x1 = ticks()}), kVectorLowerIrq, kVirtualTimer);
-    EQUAL("CNTV_CTL_EL02", READ("cntv_ctl_el02"), kFired);
-    WRITE("cntv_ctl_el02", 0);
-    isb();
-    gic_end(kVirtualTimer);
-    EQUAL("INTID after the level fell", gic_acknowledge(), 1023);
+    l2_timer(kL2Virtual, l2_start_vtimer);
 }
-
-void case_l2_ptimer() {
-    gic_init();
-    gic_enable(kPhysicalTimer);
-    set_hcr(kHcr | kImo);
-    take(run_l2(l2_start_ptimer, {.x1 = ticks()}), kVectorLowerIrq, kPhysicalTimer);
-    EQUAL("CNTP_CTL_EL02", READ("cntp_ctl_el02"), kFired);
-    WRITE("cntp_ctl_el02", 0);
-    isb();
-    gic_end(kPhysicalTimer);
-    EQUAL("INTID after the level fell", gic_acknowledge(), 1023);
-}
-
-// EL2's own timers, with L2 idle. EL2 takes the interrupt from itself.
-static void spin_unmasked() {
-    asm volatile("msr daifclr, #2\n1:\tb 1b");
-}
-void case_hyp_ptimer() {
-    gic_init();
-    gic_enable(kHypPhysicalTimer);
-    set_hcr(kHcr | kImo);
-    WRITE("cnthp_tval_el2", ticks());
-    WRITE("cnthp_ctl_el2", 1);
-    take(protect(spin_unmasked), kVectorIrq, kHypPhysicalTimer);
-    EQUAL("CNTHP_CTL_EL2", READ("cnthp_ctl_el2"), kFired);
-    WRITE("cnthp_ctl_el2", 0);
-    gic_end(kHypPhysicalTimer);
-}
-void case_hyp_vtimer() {
-    gic_init();
-    gic_enable(kHypVirtualTimer);
-    set_hcr(kHcr | kImo);
-    WRITE("cnthv_tval_el2", ticks());
-    WRITE("cnthv_ctl_el2", 1);
-    take(protect(spin_unmasked), kVectorIrq, kHypVirtualTimer);
-    EQUAL("CNTHV_CTL_EL2", READ("cnthv_ctl_el2"), kFired);
-    WRITE("cnthv_ctl_el2", 0);
-    gic_end(kHypVirtualTimer);
-}
+void case_l2_ptimer() { l2_timer(kL2Physical, l2_start_ptimer); }
+void case_hyp_ptimer() { own_timer(kOwnPhysical); }
+void case_hyp_vtimer() { own_timer(kOwnVirtual); }
 
 // CNTVOFF_EL2 counts for L2, and not for EL2 itself with E2H.
 void case_cntvoff() {

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1 changes its stage 2 by the book (break, TLBI, make) and L2 must see each step.
 #include "cases.hpp"
-#include "check.hpp"
-#include "smp.hpp"
-#include "stage2.hpp"
-#include "stubs.hpp"
-
-// Reads the word at x3 until it is not x1, then comes back with it.
-STUB(l2_poll, "1: ldr w0, [x3]; cmp w0, w1; b.eq 1b");
+#include "../bare/check.hpp"
+#include "../bare/stage2.hpp"
+#include "../bare/stubs.hpp"
 
 namespace nest::guests {
 namespace {
@@ -27,10 +23,7 @@ void faults() {
     EQUAL("ESR_EL2 FSC", fsc(f.esr), kTranslation | 3);
 }
 
-void set_entry(u64 value) {
-    *const_cast<volatile u64*>(&stage2.window(kIpa)) = value;
-    dsb();
-}
+void set_entry(u64 value) { stage2.set(kIpa, value); }
 
 void break_and_make(void (*tlbi)()) {
     use_stage2();
@@ -47,21 +40,6 @@ void break_and_make(void (*tlbi)()) {
         faults();
         set_entry(kPageA | kAll | kPage);
     }
-}
-
-volatile u64 polled;
-
-void poll() {
-    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
-    WRITE("vttbr_el2", stage2.vttbr(1));
-    set_hcr(kHcr | kVm);
-    polled = 1;
-    Frame f;
-    do {    // between break and make it faults
-        f = run_l2(l2_poll, {.x1 = kValueA, .x3 = kIpa});
-    } while (f.vector == kVectorLower && ec(f.esr) == kEcDataLower && fsc(f.esr) == (kTranslation | 3));
-    IS_HVC(f, kDone);
-    polled = f.x[0];
 }
 
 }  // namespace
@@ -84,8 +62,7 @@ void case_vmid_switch() {
     use_stage2();
     build(other_stage2);
     set_entry(kPageA | kAll | kPage);
-    other_stage2.window(kIpa) = kPageB | kAll | kPage;
-    dsb();
+    other_stage2.set(kIpa, kPageB | kAll | kPage);
     for (int i = 0; i < 4; i++) {
         WRITE("vttbr_el2", stage2.vttbr(1));
         isb();
@@ -94,22 +71,6 @@ void case_vmid_switch() {
         isb();
         sees(kValueB);
     }
-}
-
-void case_tlbi_other_vcpu() {
-    use_stage2();
-    set_entry(kPageA | kAll | kPage);
-    start_second(poll);
-    WAIT_FOR("the other vCPU's start", polled == 1);
-    const u64 later = READ("cntpct_el0") + READ("cntfrq_el0") / 20;
-    while (READ("cntpct_el0") < later) {    // let its L2 run
-    }
-    CHECK("it still reads the old page", polled == 1);
-    set_entry(0);
-    tlbi_guest();
-    set_entry(kPageB | kAll | kPage);
-    WAIT_FOR("the new page on the other vCPU", polled != 1);
-    EQUAL("value", polled, kValueB);
 }
 
 }  // namespace nest::guests

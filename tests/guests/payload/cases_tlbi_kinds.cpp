@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TLBIs of stage 2 by range, by address and by VMID, with guests running elsewhere.
 #include "cases.hpp"
-#include "check.hpp"
+#include "../bare/check.hpp"
 #include "features.hpp"
-#include "smp.hpp"
-#include "stage2.hpp"
-#include "stubs.hpp"
+#include "../bare/smp.hpp"
+#include "../bare/stage2.hpp"
+#include "../bare/stubs.hpp"
 
-extern "C" void l2_poll();      // cases_tlbi.cpp
+// Reads the word at x3 until it is not x1, then comes back with it.
+STUB(l2_poll, "1: ldr w0, [x3]; cmp w0, w1; b.eq 1b");
 
 namespace nest::guests {
 namespace {
 
 constexpr u64 kIpa = kWindow + 0x3000;
 
-void set(Stage2& tables, u64 ipa, u64 entry) {
-    *const_cast<volatile u64*>(&tables.window(ipa)) = entry;
-    dsb();
-}
 bool faults(u64 ipa) {
     const Frame f = run_l2(l2_load, {.x3 = ipa});
     TAKEN(f, kVectorLower);
@@ -42,19 +39,19 @@ void one_range(void (*tlbi)(u64), u64 first, u64 pages, u64 operand) {
     const u64 start = kWindow + first * 0x1000, last = start + (pages - 1) * 0x1000;
     const u64 ipas[] = {start, last, start + pages / 2 * 0x1000};
     for (const u64 ipa : ipas)
-        set(stage2, ipa, kPageA | kAll | kPage);
+        stage2.set(ipa, kPageA | kAll | kPage);
     for (const u64 ipa : ipas)
         sees(ipa, kValueA);
     for (const u64 ipa : ipas)
-        set(stage2, ipa, 0);
+        stage2.set(ipa, 0);
     tlbi(operand);
     for (const u64 ipa : ipas)
         CHECK("page of the range", faults(ipa));
     for (const u64 ipa : ipas)
-        set(stage2, ipa, kPageB | kAll | kPage);
+        stage2.set(ipa, kPageB | kAll | kPage);
     for (const u64 ipa : ipas) {
         sees(ipa, kValueB);
-        set(stage2, ipa, 0);
+        stage2.set(ipa, 0);
     }
     tlbi_guest();
 }
@@ -73,16 +70,9 @@ void ranges(void (*tlbi)(u64)) {
 
 volatile u64 started, stop, last_value, wrong, rounds;
 
-struct Watch {
-    Stage2* tables;
-    u64 vmid, value;
-} watch;
-
-// The second vCPU's L2 reads kIpa for ever.
+// The second vCPU's L2, of VMID 2, reads kIpa for ever.
 void second_watches() {
-    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
-    WRITE("vttbr_el2", watch.tables->vttbr(watch.vmid));
-    set_hcr(kHcr | kVm);
+    use_tables(other_stage2, 2);
     while (!stop) {
         const Frame f = run_l2(l2_load, {.x3 = kIpa});
         if (is_hvc(f, kDone))
@@ -95,9 +85,7 @@ void second_watches() {
     stop = 2;
 }
 void second_polls() {
-    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
-    WRITE("vttbr_el2", watch.tables->vttbr(watch.vmid));
-    set_hcr(kHcr | kVm);
+    use_tables(stage2, 1);
     started = 1;
     Frame f;
     do {    // between break and make it faults
@@ -108,24 +96,17 @@ void second_polls() {
     stop = 2;
 }
 
-void wait_a_moment() {
-    const u64 later = READ("cntpct_el0") + READ("cntfrq_el0") / 20;
-    while (READ("cntpct_el0") < later) {
-    }
-}
-
 // L2 runs on the other vCPU without an exit of its own: only the broadcast can take its old page away.
 void replaced_under_l2(void (*tlbi)()) {
     use_stage2();
-    set(stage2, kIpa, kPageA | kAll | kPage);
-    watch = {&stage2, 1, kValueA};
+    stage2.set(kIpa, kPageA | kAll | kPage);
     start_second(second_polls);
     WAIT_FOR("the other vCPU's start", started);
-    wait_a_moment();
+    wait_part_of_second(20);        // let its L2 run
     CHECK("it still reads the old page", stop == 0);
-    set(stage2, kIpa, 0);
+    stage2.set(kIpa, 0);
     tlbi();
-    set(stage2, kIpa, kPageB | kAll | kPage);
+    stage2.set(kIpa, kPageB | kAll | kPage);
     WAIT_FOR("the new page on the other vCPU", stop == 2);
     EQUAL("value", last_value, kValueB);
 }
@@ -145,6 +126,7 @@ void case_tlbi_range_last() {
     });
 }
 
+void case_tlbi_other_vcpu() { replaced_under_l2(tlbi_guest); }
 void case_tlbi_ipa_other_vcpu() {
     replaced_under_l2([] { tlbi_ipa(kIpa); });
 }
@@ -162,17 +144,16 @@ void case_tlbi_range_other_vcpu() {
 void case_tlbi_vmid_other_live() {
     use_stage2();
     build(other_stage2);
-    set(stage2, kIpa, kPageA | kAll | kPage);
-    set(other_stage2, kIpa, kPageB | kAll | kPage);
-    watch = {&other_stage2, 2, kValueB};
+    stage2.set(kIpa, kPageA | kAll | kPage);
+    other_stage2.set(kIpa, kPageB | kAll | kPage);
     start_second(second_watches);
     WAIT_FOR("the other guest", started);
     for (int i = 0; i < 20; i++) {
         sees(kIpa, kValueA);
-        set(stage2, kIpa, 0);
+        stage2.set(kIpa, 0);
         i % 2 ? tlbi_guest() : tlbi_ipa(kIpa);
         CHECK("a page of VMID 1", faults(kIpa));
-        set(stage2, kIpa, kPageA | kAll | kPage);
+        stage2.set(kIpa, kPageA | kAll | kPage);
     }
     const u64 before = rounds;
     WAIT_FOR("the other guest runs on", rounds > before + 3);
@@ -181,9 +162,9 @@ void case_tlbi_vmid_other_live() {
     // And now its own page goes, from here: VTTBR_EL2 says whose.
     WRITE("vttbr_el2", other_stage2.vttbr(2));
     isb();
-    set(other_stage2, kIpa, 0);
+    other_stage2.set(kIpa, 0);
     tlbi_guest();
-    set(other_stage2, kIpa, kPageA | kAll | kPage);
+    other_stage2.set(kIpa, kPageA | kAll | kPage);
     WAIT_FOR("the new page of VMID 2", last_value == kValueA);
     stop = 1;
     WAIT_FOR("the other guest's end", stop == 2);

@@ -2,7 +2,7 @@
 // What L1's ID registers say it has, as far as the table of traps asks.
 #pragma once
 
-#include "regs.hpp"
+#include "../bare/regs.hpp"
 
 namespace nest::guests::need {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "../protocol.hpp"
+#include "../machine/machine.hpp"
 #include "run.hpp"
 
 namespace nest::guests {
@@ -135,7 +135,7 @@ int main(const std::vector<const char*>& words) {
         else
             filter.patterns.push_back(word);
     }
-    const bool offered = !list && has_virtual_el2();
+    const bool offered = !list && has_virtual_el2(open_kvm());
     bool good = true;
     for (const Unit& unit : units()) {
         if (!filter.wants(unit))

@@ -1,50 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run.hpp"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstring>
 #include <mutex>
 #include <thread>
 
-#include "kvm_abi.hpp"
-#include "machine.hpp"
+#include "../machine/kvm_abi.hpp"
+#include "../machine/mmio.hpp"
+#include "../machine/time_limit.hpp"
 
 namespace nest::guests {
 namespace {
-
-volatile sig_atomic_t late;     // the alarm came
-
-std::string hex(u64 value) {
-    char text[20];
-    std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-    return text;
-}
 
 // Both vCPUs' exits meet here; the lock is held for one exit at a time.
 class Judge {
 public:
     Judge(const Machine& machine, const std::function<void(Verdict, const std::string&)>& tell)
-        : machine_(machine), tell_(tell) {}
+        : tell_(tell), report_(machine) {}
 
     // Answers the MMIO of an exit. True: the case is over.
     bool mmio(kvm_run& run) {
         const std::lock_guard guard(mutex_);
         if (!run.mmio.is_write) {
-            std::memset(run.mmio.data, 0, sizeof run.mmio.data);
-            std::memcpy(run.mmio.data, &kNothingValue, sizeof kNothingValue);
+            answer_read(run);
             return false;
         }
-        const u64 offset = run.mmio.phys_addr - kReport;
-        u64 value = 0;
-        std::memcpy(&value, run.mmio.data, std::min<size_t>(run.mmio.len, sizeof value));
-        if (offset == report::kVerdict)
+        const u64 value = value_written(run);
+        if (run.mmio.phys_addr == kReport + report::kVerdict)
             return verdict(Verdict(value));
-        if (offset % 8 == 0 && offset / 8 < std::size(report_))
-            report_[offset / 8] = value;
+        report_.take(run.mmio.phys_addr, value);
         return false;
     }
 
@@ -57,8 +43,7 @@ public:
 
 private:
     bool verdict(Verdict verdict) {
-        alarm(kSecondsPerVerdict);
-        const std::string text = machine_.text(report_[report::kText / 8]);
+        set_time_limit(kSecondsPerVerdict);
         switch (verdict) {
         case Verdict::end:
             end_ = true;
@@ -67,20 +52,17 @@ private:
             tell_(verdict, "");
             return false;
         case Verdict::skip:
-            tell_(verdict, text);
+            tell_(verdict, report_.text());
             return false;
         default:
-            tell_(Verdict::fail, text + ": got " + hex(report_[report::kGot / 8]) + ", expected " +
-                                     hex(report_[report::kExpected / 8]) + " (line " +
-                                     std::to_string(report_[report::kLine / 8]) + ")");
+            tell_(Verdict::fail, report_.failure());
             return true;
         }
     }
 
-    const Machine& machine_;
     const std::function<void(Verdict, const std::string&)>& tell_;
     std::mutex mutex_;
-    u64 report_[5] = {};
+    Report report_;
     bool end_ = false;
 };
 
@@ -88,7 +70,7 @@ private:
 void run_vcpu(Vcpu& vcpu, Judge& judge) {
     for (;;) {
         if (!vcpu.run()) {
-            if (!late)
+            if (!is_late())
                 continue;
             judge.failed("no answer in " + std::to_string(kSecondsPerVerdict) + " s (vCPU 0: PC " + hex(vcpu.get(kPc)) +
                          ", PSTATE " + hex(vcpu.get(kPstate)) + ")");
@@ -118,23 +100,11 @@ void guarded(Vcpu& vcpu, Judge& judge) {
 
 }  // namespace
 
-bool has_virtual_el2() {
-    const File kvm(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
-    return kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", kCapArmEl2) > 0;
-}
-
 void run_case(u64 argument, unsigned vcpus, const std::function<void(Verdict, const std::string&)>& tell) {
-    struct sigaction action = {};
-    action.sa_handler = [](int) {       // no SA_RESTART: it ends KVM_RUN; once more, should it come just before one
-        late = 1;
-        alarm(1);
-    };
-    sigaction(SIGALRM, &action, nullptr);
     try {
-        const File kvm(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
-        Machine machine(kvm, argument);
+        Machine machine(open_kvm(), argument);
         Judge judge(machine, tell);
-        alarm(kSecondsPerVerdict);
+        set_time_limit(kSecondsPerVerdict);
         if (vcpus > 1) {
             sigset_t alarm_only;
             sigemptyset(&alarm_only);

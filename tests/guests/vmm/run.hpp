@@ -16,7 +16,4 @@ inline constexpr unsigned kSecondsPerVerdict = 20;
 // kSecondsPerVerdict is a failure.
 [[noreturn]] void run_case(u64 argument, unsigned vcpus, const std::function<void(Verdict, const std::string&)>& tell);
 
-// Does /dev/kvm offer virtual EL2? Throws where there is no /dev/kvm.
-bool has_virtual_el2();
-
 }  // namespace nest::guests

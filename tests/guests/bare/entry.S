@@ -1,43 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // EL2's vectors, and the way into L2 and back.
+#include "pairs.inc"
 
 // An exception to EL2 stores everything in the frame and returns from enter_l2 or enter_el2 as if they had ended.
-	.macro	vector offset
-	.balign	0x80
-	stp	x0, x1, [sp, #-16]!
-	mov	x1, #\offset
-	b	taken
-	.endm
-
 	.text
 	.balign	0x800
 	.global	vectors
 vectors:
-	.irp	n, 0x000, 0x080, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380
-	vector	\n
-	.endr
-	.irp	n, 0x400, 0x480, 0x500, 0x580, 0x600, 0x680, 0x700, 0x780
-	vector	\n
+	.set	n, 0
+	.rept	16
+	.balign	0x80
+	stp	x0, x1, [sp, #-16]!
+	mov	x1, #(n * 0x80)
+	b	taken
+	.set	n, n + 1
 	.endr
 
 	.balign	0x80
 taken:
 	mrs	x0, tpidr_el2
 	ldr	x0, [x0, #8]		// PerCpu::frame
-	stp	x2, x3, [x0, #16]
-	stp	x4, x5, [x0, #32]
-	stp	x6, x7, [x0, #48]
-	stp	x8, x9, [x0, #64]
-	stp	x10, x11, [x0, #80]
-	stp	x12, x13, [x0, #96]
-	stp	x14, x15, [x0, #112]
-	stp	x16, x17, [x0, #128]
-	stp	x18, x19, [x0, #144]
-	stp	x20, x21, [x0, #160]
-	stp	x22, x23, [x0, #176]
-	stp	x24, x25, [x0, #192]
-	stp	x26, x27, [x0, #208]
-	stp	x28, x29, [x0, #224]
+	pairs	stp, x0, 16, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
+	pairs	stp, x0, 128, x16, x17, x18, x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29
 	mrs	x2, esr_el2
 	stp	x30, x1, [x0, #240]	// and the vector
 	mrs	x3, elr_el2
@@ -63,13 +47,13 @@ taken:
 1:	bl	unexpected_exception	// x0 = frame
 2:	b	2b
 
+	.macro	kept op
+	pairs	\op, sp, 16, x19, x20, x21, x22, x23, x24, x25, x26, x27, x28
+	.endm
+
 	.macro	save
 	stp	x29, x30, [sp, #-96]!
-	stp	x19, x20, [sp, #16]
-	stp	x21, x22, [sp, #32]
-	stp	x23, x24, [sp, #48]
-	stp	x25, x26, [sp, #64]
-	stp	x27, x28, [sp, #80]
+	kept	stp
 	mrs	x9, tpidr_el2
 	mov	x10, sp
 	str	x10, [x9]
@@ -78,11 +62,7 @@ taken:
 resume:
 	mrs	x9, tpidr_el2
 	str	xzr, [x9]
-	ldp	x19, x20, [sp, #16]
-	ldp	x21, x22, [sp, #32]
-	ldp	x23, x24, [sp, #48]
-	ldp	x25, x26, [sp, #64]
-	ldp	x27, x28, [sp, #80]
+	kept	ldp
 	ldp	x29, x30, [sp], #96
 	ret
 

@@ -38,6 +38,9 @@ private:
     int number_;
 };
 
+File open_kvm();
+bool has_virtual_el2(const File& kvm);
+
 // Memory of this process, given back with its owner.
 class Mapping {
 public:

@@ -28,13 +28,20 @@ inline constexpr u64 kFortyBits = 2;                    // VTCR_EL2.PS
 struct Stage2 {
     u64 level1[512], level2[512], level3[512];
     u64& window(u64 ipa = kWindow) { return level3[ipa >> 12 & 511]; }
+    // One store, and it is done before anything that follows.
+    void set(u64 ipa, u64 entry) {
+        memory64(reinterpret_cast<u64>(&window(ipa))) = entry;
+        dsb();
+    }
     u64 vttbr(u64 vmid) const { return vmid << 48 | reinterpret_cast<u64>(level1); }
 };
 extern Stage2 stage2, other_stage2;
 
 // Make the identity map and values in the pages; switch stage 2 on with VMID 1.
 void use_stage2();
-void build(Stage2& tables);
+void build(Stage2& tables);     // only the identity map
+// Only switch this vCPU's stage 2 on.
+void use_tables(const Stage2& tables, u64 vmid);
 
 // TLBIs with their barriers.
 void tlbi_ipa(u64 ipa);

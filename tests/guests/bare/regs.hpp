@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// System registers by name, barriers, and the fields that the cases use.
+// System registers by name, barriers, memory, and the fields that the cases use.
 #pragma once
 
 #include "../protocol.hpp"
@@ -16,6 +16,17 @@ namespace nest::guests {
 
 inline void isb() { asm volatile("isb" ::: "memory"); }
 inline void dsb() { asm volatile("dsb sy" ::: "memory"); }
+
+inline volatile u32& memory32(u64 address) { return *reinterpret_cast<volatile u32*>(address); }
+inline volatile u64& memory64(u64 address) { return *reinterpret_cast<volatile u64*>(address); }
+
+inline bool at_el2() { return READ("currentel") == 2 << 2; }
+// Turns for one part of so many of a second.
+inline void wait_part_of_second(u64 parts) {
+    const u64 later = READ("cntpct_el0") + READ("cntfrq_el0") / parts;
+    while (READ("cntpct_el0") < later) {
+    }
+}
 
 constexpr u64 bit(int n) { return u64{1} << n; }
 constexpr u64 field(u64 value, int high, int low) { return (value >> low) & (bit(high - low + 1) - 1); }

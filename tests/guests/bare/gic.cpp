@@ -4,16 +4,15 @@
 namespace nest::guests {
 namespace {
 
-volatile u32& distributor(u64 offset) { return *reinterpret_cast<volatile u32*>(kDistributor + offset); }
 volatile u32& redistributor(u64 offset) {
-    return *reinterpret_cast<volatile u32*>(kRedistributor + (READ("mpidr_el1") & 0xff) * 0x20000 + offset);
+    return memory32(kRedistributor + (READ("mpidr_el1") & 0xff) * 0x20000 + offset);
 }
 constexpr u64 kSgiFrame = 0x10000;
 
 }  // namespace
 
 void gic_init() {
-    if (READ("currentel") == 2 << 2)
+    if (at_el2())
         WRITE("icc_sre_el2", READ("icc_sre_el2") | 9);  // SRE, Enable
     else
         WRITE("icc_sre_el1", READ("icc_sre_el1") | 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "machine.hpp"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -78,6 +79,10 @@ int File::call(unsigned long request, const std::string& what, unsigned long arg
         throw SystemError(what);
     return result;
 }
+
+File open_kvm() { return File(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm"); }
+
+bool has_virtual_el2(const File& kvm) { return kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", kCapArmEl2) > 0; }
 
 Mapping::Mapping(size_t size, int flags, int file, const std::string& what) {
     void* where = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, file, 0);

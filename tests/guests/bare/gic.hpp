@@ -8,7 +8,13 @@ namespace nest::guests {
 
 // Distributor, and this vCPU's redistributor and CPU interface; all group 1. HCR_EL2.IMO stays the caller's.
 void gic_init();
+inline volatile u32& distributor(u64 offset) { return memory32(kDistributor + offset); }
 void gic_enable(u32 intid);     // an SGI or PPI of this vCPU
+// SGI to the vCPU of affinity 0.0.0.`cpu`.
+inline void gic_send(u64 sgi, unsigned cpu) {
+    WRITE("icc_sgi1r_el1", sgi << 24 | u64{1} << cpu);
+    isb();
+}
 u64 gic_acknowledge();          // 1023: nothing is pending
 void gic_end(u64 intid);
 bool gic_is_pending(u32 intid);

@@ -8,8 +8,6 @@ namespace nest::guests {
 alignas(4096) Stage2 stage2, other_stage2;
 alignas(4096) u64 stage1[512];
 
-static void poke(u64 address, u64 value) { *reinterpret_cast<volatile u64*>(address) = value; }
-
 void build(Stage2& tables) {
     tables.level1[kRam >> 30] = reinterpret_cast<u64>(tables.level2) | kTable;
     for (u64 i = 0; i < 4; i++)
@@ -20,12 +18,16 @@ void build(Stage2& tables) {
 
 void use_stage2() {
     build(stage2);
-    poke(kPageA, kValueA);
-    poke(kPageB, kValueB);
-    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
-    WRITE("vttbr_el2", stage2.vttbr(1));
-    set_hcr(kHcr | kVm);
+    memory64(kPageA) = kValueA;
+    memory64(kPageB) = kValueB;
+    use_tables(stage2, 1);
     tlbi_guest();
+}
+
+void use_tables(const Stage2& tables, u64 vmid) {
+    WRITE("vtcr_el2", vtcr(1, 25, kFortyBits));
+    WRITE("vttbr_el2", tables.vttbr(vmid));
+    set_hcr(kHcr | kVm);
 }
 
 void tlbi_ipa(u64 ipa) {

@@ -9,6 +9,25 @@ extern "C" void enter_el2(nest::guests::Code function);
 
 namespace nest::guests {
 
+namespace {
+
+PerCpu per_cpu[2];
+Frame spare[2];     // for an exception that no one expects
+
+}  // namespace
+
+void use_world(u64 number, const char* first_vectors) {
+    per_cpu[number] = {.resume_sp = 0, .frame = &spare[number], .number = number};
+    WRITE("tpidr_el2", &per_cpu[number]);
+    set_vectors(first_vectors);
+    reset_l2();
+}
+
+void set_vectors(const char* at) {
+    WRITE("vbar_el2", at);
+    isb();
+}
+
 PerCpu& this_cpu() { return *reinterpret_cast<PerCpu*>(READ("tpidr_el2")); }
 
 void set_hcr(u64 value) {

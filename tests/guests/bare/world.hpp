@@ -4,6 +4,8 @@
 
 #include "regs.hpp"
 
+extern "C" const char vectors[];        // entry.S; run_l2() and protect() need them
+
 namespace nest::guests {
 
 // What an exception to EL2 left. `vector` is the offset of its entry in the vector table.
@@ -44,6 +46,10 @@ inline constexpr u64 kDone = 7;     // the stubs' last HVC
 
 void set_hcr(u64 value);
 PerCpu& this_cpu();
+
+// At the start of vCPU `number`, before all else here: its PerCpu and its vectors, L2 reset.
+void use_world(u64 number, const char* first_vectors);
+void set_vectors(const char* at);
 
 // An HVC from L2 with this immediate?
 constexpr bool is_hvc(const Frame& f, u64 immediate) {
