@@ -36,6 +36,13 @@ inline void check_equal(const char* what, u64 got, u64 expected, int line) {
         TAKEN(frame, kVectorLower);                                             \
         EQUAL("ESR_EL2", (frame).esr, esr_of(kEcHvc, immediate));               \
     } while (0)
+// An abort of L2 that EL2 takes.
+#define IS_ABORT(frame, wanted_ec, wanted_fsc)                                  \
+    do {                                                                        \
+        TAKEN(frame, kVectorLower);                                             \
+        EQUAL("ESR_EL2.EC", ec((frame).esr), wanted_ec);                        \
+        EQUAL("ESR_EL2 FSC", fsc((frame).esr), wanted_fsc);                     \
+    } while (0)
 
 // M, DAIF and IL of an SPSR: the bits that the cases set.
 constexpr u64 state(u64 spsr) { return spsr & (0x3df | kIllegal); }

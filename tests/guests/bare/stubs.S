@@ -51,6 +51,10 @@ l2_vectors:
 	mrs	x0, icc_iar1_el1
 	isb
 	done
+	stub	l2_end
+	msr	icc_eoir1_el1, x0
+	isb
+	done
 	stub	l2_undefined
 	udf	#0
 	done

@@ -19,5 +19,6 @@ void l2_svc();          // SVC #0x2a
 void l2_wfi();
 void l2_ack_eoi();      // acknowledges and ends a group 1 interrupt; x0 = INTID
 void l2_ack();          // x0 = INTID, stays active
+void l2_end();          // ends INTID x0
 void l2_undefined();
 }

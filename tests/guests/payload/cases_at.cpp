@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // AT at EL2 for L2's regime, and PAR_EL1.
-#include "cases.hpp"
 #include "../bare/check.hpp"
 #include "../bare/stage2.hpp"
+#include "cases.hpp"
 
 #define AT(operation, address)                                                     \
     ({                                                                             \

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Interrupts for L2 by HCR_EL2, and L1's interrupts while L2 runs.
-#include "cases.hpp"
 #include "../bare/check.hpp"
 #include "../bare/gic.hpp"
 #include "../bare/smp.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
 
 STUB(l2_wfi_isr, "wfi; mrs x0, isr_el1");
 

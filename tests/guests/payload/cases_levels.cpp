@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Exception levels: HVC, ERET, illegal returns, VHE's user, and EL2's registers.
-#include "cases.hpp"
 #include "../bare/check.hpp"
-#include "features.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
+#include "features.hpp"
 
 extern "C" const char the_eret[];
 

@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1 injects interrupts into L2 by list registers of its own GIC virtualisation.
-#include "cases.hpp"
 #include "../bare/check.hpp"
 #include "../bare/gic.hpp"
 #include "../bare/stubs.hpp"
-
-STUB(l2_end, "msr icc_eoir1_el1, x0; isb");
+#include "cases.hpp"
+#include "list_registers.hpp"
 
 namespace nest::guests {
 namespace {
 
-constexpr u64 kEn = 1, kUie = 2;                                        // ICH_HCR_EL2
 constexpr u64 kEois = 1, kUnderflow = 2;                                // ICH_MISR_EL2
-constexpr u64 kPending = bit(62), kActive = bit(63), kGroup1 = bit(60), kHw = bit(61), kEoi = bit(41);
+constexpr u64 kHw = bit(61), kEoi = bit(41);                            // ICH_LR<n>_EL2
 constexpr u64 kUnmasked = kEl1h & ~kIrqMask;
-
-constexpr u64 lr(u64 intid, u64 priority) { return kPending | kGroup1 | priority << 48 | intid; }
-u64 state_of(u64 value) { return value >> 62; }
-
-void use_lrs(u64 hcr, u64 mask = 0xf8) {
-    gic_init();
-    WRITE("ich_vmcr_el2", mask << 24 | bit(1));     // VPMR, VENG1
-    WRITE("ich_hcr_el2", hcr);
-    set_hcr(kHcr | kImo | kFmo);
-}
 
 void has_no_interrupt() {
     const Frame f = run_l2(l2_hvc, {.spsr = kUnmasked});

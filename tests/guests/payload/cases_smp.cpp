@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Two vCPUs with an EL2 each.
-#include "../bare/smp.hpp"
-
-#include "cases.hpp"
 #include "../bare/check.hpp"
+#include "../bare/smp.hpp"
 #include "../bare/stage2.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
 
 // Adds x1 to x0 at EL1 and comes back.
 STUB(l2_add, "add x0, x0, x1");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage 2 as no sane L1 makes it: nothing of it may reach the host, and L1 gets what the manual says.
-#include "cases.hpp"
 #include "../bare/check.hpp"
 #include "../bare/stage2.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
+#include "l2_memory.hpp"
 
 namespace nest::guests {
 namespace {
@@ -13,9 +14,7 @@ constexpr u64 kIpa = kWindow + 0x5000;
 // The first fetch of L2 cannot be translated. Code: what FSC must be.
 void no_fetch(u64 code) {
     const Frame f = run_l2(l2_hvc);
-    TAKEN(f, kVectorLower);
-    EQUAL("ESR_EL2.EC", ec(f.esr), kEcFetchLower);
-    EQUAL("ESR_EL2 FSC", fsc(f.esr), code);
+    IS_ABORT(f, kEcFetchLower, code);
     EQUAL("FAR_EL2", f.far, reinterpret_cast<u64>(l2_hvc));
 }
 
@@ -39,7 +38,7 @@ constexpr u64 kCycle = u64{2} << 30 | u64{2} << 21 | u64{2} << 12;
 void case_s2_outside() {
     use_stage2();
     stage2.set(kIpa, kNothing | kAll | kPage);
-    const Frame f = run_l2(l2_load, {.x3 = kIpa});
+    const Frame f = load(kIpa);
     TAKEN(f, kVectorLower);
     if (f.esr == esr_of(kEcHvc, kDone)) {
         EQUAL("what L2 read", f.x[0], kNothingValue);
@@ -68,15 +67,13 @@ void case_s2_table_outside() {
 
 void case_s2_cyclic_af() {
     cyclic(0);
-    const Frame f = run_l2(l2_load, {.x3 = kCycle});
-    TAKEN(f, kVectorLower);
-    EQUAL("ESR_EL2.EC", ec(f.esr), kEcDataLower);
-    EQUAL("ESR_EL2 FSC", fsc(f.esr), kAccessFlag | 3);
+    const Frame f = load(kCycle);
+    IS_ABORT(f, kEcDataLower, kAccessFlag | 3);
     EQUAL("HPFAR_EL2", f.hpfar & ~bit(63), kCycle >> 12 << 4);
 }
 void case_s2_cyclic_read() {
     cyclic(kAll);
-    const Frame f = run_l2(l2_load, {.x3 = kCycle + 2 * sizeof(u64)});
+    const Frame f = load(kCycle + 2 * sizeof(u64));
     IS_HVC(f, kDone);
     EQUAL("low word of the entry", f.x[0], stage2.level1[2] & 0xffff'ffff);
 }

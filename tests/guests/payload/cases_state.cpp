@@ -2,11 +2,11 @@
 // PSTATE through exception entry and ERET: [DDI0487] D1.3 and AArch64.TakeException, SetPSTATEFromPSR.
 #include <initializer_list>
 
-#include "cases.hpp"
 #include "../bare/check.hpp"
-#include "features.hpp"
 #include "../bare/stage2.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
+#include "features.hpp"
 
 // What a level below EL2 finds in PSTATE. The second form is for EL0, which sees only the flags.
 STUB(l2_state, "mrs x0, nzcv; mrs x1, daif; mrs x4, spsel; mrs x5, currentel; mrs x6, pan; mrs x7, uao");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Timers of L2 and of EL2, and the offset of L2's counter.
-#include "cases.hpp"
 #include "../bare/check.hpp"
 #include "../bare/gic.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
 
 // A timer in x1 ticks, then for ever.
 STUB(l2_start_vtimer, "msr cntv_tval_el0, x1; mov x2, #1; msr cntv_ctl_el0, x2; isb; b .");

@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1 changes its stage 2 by the book (break, TLBI, make) and L2 must see each step.
-#include "cases.hpp"
 #include "../bare/check.hpp"
 #include "../bare/stage2.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
+#include "l2_memory.hpp"
 
 namespace nest::guests {
 namespace {
 
 constexpr u64 kIpa = kWindow + 0x7000;
 
-void sees(u64 value) {
-    const Frame f = run_l2(l2_load, {.x3 = kIpa});
-    IS_HVC(f, kDone);
-    EQUAL("value", f.x[0], value);
-}
-
 void faults() {
-    const Frame f = run_l2(l2_load, {.x3 = kIpa});
-    TAKEN(f, kVectorLower);
-    EQUAL("ESR_EL2.EC", ec(f.esr), kEcDataLower);
-    EQUAL("ESR_EL2 FSC", fsc(f.esr), kTranslation | 3);
+    const Frame f = load(kIpa);
+    IS_ABORT(f, kEcDataLower, kTranslation | 3);
 }
 
 void set_entry(u64 value) { stage2.set(kIpa, value); }
@@ -29,12 +22,12 @@ void break_and_make(void (*tlbi)()) {
     use_stage2();
     set_entry(kPageA | kAll | kPage);
     for (int i = 0; i < 3; i++) {
-        sees(kValueA);
+        sees(kIpa, kValueA);
         set_entry(0);
         tlbi();
         faults();
         set_entry(kPageB | kAll | kPage);
-        sees(kValueB);
+        sees(kIpa, kValueB);
         set_entry(0);
         tlbi();
         faults();
@@ -66,10 +59,10 @@ void case_vmid_switch() {
     for (int i = 0; i < 4; i++) {
         WRITE("vttbr_el2", stage2.vttbr(1));
         isb();
-        sees(kValueA);
+        sees(kIpa, kValueA);
         WRITE("vttbr_el2", other_stage2.vttbr(2));
         isb();
-        sees(kValueB);
+        sees(kIpa, kValueB);
     }
 }
 

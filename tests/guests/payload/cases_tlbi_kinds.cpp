@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TLBIs of stage 2 by range, by address and by VMID, with guests running elsewhere.
-#include "cases.hpp"
 #include "../bare/check.hpp"
-#include "features.hpp"
 #include "../bare/smp.hpp"
 #include "../bare/stage2.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
+#include "features.hpp"
+#include "l2_memory.hpp"
 
 // Reads the word at x3 until it is not x1, then comes back with it.
 STUB(l2_poll, "1: ldr w0, [x3]; cmp w0, w1; b.eq 1b");
@@ -16,19 +17,12 @@ namespace {
 constexpr u64 kIpa = kWindow + 0x3000;
 
 bool faults(u64 ipa) {
-    const Frame f = run_l2(l2_load, {.x3 = ipa});
-    TAKEN(f, kVectorLower);
+    const Frame f = load(ipa);
     if (is_hvc(f, kDone))
         return false;
-    EQUAL("ESR_EL2.EC", ec(f.esr), kEcDataLower);
-    EQUAL("ESR_EL2 FSC", fsc(f.esr), kTranslation | 3);
+    IS_ABORT(f, kEcDataLower, kTranslation | 3);
     EQUAL("HPFAR_EL2", f.hpfar & ~bit(63), ipa >> 12 << 4);
     return true;
-}
-void sees(u64 ipa, u64 value) {
-    const Frame f = run_l2(l2_load, {.x3 = ipa});
-    IS_HVC(f, kDone);
-    EQUAL("value", f.x[0], value);
 }
 
 // [DDI0487] C5.5.63: TG 01 (4 KiB), SCALE, NUM, IPA[48:12]: (NUM + 1) * 2^(5 * SCALE + 1) pages.
@@ -74,7 +68,7 @@ volatile u64 started, stop, last_value, wrong, rounds;
 void second_watches() {
     use_tables(other_stage2, 2);
     while (!stop) {
-        const Frame f = run_l2(l2_load, {.x3 = kIpa});
+        const Frame f = load(kIpa);
         if (is_hvc(f, kDone))
             last_value = f.x[0];
         else

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The table of trap controls, each with and without its trap.
-#include "cases.hpp"
 #include "../bare/check.hpp"
-#include "features.hpp"
 #include "../bare/stubs.hpp"
+#include "cases.hpp"
+#include "features.hpp"
 
 // A stub for each row, named after its line.
 #define NAME_OF_(line) trap_row_##line

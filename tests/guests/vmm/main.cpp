@@ -6,7 +6,7 @@
 
 #include <cstdio>
 #include <cstring>
-#include <stdexcept>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -92,10 +92,10 @@ struct Progress {
 Progress one_vm(const Filter& filter, const Unit& unit, size_t first) {
     int ends[2];
     if (pipe(ends))
-        throw std::runtime_error("pipe: " + std::string(std::strerror(errno)));
+        throw SystemError("pipe");
     const pid_t pid = fork();
     if (pid < 0)
-        throw std::runtime_error("fork: " + std::string(std::strerror(errno)));
+        throw SystemError("fork");
     if (pid == 0) {
         close(ends[0]);
         child(filter, unit, first, ends[1]);
