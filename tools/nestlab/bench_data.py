@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nestlab import paths
+from nestlab.results import SIDES
 
 DATA = paths.BUILD / "bench"
-NAMES = {"ours": "Nestvisor", "peer": "Linux's own KVM"}
 DISTURBED = "samples above 1.5 times the median: a rule for outliers, such as an interrupt of L0 itself; no cause is traced"
 
 
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        return NAMES[self.side] + (", inside Linux L1" if self.nested else "")
+        return SIDES[self.side] + (", inside Linux L1" if self.nested else "")
 
 
 def parse(text: str) -> list[Row]:
@@ -87,6 +87,9 @@ class Goal:
     nested: float | None = None         # instructions inside Linux L1
     exits: float | None = None
 
+    def median(self, nested: bool) -> float | None:
+        return self.nested if nested else self.flat
+
 
 GOALS = {
     ("flat", "hypercall"): Goal(300, 5000),
@@ -102,8 +105,7 @@ GOALS = {
 
 def goal(row: Row, nested: bool) -> float | None:
     """The goal for a row's median."""
-    wanted = GOALS.get((row.mode, row.name), Goal())
-    return wanted.nested if nested else wanted.flat
+    return GOALS.get((row.mode, row.name), Goal()).median(nested)
 
 
 def misses(run: Run, rows: dict[tuple[str, str], Row]) -> list[str]:
@@ -111,7 +113,7 @@ def misses(run: Run, rows: dict[tuple[str, str], Row]) -> list[str]:
     found = []
     for key, wanted in GOALS.items():
         row = rows.get(key)
-        limit = wanted.nested if run.nested else wanted.flat
+        limit = wanted.median(run.nested)
         where = "/".join(key) + (" inside Linux L1" if run.nested else "")
         if not row or limit is None:
             continue

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """docs/performance.md, generated from the last runs of tools/lab bench, and the table on the terminal."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from nestlab import bench_data, paths
 from nestlab.bench_data import Row, Run
+from nestlab.machine import CPU_MODELS
+from nestlab.results import SIDES
 
 DOC = paths.REPO / "docs" / "performance.md"
 SECTIONS = {
@@ -14,6 +17,7 @@ SECTIONS = {
     "l2": ("L2 below a minimal payload at virtual EL2",
            "The payload answers an HVC with one ERET, so nearly all of this is L0's own work."),
 }
+IN_L1 = "The same program inside L1, with L1's own KVM (VHE). Exits are those to L1."
 WHAT = {
     "clock": "two readings of the counter: part of every figure below",
     "hypercall": "SMCCC_VERSION; in L2: an HVC that virtual EL2 answers with ERET",
@@ -57,8 +61,30 @@ as QEMU's VMs have them, a hypervisor has more to switch.
 
 def runs() -> list[Run]:
     """Every run that has a file, the default CPU model first."""
-    found = [Run(side, cpu, nested) for cpu in ("max", "neoverse-v1") for side in bench_data.NAMES for nested in (False, True)]
+    found = [Run(side, cpu, nested) for cpu in CPU_MODELS for side in SIDES for nested in (False, True)]
     return [run for run in found if run.file.exists()]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs side by side: those in L0 in one mode, or those inside Linux L1, all on one CPU model."""
+
+    title: str
+    about: str
+    cpu: str
+    mode: str
+    columns: dict[Run, dict[tuple[str, str], Row]]
+
+
+def tables(found: dict[Run, dict[tuple[str, str], Row]]) -> list[Table]:
+    """All that have a row."""
+    made = []
+    for cpu in CPU_MODELS:
+        outside, inside = ({run: rows for run, rows in found.items() if run.cpu == cpu and run.nested == nested}
+                           for nested in (False, True))
+        made += [Table(title, about, cpu, mode, outside) for mode, (title, about) in SECTIONS.items()]
+        made.append(Table("A guest of a Linux L1", IN_L1, cpu, "flat", inside))
+    return [table for table in made if any(key[0] == table.mode for rows in table.columns.values() for key in rows)]
 
 
 def write() -> Path:
@@ -68,16 +94,9 @@ def write() -> Path:
     parts.append("## What was measured where\n\n" + "\n".join(
         f"* {run.title}: {header['kernel']} in L0" + (f", {header['l1']} as L1" if run.nested else "") +
         f", `-cpu {run.cpu}`, {header['date']}" for run, (header, _) in loaded.items()) + "\n")
-    for cpu in sorted({run.cpu for run in loaded}, key=lambda cpu: cpu != "max"):
-        here = {run: rows for run, (_, rows) in loaded.items() if run.cpu == cpu}
-        more = "" if cpu == "max" else f", on {cpu}"
-        for mode, (title, about) in SECTIONS.items():
-            columns = {run: rows for run, rows in here.items() if not run.nested}
-            if any(key[0] == mode for rows in columns.values() for key in rows):
-                parts.append(f"## {title}{more}\n\n{about}\n\n" + table(columns, mode))
-        if nested := {run: rows for run, rows in here.items() if run.nested}:
-            parts.append(f"## A guest of a Linux L1{more}\n\nThe same program inside L1, with L1's own KVM (VHE). "
-                         "Exits are those to L1.\n\n" + table(nested, "flat"))
+    for each in tables({run: rows for run, (_, rows) in loaded.items()}):
+        more = "" if each.cpu == "max" else f", on {each.cpu}"
+        parts.append(f"## {each.title}{more}\n\n{each.about}\n\n" + table(each.columns, each.mode))
     if main := loaded.get(Run()):
         parts.append("## Exits by class\n\nOurs, of one operation: what the guest did (ESR_EL2.EC), or an interrupt of L0.\n\n" +
                      classes(main[1]))

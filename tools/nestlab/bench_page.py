@@ -77,14 +77,8 @@ def page() -> str:
     loaded = {run: bench_data.load(run) for run in bench_doc.runs()}
     parts = ["<h1>Exit latency</h1><p>Figures are instructions executed by the whole machine (QEMU, -icount shift=0): "
              "how much work an exit costs, not how long a given core takes.</p>"]
-    for cpu in sorted({run.cpu for run in loaded}, key=lambda cpu: cpu != "max"):
-        here = {run: rows for run, (_, rows) in loaded.items() if run.cpu == cpu}
-        plots = [(mode, title, {run: rows for run, rows in here.items() if not run.nested}) for mode, (title, _) in
-                 bench_doc.SECTIONS.items()]
-        plots.append(("flat", "A guest of a Linux L1", {run: rows for run, rows in here.items() if run.nested}))
-        for mode, title, columns in plots:
-            if any(key[0] == mode for rows in columns.values() for key in rows):
-                parts += [chart(f"{title}, -cpu {cpu}", mode, columns), table(columns, mode)]
+    for each in bench_doc.tables({run: rows for run, (_, rows) in loaded.items()}):
+        parts += [chart(f"{each.title}, -cpu {each.cpu}", each.mode, each.columns), table(each.columns, each.mode)]
     head = f"<meta charset=utf-8><title>Exit latency</title><style>{STYLE}</style>"
     return f"<!doctype html><html lang=en>{head}{''.join(parts)}</html>\n"
 

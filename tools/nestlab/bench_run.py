@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nestlab import bench, job, say
+from nestlab import bench, boottests, job, say
 from nestlab.bench_data import Run
 from nestlab.boot import Boot
 from nestlab.errors import LabError
@@ -55,7 +55,7 @@ def measure(run: Run, kernel: Kernel, module: Path | None, only: str | None) -> 
             machine = Machine(cpu=run.cpu, smp=cpus, icount=True, kvm_mode="nested" if run.side == "peer" else "none")
             where = f"{run.title}, {cpus} CPU{'s' * (cpus > 1)}"
             say.step(f"booting for {len(asked)} operations: {where}")
-            boot = Boot(machine, kernel, module=module, share=bench.get(), scripts=[bench.SOURCES / "in-l1.sh"])
+            boot = Boot(machine, kernel, module=module, share=bench.get(), scripts=boottests.scripts())
             found |= run_program(boot, asked, where, run.nested)
     if not found:
         raise LabError("exit_latency brought no result at all; see build/log/bench.log")
@@ -108,7 +108,9 @@ def run_program(boot: Boot, names: list[str], where: str, nested: bool) -> dict[
     """Google Benchmark's entries by name, from L0 or from a Linux L1 with its own KVM; those that came."""
     script = program(names, "/run/lab/bench" if nested else "/mnt/share/bench")
     if nested:
-        script = f"cat >/tmp/l1-job <<'JOB'\n{script}JOB\nin-l1.sh {L1_KERNEL} /tmp/l1-job\n"
+        # CNTVCT_EL0 is to count all instructions, those that the VM waits for included: no adjustment by QEMU.
+        boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr' boot-l1.sh {L1_KERNEL} /tmp/job /mnt/share/bench"
+        script = f"cat >/tmp/job <<'JOB'\n{script}JOB\n{boot_l1} | tr -d '\\r'\n"
     reader = Reader(where)
     try:
         job.run(replace(boot, job=script), LIMIT[nested], reader.line, log_name="bench")

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nestlab import paths, results, selftest_plan
-from nestlab.results import FAIL, PASS, SKIP, Result
+from nestlab.results import FAIL, PASS, SIDES, SKIP, Result
 
 DATA = paths.BUILD / "conformance"
 SOAK = DATA / "soak.json"
 DOC = paths.REPO / "docs" / "conformance.md"
-NAMES = {"ours": "Nestvisor", "peer": "Linux's own KVM"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        return NAMES[self.side] + (f", {self.cpu}" if self.cpu != "max" else "")
+        return SIDES[self.side] + (f", {self.cpu}" if self.cpu != "max" else "")
 
 
 # The document's tables, and whether their columns must be there.

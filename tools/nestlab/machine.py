@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+CPU_MODELS = ["max", "neoverse-v1"]     # the first is the default
 KVM_MODES = {"none": "kvm-arm.mode=none", "nested": "kvm-arm.mode=nested", "default": ""}
 
 
@@ -11,7 +12,7 @@ KVM_MODES = {"none": "kvm-arm.mode=none", "nested": "kvm-arm.mode=nested", "defa
 class Machine:
     """What can differ from one L0 boot to another. Equal machines may share a boot."""
 
-    cpu: str = "max"            # max | neoverse-v1
+    cpu: str = "max"            # one of CPU_MODELS
     smp: int = 2
     mem: str = "4G"
     el2: bool = True            # False: the kernel starts at EL1

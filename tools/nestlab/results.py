@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nestlab import say
 
+SIDES = {"ours": "Nestvisor", "peer": "Linux's own KVM"}       # whose results they are
 PASS, FAIL, SKIP = "PASS", "FAIL", "SKIP"
 
 

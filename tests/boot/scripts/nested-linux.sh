@@ -7,24 +7,12 @@ l1=$1
 shift
 cpus=${CPUS:-2}
 work=$(mktemp -d)
-. /run/lab/env
-
-# What L1 adds to its initramfs: the job and the script that it needs.
-mkdir -p "$work/lab/l1"
-cp "$(command -v guest-linux.sh)" "$work/lab/l1/"
-echo "CPUS=$cpus MEM=${L2_MEM:-384M} LOAD=${LOAD:-0} GUEST_APPEND='${GUEST_APPEND-quiet}' guest-linux.sh $*" >"$work/lab/l1/job"
-{
-	cat "/guest/initrd-$l1"
-	(cd "$work" && find lab | cpio -o -H newc 2>/dev/null)
-} >"$work/initrd"
+echo "CPUS=$cpus MEM=${L2_MEM:-384M} LOAD=${LOAD:-0} GUEST_APPEND='${GUEST_APPEND-quiet}' guest-linux.sh $*" >"$work/job"
 
 started=$(date +%s)
-qemu-system-aarch64 -M virt,virtualization=on,gic-version=3,its=off -accel kvm -cpu host -smp "$cpus" -m "${MEM:-1G}" \
-	-nographic -nic none -no-reboot -kernel "/guest/linux-$l1" -initrd "$work/initrd" \
-	-drive file="$LAB_ROOT",if=virtio,format=raw,snapshot=on \
-	-append "console=ttyAMA0 panic=-1 ${GUEST_APPEND-quiet}" </dev/null 2>&1 | tee "$work/console" | tr -d '\r' | sed 's/^/L1: /'
+CPUS=$cpus L1_APPEND="${GUEST_APPEND-quiet}" boot-l1.sh "$l1" "$work/job" "$(command -v guest-linux.sh)" |
+	tee "$work/console" | tr -d '\r' | sed 's/^/L1: /'
 seconds=$(($(date +%s) - started))
-rm -f "$work/initrd"
 
 result=1
 if ! grep -aq "VHE mode initialized successfully" "$work/console"; then

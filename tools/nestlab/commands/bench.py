@@ -17,7 +17,7 @@ from nestlab.commands import options
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", action="store_true", help="Linux 7.2's own nested KVM as L0, without the module")
     parser.add_argument("--nested", action="store_true", help="measure inside a Linux L1, too (the peer takes an hour there)")
-    parser.add_argument("--cpu", choices=["max", "neoverse-v1"], default="max", help="CPU model (default: max)")
+    options.add_cpu(parser)
     parser.add_argument("--only", metavar="GLOB", help="only operations of such names (flat/hypercall, …); keeps no result")
 
 

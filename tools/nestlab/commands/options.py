@@ -5,11 +5,15 @@ import argparse
 from pathlib import Path
 
 from nestlab import boot, kernels, module
-from nestlab.machine import Machine
+from nestlab.machine import CPU_MODELS, Machine
+
+
+def add_cpu(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cpu", choices=CPU_MODELS, default="max", help="CPU model (default: max)")
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cpu", choices=["max", "neoverse-v1"], default="max", help="CPU model (default: max)")
+    add_cpu(parser)
     parser.add_argument("--smp", type=int, default=2, metavar="N", help="L0's CPUs (default: 2)")
     parser.add_argument("--mem", default="4G", metavar="M", help="L0's memory (default: 4G)")
     parser.add_argument("--append", default="", metavar="WORDS", help="more words for L0's kernel command line")

@@ -15,7 +15,7 @@ from nestlab import initramfs, kernels, root
 from nestlab.boot import Boot
 from nestlab.commands import options
 from nestlab.errors import LabError
-from nestlab.machine import Disk
+from nestlab.machine import CPU_MODELS, Disk
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smp", type=int, default=4, metavar="N", help="the guest's CPUs (default: 4)")
     parser.add_argument("--mem", default="1G", metavar="M", help="the guest's memory (default: 1G)")
     parser.add_argument("--append", default="", metavar="WORDS", help="more words for the guest's kernel command line")
-    parser.add_argument("--cpu", choices=["max", "neoverse-v1"], default="max", help="L0's CPU model (default: max)")
+    parser.add_argument("--cpu", choices=CPU_MODELS, default="max", help="L0's CPU model (default: max)")
     parser.add_argument("--peer", action="store_true", help="Linux 7.2's own KVM as L0, without the module")
 
 

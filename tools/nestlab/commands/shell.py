@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from nestlab import job, paths, say
+from nestlab import boottests, job, say
 from nestlab.boot import Boot
 from nestlab.commands import options
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     wants_default = not (args.no_module or args.module)
     kernel, file = options.l0(args.peer, args.kernel, wants_default)
     boot = Boot(options.machine(args, el2=not args.el1), kernel, module=args.module or file, load=not args.no_load,
-                share=args.dir, scripts=sorted((paths.BOOT_TESTS / "scripts").glob("*.sh")))
+                share=args.dir, scripts=boottests.scripts())
     if args.exec is not None:
         return job.run(replace(boot, job=args.exec + "\n"), args.timeout, say.result)
     with boot.command() as argv:

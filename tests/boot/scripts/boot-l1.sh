@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# boot-l1.sh L1 JOB FILE…: boot Debian's cloud kernel L1 at virtual EL2, on its console. It has the lab's root disk, finds
+# the files (or folders) at /run/lab, runs the script JOB there and powers off (guest-init).
+# Environment: CPUS (2), MEM (1G), L1_CPU (host), L1_APPEND (quiet).
+l1=$1 job=$2
+shift 2
+work=$(mktemp -d)
+. /run/lab/env
+
+mkdir -p "$work/lab/l1"
+[ $# = 0 ] || cp -r "$@" "$work/lab/l1/"
+cp "$job" "$work/lab/l1/job"
+{
+	cat "/guest/initrd-$l1"
+	(cd "$work" && find lab | cpio -o -H newc 2>/dev/null)
+} >"$work/initrd"
+rm -rf "$work/lab"
+qemu-system-aarch64 -M virt,virtualization=on,gic-version=3,its=off -accel kvm -cpu "${L1_CPU:-host}" -smp "${CPUS:-2}" \
+	-m "${MEM:-1G}" -nographic -nic none -no-reboot -kernel "/guest/linux-$l1" -initrd "$work/initrd" \
+	-drive file="$LAB_ROOT",if=virtio,format=raw,snapshot=on \
+	-append "console=ttyAMA0 panic=-1 ${L1_APPEND-quiet}" </dev/null 2>&1
+rm -rf "$work"
