@@ -7,29 +7,19 @@
 #include <nested/shadow_map.hpp>
 #include <nested/trap_routing.hpp>
 #include <tests/unit/kvm_io/cpu_fixture.hpp>
+#include <tests/unit/nested_cpu/inputs.hpp>
 #include <tests/unit/nested_mmu/counted_world.hpp>
 
 namespace {
 using namespace nest;
-using arch::Encoding;
 using arch::SysReg;
-
-nested::Features every_feature() {
-    nested::Features f;
-    for (unsigned i = 0; i < static_cast<unsigned>(nested::Feature::kCount); i++)
-        f.set(static_cast<nested::Feature>(i), true);
-    return f;
-}
-constexpr u64 trap_of(Encoding e, bool read) {
-    return u64{0x18} << 26 | 1 << 25 | u64{e.op0()} << 20 | u64{e.op2()} << 17 | u64{e.op1()} << 14 |
-           u64{e.crn()} << 10 | u64{e.crm()} << 1 | read;
-}
+using nested::sysreg_esr;
 
 // A vCPU in L2 whose L1 traps nothing but what `hcr` says.
 struct L2 {
     vhe::GuestContext context{};
     vncr::RegisterFile file;
-    nested::Config config{every_feature(), true};
+    nested::Config config{nested::every_feature(), true};
     nested::VirtualEl2 v{context, file};
     explicit L2(u64 hcr) {
         test::CountedWorld::check(file.init(), "register file");
@@ -51,10 +41,10 @@ void route(benchmark::State& state, u64 esr, u64 hcr) {
 BENCHMARK_CAPTURE(route, hvc, u64{0x16} << 26 | 1 << 25, 0);
 BENCHMARK_CAPTURE(route, wfi_of_ours, u64{1} << 26 | 1 << 25, 0);
 BENCHMARK_CAPTURE(route, data_abort, u64{0x24} << 26 | 1 << 25 | 7, 0);
-BENCHMARK_CAPTURE(route, sctlr_forwarded, trap_of(arch::encode(3, 0, 1, 0, 0), false), arch::HCR_EL2::TVM::kMask);
-BENCHMARK_CAPTURE(route, sctlr_ours, trap_of(arch::encode(3, 0, 1, 0, 0), false), 0);
-BENCHMARK_CAPTURE(route, sgi1r, trap_of(arch::encode(3, 0, 12, 11, 5), false), 0);
-BENCHMARK_CAPTURE(route, no_such_register, trap_of(arch::encode(3, 7, 15, 15, 7), true), 0);
+BENCHMARK_CAPTURE(route, sctlr_forwarded, sysreg_esr(arch::encode(3, 0, 1, 0, 0), false), arch::HCR_EL2::TVM::kMask);
+BENCHMARK_CAPTURE(route, sctlr_ours, sysreg_esr(arch::encode(3, 0, 1, 0, 0), false), 0);
+BENCHMARK_CAPTURE(route, sgi1r, sysreg_esr(arch::encode(3, 0, 12, 11, 5), false), 0);
+BENCHMARK_CAPTURE(route, no_such_register, sysreg_esr(arch::encode(3, 7, 15, 15, 7), true), 0);
 
 void l2_fault(benchmark::State& state) {
     u64 esr = u64{0x24} << 26 | 1 << 25 | 1 << 6 | 7;

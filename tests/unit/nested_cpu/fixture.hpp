@@ -6,19 +6,13 @@
 #include <nested/exception.hpp>
 #include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
+#include <tests/unit/nested_cpu/inputs.hpp>
 
 namespace nest::nested {
 
 using arch::SysReg;
 using test::Event;
 using test::FakeCpu;
-
-inline Features every_feature() {
-    Features f;
-    for (unsigned i = 0; i < static_cast<unsigned>(Feature::kCount); i++)
-        f.set(static_cast<Feature>(i), true);
-    return f;
-}
 
 struct Vel2Test : testing::Test {
     FakeCpu cpu;

@@ -15,10 +15,6 @@ using arch::Ec;
 using arch::Encoding;
 using arch::encode;
 
-constexpr u64 sysreg_esr(Encoding e, bool is_read, unsigned rt = 3) {
-    return u64{0x18} << 26 | 1 << 25 | u64{e.op0()} << 20 | u64{e.op2()} << 17 | u64{e.op1()} << 14 |
-           u64{e.crn()} << 10 | rt << 5 | u64{e.crm()} << 1 | is_read;
-}
 constexpr u64 esr_of(Ec ec, u64 iss = 0) { return static_cast<u64>(ec) << 26 | 1 << 25 | iss; }
 
 // The table again, as the test needs it.
