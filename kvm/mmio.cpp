@@ -38,12 +38,6 @@ void mmio_exit(abi::Run& run, const MmioAccess& access) {
             run.mmio.data[i] = static_cast<u8>(access.value >> (8 * i));
 }
 
-void finish(CpuState& state, const MmioAccess& access, u64 bus_value) {
-    if (!access.write)
-        state.set_gpr(access.gpr, loaded_value(access, bus_value));
-    skip_instruction(state);
-}
-
 }  // namespace
 
 bool data_big_endian(const CpuState& state, u64 sctlr) {
@@ -110,7 +104,7 @@ Mmio::Outcome Mmio::handle(CpuState& state, const Abort& abort, MmioDevices& dev
                              : devices.mmio_read(access.ipa, access.bytes, value);
     if (done) {
         stats.mmio_exit_kernel++;
-        finish(state, access, value);
+        finish_mmio(state, access, value);
         return Outcome::kDone;
     }
     stats.mmio_exit_user++;
@@ -128,7 +122,7 @@ void Mmio::complete(CpuState& state, const abi::Run& run) {
     u64 value = 0;
     for (unsigned i = 0; i < access_.bytes; i++)
         value |= u64{static_cast<volatile const u8&>(run.mmio.data[i])} << (8 * i);
-    finish(state, access_, value);
+    finish_mmio(state, access_, value);
 }
 
 }  // namespace nest::kvm

@@ -6,9 +6,9 @@
 #include <arch/syndrome.hpp>
 #include <kvm/abi/run.hpp>
 #include <kvm/cpu_state.hpp>
+#include <kvm/instruction_skip.hpp>
 #include <kvm/io_bus.hpp>
 #include <kvm/stats.hpp>
-#include <vhe/exit.hpp>
 
 namespace nest::kvm {
 
@@ -24,14 +24,19 @@ struct MmioAccess {
     bool big_endian = false;
 };
 
-using vhe::fault_ipa;
-
 // Does the current instruction access data big-endian? sctlr: SCTLR_ELx of the translation regime in force.
 bool data_big_endian(const CpuState& state, u64 sctlr);
 // The syndrome must be valid (ISV).
 MmioAccess decode_mmio(arch::AbortIss iss, arch::Ipa ipa, const CpuState& state, u64 sctlr);
 // What the access leaves in its register, from what the bus answered.
 u64 loaded_value(const MmioAccess& access, u64 bus_value);
+
+// Once the bus has answered: a load's register, and the instruction is stepped over. Any tier.
+inline void finish_mmio(CpuState& state, const MmioAccess& access, u64 bus_value) {
+    if (!access.write)
+        state.set_gpr(access.gpr, loaded_value(access, bus_value));
+    skip_instruction(state);
+}
 
 // The in-kernel devices that a vCPU reaches by MMIO (its vGIC). False: no device at that address. Sleepable context.
 class MmioDevices {

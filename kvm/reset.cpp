@@ -68,7 +68,7 @@ void reset_vcpu(CpuState& state) {
     state.fp = {};
     state.serror = {};
     state.debug.guest = {};
-    state.debug.armed = false;
+    state.debug.note_armed();
     state.debug.os_lock = false;
     state.debug.step_state_replaced = false;
     state.debug.step_pending = false;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/tier0_mmio.hpp>
 
-#include <kvm/instruction_skip.hpp>
 #include <kvm/mmio.hpp>
 #include <kvm/mmu_lock.hpp>
 #include <kvm/vm.hpp>
 #include <vgic/mmio.hpp>
+#include <vhe/exit.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -40,8 +40,7 @@ Next load_from_vgic(Vcpu& vcpu) {
     const u64 sctlr = cpu().read<arch::SCTLR_EL12>().raw;
     const MmioAccess access = decode_mmio(iss, ipa, vcpu, sctlr);
     vcpu.stats.mmio_exit_kernel++;
-    vcpu.set_gpr(access.gpr, loaded_value(access, value));
-    skip_instruction(vcpu);
+    finish_mmio(vcpu, access, value);
     return Next::kResume;
 }
 

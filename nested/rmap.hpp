@@ -31,7 +31,6 @@ public:
     Rmap() = default;
     Rmap(const Rmap&) = delete;
     Rmap& operator=(const Rmap&) = delete;
-    ~Rmap() { destroy(); }
 
     // -ENOMEM. Sleeps. Takes some KiB; the rest only comes with add_page().
     Status init(size_t max_pages = kDefaultPages);

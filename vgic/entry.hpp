@@ -126,6 +126,17 @@ void put(C& cpu, CpuInterface& state) {
     detail::release_sre(cpu, state.distributor->gic());
 }
 
+namespace detail {
+
+// What flush() does where no interrupt wants a list register.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void flush_idle(C& cpu, CpuInterface& state) {
+    state.hw.hcr = arch::ICH_HCR_EL2::En::kMask | choose_dir_trap(state, 0, false);
+    cpu.write(arch::ICH_HCR_EL2::of(state.hw.hcr));
+}
+
+}  // namespace detail
+
 template <arch::Cpu C>
 inline void flush(C& cpu, CpuInterface& state) {
     HardwareState& hw = state.hw;
@@ -135,8 +146,7 @@ inline void flush(C& cpu, CpuInterface& state) {
     }
     // Whoever adds work after this look kicks: see Callbacks::kick().
     if (!state.work.load_relaxed()) [[likely]] {
-        hw.hcr = arch::ICH_HCR_EL2::En::kMask | choose_dir_trap(state, 0, false);
-        cpu.write(arch::ICH_HCR_EL2::of(hw.hcr));
+        detail::flush_idle(cpu, state);
         return;
     }
     fill_list_registers(state);

@@ -108,7 +108,7 @@ void fold_nested(CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& 
         const ListRegister theirs = list_register_of(file, nested.from[i]);
         const u64 state = ListRegister::of(now[i]).get<ListRegister::State>();
         // The rest stays as L1 wrote it, also its idea of the physical INTID.
-        file.set(list_register_name(nested.from[i]), theirs.with<ListRegister::State>(state).raw);
+        set_list_register(file, nested.from[i], theirs.with<ListRegister::State>(state));
         if (theirs.get<ListRegister::HW>() && was_deactivated(before.get<ListRegister::State>(), state))
             deactivate_for_l2(l1, static_cast<unsigned>(theirs.get<ListRegister::pINTID>()),
                               before.get<ListRegister::HW>());

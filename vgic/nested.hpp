@@ -41,13 +41,27 @@ constexpr u64 kVmcrKnown =
                              arch::ICH_VMCR_EL2::VEOIM, arch::ICH_VMCR_EL2::VCBPR, arch::ICH_VMCR_EL2::VFIQEn,
                              arch::ICH_VMCR_EL2::VENG1, arch::ICH_VMCR_EL2::VENG0>();
 
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void write_l2_vmcr(C& cpu, const vncr::RegisterFile& file) {
+    cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & kVmcrKnown));
+}
+
+// What L2 changes without an exit, besides list registers and active priorities: ICH_VMCR_EL2 and EOIcount.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void read_l2_controls(C& cpu, vncr::RegisterFile& file) {
+    using arch::ICH_HCR_EL2;
+    file.set(cpu.template read<arch::ICH_VMCR_EL2>());
+    const u64 eois = cpu.template read<ICH_HCR_EL2>().template get<ICH_HCR_EL2::EOIcount>();
+    file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
+}
+
 }  // namespace detail
 
 template <arch::Cpu C>
 void load_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
     const HostGic& gic = l1.distributor->gic();
     detail::trap_sre(cpu, gic);
-    cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & detail::kVmcrKnown));
+    detail::write_l2_vmcr(cpu, file);
     detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned, unsigned) {
         cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
     });
@@ -75,14 +89,11 @@ inline void flush_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, cons
 
 template <arch::Cpu C>
 inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
-    using arch::ICH_HCR_EL2;
     __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
     if (nested.used)
         detail::take_list_registers(cpu, nested.lr, nested.used, now);
-    file.set(cpu.template read<arch::ICH_VMCR_EL2>());
-    const u64 eois = cpu.template read<ICH_HCR_EL2>().template get<ICH_HCR_EL2::EOIcount>();
-    file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
-    cpu.write(ICH_HCR_EL2{});
+    detail::read_l2_controls(cpu, file);
+    cpu.write(arch::ICH_HCR_EL2{});
     if (nested.used)
         fold_nested(l1, nested, file, now);
 }
@@ -95,7 +106,7 @@ inline void enter_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested,
     const HostGic& gic = l1.distributor->gic();
     l1.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
     note_eoi_mode(l1);
-    cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & detail::kVmcrKnown));
+    detail::write_l2_vmcr(cpu, file);
     detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
         (group ? l1.hw.ap1r : l1.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
         cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
@@ -105,10 +116,7 @@ inline void enter_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested,
 }
 template <arch::Cpu C>
 inline void leave_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
-    using arch::ICH_HCR_EL2;
-    file.set(cpu.template read<arch::ICH_VMCR_EL2>());
-    const u64 eois = cpu.template read<ICH_HCR_EL2>().template get<ICH_HCR_EL2::EOIcount>();
-    file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
+    detail::read_l2_controls(cpu, file);
     cpu.write(arch::ICH_VMCR_EL2::of(l1.hw.vmcr));
     detail::for_each_active_priorities(
         l1.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
@@ -116,8 +124,7 @@ inline void leave_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested,
             cpu.write(R::of(group ? l1.hw.ap1r[n] : l1.hw.ap0r[n]));
         });
     // What came up for L1 meanwhile comes with a kick, which ends the run before it begins.
-    l1.hw.hcr = ICH_HCR_EL2::En::kMask | choose_dir_trap(l1, 0, false);
-    cpu.write(ICH_HCR_EL2::of(l1.hw.hcr));
+    detail::flush_idle(cpu, l1);
     nested.loaded = false;
 }
 

@@ -10,14 +10,13 @@
 
 namespace nest::vgic {
 
-constexpr arch::SysReg list_register_name(unsigned n) {
-    return static_cast<arch::SysReg>(static_cast<unsigned>(arch::SysReg::ICH_LR0_EL2) + n);
-}
-static_assert(list_register_name(15) == arch::SysReg::ICH_LR15_EL2);
 constexpr unsigned kFirstListRegister = static_cast<unsigned>(arch::info(arch::SysReg::ICH_LR0_EL2).vncr) / 8;
 static_assert(arch::info(arch::SysReg::ICH_LR15_EL2).vncr / 8 == kFirstListRegister + 15, "side by side in the VNCR page");
 inline arch::ListRegister list_register_of(const vncr::RegisterFile& file, unsigned n) {
     return arch::ListRegister::of(file.page()[kFirstListRegister + n]);
+}
+inline void set_list_register(vncr::RegisterFile& file, unsigned n, arch::ListRegister value) {
+    file.page()[kFirstListRegister + n] = value.raw;
 }
 // All of them in one.
 inline u64 any_list_register(const vncr::RegisterFile& file, unsigned lrs) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <kvm/mmio.hpp>
 #include <tests/unit/kvm_io/cpu_fixture.hpp>
+#include <vhe/exit.hpp>
 
 namespace nest::test {
 namespace {
@@ -105,9 +106,9 @@ TEST(MmioDecode, ByteOrderFollowsTheExceptionLevel) {
 }
 
 TEST(MmioDecode, TheFaultAddressHasItsOffsetFromFar) {
-    EXPECT_EQ(kvm::fault_ipa(0x9000 >> 8, 0xffff'8000'1234'5678).raw, 0x9678u);
-    EXPECT_EQ(kvm::fault_ipa(0xf'ffff'ffff'f000 >> 8, 0xfff).raw, 0xf'ffff'ffff'ffffu);
-    EXPECT_EQ(kvm::fault_ipa(u64{1} << 63 | 0x10, 0).raw, 0x1000u) << "NS is no address bit";
+    EXPECT_EQ(vhe::fault_ipa(0x9000 >> 8, 0xffff'8000'1234'5678).raw, 0x9678u);
+    EXPECT_EQ(vhe::fault_ipa(0xf'ffff'ffff'f000 >> 8, 0xfff).raw, 0xf'ffff'ffff'ffffu);
+    EXPECT_EQ(vhe::fault_ipa(u64{1} << 63 | 0x10, 0).raw, 0x1000u) << "NS is no address bit";
 }
 
 }  // namespace

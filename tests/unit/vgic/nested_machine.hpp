@@ -10,6 +10,11 @@ namespace nest::test {
 using L = arch::ListRegister;
 using Hcr = arch::ICH_HCR_EL2;
 
+constexpr arch::SysReg list_register_name(unsigned n) {
+    return static_cast<arch::SysReg>(static_cast<unsigned>(arch::SysReg::ICH_LR0_EL2) + n);
+}
+static_assert(list_register_name(15) == arch::SysReg::ICH_LR15_EL2);
+
 struct NestedMachine : testing::Test {
     static constexpr unsigned kTimer = 27, kHostTimer = 30;  // a PPI that is backed by one of the host's
 
@@ -33,7 +38,7 @@ struct NestedMachine : testing::Test {
     void set(R reg) {
         file.set(reg);
     }
-    void set_lr(unsigned i, L value) { file.set(vgic::list_register_name(i), value.raw); }
+    void set_lr(unsigned i, L value) { file.set(list_register_name(i), value.raw); }
     L lr(unsigned i) const { return vgic::list_register_of(file, i); }
     u64 state(unsigned i) const { return lr(i).get<L::State>(); }
     static L soft(unsigned vintid, u64 state = arch::kLrPending) {
