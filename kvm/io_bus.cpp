@@ -36,6 +36,12 @@ IoBus::~IoBus() {
     }
 }
 
+IoBus::Bus IoBus::bus_of(u32 flags) {
+    if (flags & abi::KVM_IOEVENTFD_FLAG_PIO)
+        return Bus::kPio;
+    return flags & abi::KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY ? Bus::kCcw : Bus::kMmio;
+}
+
 Status IoBus::ioeventfd(const abi::Ioeventfd& args) {
     return args.flags & abi::KVM_IOEVENTFD_FLAG_DEASSIGN ? deassign(args) : assign(args);
 }
@@ -43,7 +49,7 @@ Status IoBus::ioeventfd(const abi::Ioeventfd& args) {
 // Would one write signal both?
 bool IoBus::collides(const Ioevent& event) const {
     for (const Ioevent* other = events_; other; other = other->next) {
-        if (other->pio != event.pio || other->address != event.address)
+        if (other->bus != event.bus || other->address != event.address)
             continue;
         bool same_value = other->wildcard || event.wildcard || other->match == event.match;
         if (!other->bytes || !event.bytes || (other->bytes == event.bytes && same_value))
@@ -58,17 +64,17 @@ Status IoBus::assign(const abi::Ioeventfd& args) {
         return Errno::kInval;
     if (args.addr + args.len < args.addr)
         return Errno::kInval;
-    if (args.flags & ~abi::KVM_IOEVENTFD_VALID_FLAG_MASK || args.flags & abi::KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY)
+    if (args.flags & ~abi::KVM_IOEVENTFD_VALID_FLAG_MASK)
         return Errno::kInval;
     bool matches = args.flags & abi::KVM_IOEVENTFD_FLAG_DATAMATCH;
     if (any_length && matches)
         return Errno::kInval;
 
-    nest_eventfd* eventfd = nest_port_eventfd_get(args.fd);
-    if (!eventfd)
-        return Errno::kBadF;
-    bool pio = args.flags & abi::KVM_IOEVENTFD_FLAG_PIO;
-    auto* event = make<Ioevent>(Ioevent{eventfd, args.addr, args.datamatch, args.len, !matches, pio, nullptr});
+    nest_eventfd* eventfd;
+    if (const int error = nest_port_eventfd_get(args.fd, &eventfd))
+        return static_cast<Errno>(-error);
+    const Bus bus = bus_of(args.flags);
+    auto* event = make<Ioevent>(Ioevent{eventfd, args.addr, args.datamatch, args.len, !matches, bus, nullptr});
     Status status = event ? kOk : Status(Errno::kNoMem);
     if (status.ok()) {
         WriteGuard guard(lock_);
@@ -76,7 +82,7 @@ Status IoBus::assign(const abi::Ioeventfd& args) {
         if (status.ok()) {
             event->next = events_;
             events_ = event;
-            if (!pio)
+            if (bus == Bus::kMmio)
                 by_address_.insert(event->address, event->address + 1, event);
             return kOk;
         }
@@ -87,13 +93,13 @@ Status IoBus::assign(const abi::Ioeventfd& args) {
 }
 
 Status IoBus::deassign(const abi::Ioeventfd& args) {
-    nest_eventfd* eventfd = nest_port_eventfd_get(args.fd);
-    if (!eventfd)
-        return Errno::kBadF;
-    bool pio = args.flags & abi::KVM_IOEVENTFD_FLAG_PIO;
+    nest_eventfd* eventfd;
+    if (const int error = nest_port_eventfd_get(args.fd, &eventfd))
+        return static_cast<Errno>(-error);
+    const Bus bus = bus_of(args.flags);
     bool wildcard = !(args.flags & abi::KVM_IOEVENTFD_FLAG_DATAMATCH);
     auto is_it = [&](const Ioevent& e) {
-        return e.eventfd == eventfd && e.pio == pio && e.address == args.addr && e.bytes == args.len &&
+        return e.eventfd == eventfd && e.bus == bus && e.address == args.addr && e.bytes == args.len &&
                e.wildcard == wildcard && (wildcard || e.match == args.datamatch);
     };
     Ioevent* found = nullptr;
@@ -105,7 +111,7 @@ Status IoBus::deassign(const abi::Ioeventfd& args) {
         found = *link;
         if (found) {
             *link = found->next;
-            if (!pio)
+            if (bus == Bus::kMmio)
                 by_address_.erase(found->address, found);
         }
     }

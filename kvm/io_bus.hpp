@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Guest writes that the VMM wants to hear of without an exit: ioeventfds and coalesced zones.
 //
-// KVM_IOEVENTFD_FLAG_PIO and zones with `pio` are accepted as Linux does on arm64, and never hit: a guest has no port
-// space. Readers are vCPU threads in sleepable context; the ioctls may run at the same time.
+// KVM_IOEVENTFD_FLAG_PIO and VIRTIO_CCW_NOTIFY and zones with `pio` are accepted as Linux does on arm64, and never hit:
+// a guest has neither port space nor channels. Readers are vCPU threads in sleepable context; the ioctls may run at the same time.
 #pragma once
 #include <arch/address.hpp>
 #include <arch/lock.hpp>
@@ -28,7 +28,7 @@ public:
     Status init() { return ring_.init(); }
     const CoalescedRing& ring() const { return ring_; }
 
-    // KVM_IOEVENTFD. EINVAL length, range, flags, data match without a length; EBADF not an eventfd; EEXIST the same
+    // KVM_IOEVENTFD. EINVAL length, range, flags, data match without a length; EBADF no file; EINVAL not an eventfd; EEXIST the same
     // write is taken; ENOENT (deassign) no such; ENOMEM.
     Status ioeventfd(const abi::Ioeventfd& args);
     // KVM_REGISTER_COALESCED_MMIO. EINVAL, ENOSPC, ENOMEM.
@@ -40,20 +40,22 @@ public:
     bool write(arch::Ipa ipa, unsigned bytes, u64 value);
 
 private:
+    enum class Bus : u8 { kMmio, kPio, kCcw };
     struct Ioevent {
         nest_eventfd* eventfd;
         u64 address;
         u64 match;
         u32 bytes;      // 0: any length
         bool wildcard;  // any value
-        bool pio;
-        Ioevent* next;  // of all, on either bus
+        Bus bus;
+        Ioevent* next;  // of all, on any bus
     };
     struct Zone {
         abi::CoalescedMmioZone zone;
         Zone* next;
     };
 
+    static Bus bus_of(u32 flags);
     Status assign(const abi::Ioeventfd& args);
     Status deassign(const abi::Ioeventfd& args);
     bool collides(const Ioevent& event) const;

@@ -55,13 +55,19 @@ Status Irqfds::assign(const abi::Irqfd& args) {
     Owned<Irqfd> irqfd(make<Irqfd>(*this, args.gsi));
     if (!irqfd)
         return Errno::kNoMem;
+    // Of two bad descriptors the first one names the error.
+    nest_eventfd* eventfd;
+    int error = nest_port_eventfd_get(static_cast<int>(args.fd), &eventfd);
+    if (error)
+        return static_cast<Errno>(-error);
     if (args.flags & abi::KVM_IRQFD_FLAG_RESAMPLE) {
-        irqfd->resample = nest_port_eventfd_get(static_cast<int>(args.resamplefd));
-        if (!irqfd->resample)
-            return Errno::kBadF;
-        start_resampling(*irqfd);
+        error = nest_port_eventfd_get(static_cast<int>(args.resamplefd), &irqfd->resample);
+        if (!error)
+            start_resampling(*irqfd);
     }
-    int error;
+    nest_port_eventfd_put(eventfd);
+    if (error)
+        return static_cast<Errno>(-error);
     {
         // Held over the bind: if the eventfd closes at once, shut_down() waits and then finds the entry.
         Guard guard(mutex_);
@@ -81,9 +87,9 @@ Status Irqfds::assign(const abi::Irqfd& args) {
 
 Status Irqfds::deassign(const abi::Irqfd& args) {
     int fd = static_cast<int>(args.fd);
-    nest_eventfd* eventfd = nest_port_eventfd_get(fd);
-    if (!eventfd)
-        return Errno::kBadF;
+    nest_eventfd* eventfd;
+    if (const int error = nest_port_eventfd_get(fd, &eventfd))
+        return static_cast<Errno>(-error);
     for (;;) {
         Irqfd* found = nullptr;
         {

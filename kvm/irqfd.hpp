@@ -34,7 +34,7 @@ public:
     Irqfds& operator=(const Irqfds&) = delete;
     ~Irqfds() { release_all(); }
 
-    // KVM_IRQFD. EINVAL flags or not an eventfd; EBADF; EAGAIN no vGIC yet; EBUSY the eventfd is an irqfd already, of
+    // KVM_IRQFD. EINVAL flags or not an eventfd; EBADF no file; EAGAIN no vGIC yet; EBUSY the eventfd is an irqfd already, of
     // any VM; ENOMEM. Deassigning what was not assigned is no error. VMM context, sleeps.
     Status irqfd(const abi::Irqfd& args);
     // Ends all; afterwards no signal reaches the sink. The VM's last user is gone. Sleeps.

@@ -29,6 +29,12 @@ Status check(const UserMemoryRegion2& region) {
     return kOk;
 }
 
+// The VMM's page table does not tell of writes to a device's pages, so there is nothing to log.
+bool logs_device_pages(const UserMemoryRegion2& region) {
+    return region.flags & abi::KVM_MEM_LOG_DIRTY_PAGES &&
+           nest_port_user_range_has_pfnmap(region.userspace_addr, region.memory_size);
+}
+
 }  // namespace
 
 Memslots::~Memslots() {
@@ -56,6 +62,8 @@ Status Memslots::create(const UserMemoryRegion2& region) {
         return Errno::kExist;
     if (gfn + pages > u64{1} << (ipa_bits_ - arch::kPageShift))
         return Errno::kFault;
+    if (logs_device_pages(region))
+        return Errno::kInval;
 
     Owned<Memslot> slot(make<Memslot>());
     if (!slot)
@@ -104,6 +112,8 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
         return Errno::kExist;
     if (gfn + slot.pages > u64{1} << (ipa_bits_ - arch::kPageShift))
         return Errno::kFault;
+    if (logs_device_pages(region))
+        return Errno::kInval;
 
     bool logs = region.flags & abi::KVM_MEM_LOG_DIRTY_PAGES;
     DirtyBitmap bitmap;  // afterwards the slot's old one, freed at the end

@@ -53,8 +53,8 @@ public:
 
     // ---- ioctls, in the VMM's context; none of the locks held
 
-    // Both versions of the ioctl: they differ in guest_memfd only, which is not offered. Size 0 deletes. EINVAL, EEXIST
-    // overlap, EFAULT beyond the guest's address space, ENOMEM.
+    // Both versions of the ioctl: they differ in guest_memfd only, which is not offered. Size 0 deletes. EINVAL, also
+    // for a dirty log of device pages; EEXIST overlap, EFAULT beyond the guest's address space, ENOMEM.
     Status set_region(const abi::UserMemoryRegion2& region);
     // Copies the log out; without manual protection also clears it and write-protects. EINVAL, ENOENT, EFAULT.
     Status get_dirty_log(const abi::DirtyLog& log);

@@ -37,11 +37,14 @@ void nest_eventfd_exit(void)
 	shutdown_queue = NULL;
 }
 
-struct nest_eventfd *nest_port_eventfd_get(int fd)
+int nest_port_eventfd_get(int fd, struct nest_eventfd **out)
 {
 	struct eventfd_ctx *eventfd = eventfd_ctx_fdget(fd);
 
-	return IS_ERR(eventfd) ? NULL : (struct nest_eventfd *)eventfd;
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+	*out = (struct nest_eventfd *)eventfd;
+	return 0;
 }
 
 void nest_port_eventfd_signal(struct nest_eventfd *eventfd)

@@ -52,6 +52,25 @@ bool nest_port_user_range_ok(uint64_t address, uint64_t bytes)
 	return access_ok((void __user *)(uintptr_t)address, bytes);
 }
 
+bool nest_port_user_range_has_pfnmap(uint64_t address, uint64_t bytes)
+{
+	const unsigned long end = address + bytes;
+	unsigned long at = address;
+	struct vm_area_struct *vma;
+	bool found = false;
+
+	mmap_read_lock(current->mm);
+	while (at < end && !found) {
+		vma = find_vma_intersection(current->mm, at, end);
+		if (!vma)
+			break;
+		found = vma->vm_flags & VM_PFNMAP;
+		at = vma->vm_end;
+	}
+	mmap_read_unlock(current->mm);
+	return found;
+}
+
 /* ---- guest pages ------------------------------------------------------------------------------------------------ */
 
 /*

@@ -43,6 +43,8 @@ size_t nest_port_copy_from_user(void *to, uint64_t from, size_t bytes);
 size_t nest_port_copy_to_user(uint64_t to, const void *from, size_t bytes);
 /* True when [address, address + bytes) lies in the caller's user half. */
 bool nest_port_user_range_ok(uint64_t address, uint64_t bytes);
+/* True when the caller maps page frames without struct page (a device's, mostly) anywhere in that range. */
+bool nest_port_user_range_has_pfnmap(uint64_t address, uint64_t bytes);
 
 /* A page of the VMM that backs guest memory, referenced until released. */
 struct nest_host_page {
@@ -115,8 +117,8 @@ int nest_port_fd_create(enum nest_fd_kind kind, void *object);
 
 /* ---- eventfds --------------------------------------------------------------------------------------------------- */
 
-/* NULL: not an eventfd. Signal is atomic. */
-struct nest_eventfd *nest_port_eventfd_get(int fd);
+/* -EBADF, -EINVAL (no eventfd). Signal is atomic. */
+int nest_port_eventfd_get(int fd, struct nest_eventfd **out);
 void nest_port_eventfd_signal(struct nest_eventfd *eventfd);
 void nest_port_eventfd_put(struct nest_eventfd *eventfd);
 /*

@@ -168,6 +168,15 @@ bool nest_port_user_range_ok(u64 address, u64 bytes) {
     return address <= kTop && bytes <= kTop - address;
 }
 
+bool nest_port_user_range_has_pfnmap(u64 address, u64 bytes) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    for (const UserMapping& m : port().user_mappings)
+        if (m.device && m.start < address + bytes && address < m.start + m.bytes)
+            return true;
+    return false;
+}
+
 int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_host_page* out) {
     might_sleep(__func__);
     Lock lock(port().mutex);

@@ -163,14 +163,15 @@ void nest_port_vm_free(struct nest_host_vm*) {
 }
 bool nest_port_vm_is_ours(struct nest_host_vm*) { return !port().vm_is_foreign; }
 
-struct nest_eventfd* nest_port_eventfd_get(int fd) {
+int nest_port_eventfd_get(int fd, struct nest_eventfd** out) {
     Lock lock(port().mutex);
     auto found = state().eventfds.find(fd);
     if (found == state().eventfds.end())
-        return nullptr;
+        return port().files.count(fd) ? -EINVAL : -EBADF;
     found->second->references++;
     port().live_eventfd_refs++;
-    return found->second;
+    *out = found->second;
+    return 0;
 }
 void nest_port_eventfd_signal(struct nest_eventfd* eventfd) { signal(eventfd); }
 void nest_port_eventfd_put(struct nest_eventfd* eventfd) {

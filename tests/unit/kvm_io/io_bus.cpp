@@ -41,6 +41,7 @@ protected:
 };
 constexpr u32 kMatch = KVM_IOEVENTFD_FLAG_DATAMATCH;
 constexpr u32 kPio = KVM_IOEVENTFD_FLAG_PIO;
+constexpr u32 kCcw = KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
 constexpr u32 kDrop = KVM_IOEVENTFD_FLAG_DEASSIGN;
 
 TEST_F(IoBusTest, IoeventfdChecksItsArguments) {
@@ -50,10 +51,15 @@ TEST_F(IoBusTest, IoeventfdChecksItsArguments) {
         EXPECT_EQ(event(0x9000, len), EINVAL) << len;
     EXPECT_EQ(event(~u64{0} - 2, 4), EINVAL) << "wraps";
     EXPECT_EQ(event(0x9000, 0, kMatch), EINVAL) << "nothing to match";
-    EXPECT_EQ(event(0x9000, 4, KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY), EINVAL);
     EXPECT_EQ(event(0x9000, 4, 1 << 5), EINVAL);
     EXPECT_EQ(event(0x9000, 4, 1u << 31), EINVAL);
     EXPECT_EQ(event(0x9000, 4, 0, 0, 77), EBADF);
+    EXPECT_EQ(event(0x9000, 4, 0, 0, -1), EBADF);
+    const int no_eventfd = nest_port_fd_create(NEST_FD_DEVICE, this);
+    EXPECT_EQ(event(0x9000, 4, 0, 0, no_eventfd), EINVAL);
+    EXPECT_EQ(event(0x9000, 4, kDrop, 0, no_eventfd), EINVAL);
+    EXPECT_EQ(event(0x9000, 3, 0, 0, 77), EINVAL) << "the length comes first";
+    EXPECT_EQ(event(0x9000, 3, kDrop), ENOENT) << "taking away checks nothing but what it looks for";
     EXPECT_EQ(event(0x9000, 4, kPio), 0);
 }
 
@@ -98,6 +104,13 @@ TEST_F(IoBusTest, PortEventsNeverHit) {
     EXPECT_FALSE(bus->write(Ipa(0x80), 4, 0));
     ASSERT_EQ(add_zone(0x80, 4, 1), 0);
     EXPECT_FALSE(bus->write(Ipa(0x80), 4, 0));
+    EXPECT_EQ(event(0x80, 4, kPio | kDrop), 0);
+    ASSERT_EQ(event(0x80, 4, kCcw), 0);
+    EXPECT_FALSE(bus->write(Ipa(0x80), 4, 0));
+    EXPECT_EQ(event(0x80, 4, kPio | kCcw), 0) << "PIO wins, and is another space";
+    EXPECT_EQ(event(0x80, 4, kCcw), EEXIST);
+    EXPECT_EQ(event(0x80, 4, kDrop), ENOENT);
+    EXPECT_EQ(event(0x80, 4, kCcw | kDrop), 0);
     EXPECT_EQ(event(0x80, 4, kPio | kDrop), 0);
 }
 

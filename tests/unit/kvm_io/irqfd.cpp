@@ -76,6 +76,11 @@ TEST_F(IrqfdTest, ChecksItsArguments) {
     EXPECT_EQ(assign_resampled(12345, 1, resample_fd), EBADF);
     int no_eventfd = nest_port_fd_create(NEST_FD_DEVICE, this);
     EXPECT_EQ(assign(no_eventfd, 1), EINVAL);
+    EXPECT_EQ(deassign(no_eventfd, 1), EINVAL);
+    EXPECT_EQ(assign_resampled(fd, 1, no_eventfd), EINVAL);
+    EXPECT_EQ(assign_resampled(12345, 1, no_eventfd), EBADF) << "the first one is looked at first";
+    EXPECT_EQ(assign_resampled(no_eventfd, 1, 12345), EINVAL);
+    EXPECT_EQ(assign(-1, 1), EBADF);
     sink.is_ready = false;
     EXPECT_EQ(assign(fd, 1), EAGAIN);
     EXPECT_EQ(deassign(fd, 1), 0);

@@ -71,6 +71,26 @@ TEST_F(Memslots, SizeBackingAndAccessAreForLife) {
     EXPECT_TRUE(stage2.calls.empty());
 }
 
+TEST_F(Memslots, DevicePagesHaveNoDirtyLog) {
+    UserMapping device{};
+    device.start = kHva + 3 * kPage;
+    device.bytes = kPage;
+    device.device = true;
+    port().user_mappings.push_back(device);
+    EXPECT_EQ(set(0, 0x100, 4, kHva, kLog), EINVAL);
+    EXPECT_EQ(set(0, u64{1} << 28, 4, kHva, kLog), EFAULT) << "the address space comes first";
+    EXPECT_EQ(slots.count(), 0u);
+    EXPECT_EQ(set(0, 0x100, 3, kHva, kLog), 0) << "ends before it";
+    EXPECT_EQ(set(1, 0x200, 4, kHva + 4 * kPage, kLog), 0) << "begins behind it";
+    EXPECT_EQ(set(2, 0x300, 4, kHva, kReadOnly), 0);
+    EXPECT_EQ(set(3, 0x400, 4), 0);
+    EXPECT_EQ(set(3, 0x400, 4, kHva, kLog), EINVAL) << "later, too";
+    EXPECT_FALSE(slots.find(0x400)->logs_dirty());
+    EXPECT_EQ(set(3, 0x500, 4, kHva, kLog), EINVAL) << "moved as well";
+    EXPECT_EQ(slots.find(0x500), nullptr);
+    EXPECT_EQ(set(3, 0x500, 4), 0);
+}
+
 TEST_F(Memslots, DeleteUnmapsWhileNotifiersStillFindTheSlot) {
     ASSERT_EQ(set(0, 0x100, 0x10), 0);
     bool found = false;
