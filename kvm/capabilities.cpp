@@ -97,7 +97,8 @@ Status enable_capability(Vm& vm, const abi::EnableCap& cap) {
     case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
         return vm.slots.enable_manual_dirty_log(cap);
     case KVM_CAP_HALT_POLL:
-        return kOk;  // an upper bound of polling: none is below any
+        // An upper bound of polling, in nanoseconds: none is below any.
+        return cap.args[0] >> 32 ? Status(Errno::kInval) : kOk;
     case KVM_CAP_ARM_NISV_TO_USER:
         vm.nisv_to_user = true;
         return kOk;

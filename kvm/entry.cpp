@@ -76,6 +76,7 @@ void nest_device_release(void* device) { device_release(device); }
 long nest_stats_read(int kind, void* object, uint64_t user, size_t bytes, uint64_t offset) {
     if (kind == NEST_FD_VM_STATS) {
         Vm& vm = *static_cast<Vm*>(object);
+        vm.stage2.report(vm.stats);
         vm.nested_mmu.report(vm.stats);
         return to_abi(read_stats(vm.stats, vm.number, user, bytes, offset));
     }

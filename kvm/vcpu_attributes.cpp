@@ -32,10 +32,21 @@ Status stolen_time_attribute(Vcpu& vcpu, unsigned cmd, const abi::DeviceAttr& at
     return vcpu.pvtime.set_ipa(kSupported, attr.attr, ipa, vcpu.vm.slots.find(ipa >> arch::kPageShift) != nullptr);
 }
 
+// No vCPU here has a PMU: the errors are those of a vCPU that was made without one.
+Status pmu_attribute(const Vcpu& vcpu, unsigned cmd, const abi::DeviceAttr& attr) {
+    if (cmd == abi::KVM_SET_DEVICE_ATTR)
+        return Errno::kNoDev;
+    if (cmd == abi::KVM_HAS_DEVICE_ATTR || attr.attr != abi::KVM_ARM_VCPU_PMU_V3_IRQ)
+        return Errno::kNxIo;
+    return vcpu.has_gic() ? Errno::kNoDev : Errno::kInval;
+}
+
 }  // namespace
 
 Status vcpu_attribute(Vcpu& vcpu, unsigned cmd, const abi::DeviceAttr& attr) {
     switch (attr.group) {
+    case abi::KVM_ARM_VCPU_PMU_V3_CTRL:
+        return pmu_attribute(vcpu, cmd, attr);
     case abi::KVM_ARM_VCPU_TIMER_CTRL:
         return timer_attribute(vcpu, cmd, attr);
     case abi::KVM_ARM_VCPU_PVTIME_CTRL:

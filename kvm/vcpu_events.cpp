@@ -13,20 +13,27 @@ abi::VcpuEvents get_vcpu_events(const CpuState& state, bool host_ras) {
     return events;
 }
 
-Status set_vcpu_events(CpuState& state, const abi::VcpuEvents& events, bool host_ras) {
-    // The abort is not taken back when the SError beside it is refused: VMMs rely on neither order, Linux has this one.
+Status check_vcpu_events(const abi::VcpuEvents& events, bool host_ras) {
+    for (u32 word : events.reserved)
+        if (word)
+            return Errno::kInval;
+    for (u8 byte : events.pad)
+        if (byte)
+            return Errno::kInval;
+    if (!events.serror_pending || !events.serror_has_esr)
+        return kOk;
+    return host_ras && !(events.serror_esr & ~arch::ESR_EL2::ISS::kMask) ? kOk : Status(Errno::kInval);
+}
+
+void set_vcpu_events(CpuState& state, const abi::VcpuEvents& events) {
     if (events.ext_dabt_pending)
         inject_data_abort(state, state.context.far, AbortKind::kExternal);
     if (!events.serror_pending)
-        return kOk;
-    if (!events.serror_has_esr) {
+        return;
+    if (events.serror_has_esr)
+        inject_serror(state, events.serror_esr);
+    else
         inject_serror(state);
-        return kOk;
-    }
-    if (!host_ras || events.serror_esr & ~arch::ESR_EL2::ISS::kMask)
-        return Errno::kInval;
-    inject_serror(state, events.serror_esr);
-    return kOk;
 }
 
 }  // namespace nest::kvm

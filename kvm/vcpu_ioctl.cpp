@@ -57,11 +57,23 @@ Status set_signal_mask(Vcpu& vcpu, u64 user) {
     return error ? Status(static_cast<Errno>(-error)) : kOk;
 }
 
+// What a vCPU that is yet to be initialised gets, its first reset takes away again.
 Status set_events(Vcpu& vcpu, const VcpuEvents& events) {
-    NEST_TRY(set_vcpu_events(vcpu, events, machine().traps.ras));
+    NEST_TRY(check_vcpu_events(events, machine().traps.ras));
+    if (!vcpu.initialized)
+        return kOk;
+    set_vcpu_events(vcpu, events);
     if (events.ext_dabt_pending)
         vcpu.mmio.abandon();
     return kOk;
+}
+
+// No feature here needs finalising.
+Status finalize(const Vcpu& vcpu, u64 user) {
+    if (!vcpu.initialized)
+        return Errno::kNoExec;
+    (void)NEST_TRY(fetch<s32>(user));
+    return Errno::kInval;
 }
 
 // A reset that PSCI asked for is due before anyone looks at a register.
@@ -101,16 +113,15 @@ Status ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
     case KVM_SET_GUEST_DEBUG:
         return set_guest_debug(vcpu, NEST_TRY(fetch<GuestDebug>(arg)));
     case KVM_GET_VCPU_EVENTS:
-        return vcpu.initialized ? store(arg, get_vcpu_events(vcpu, machine().traps.ras)) : Status(Errno::kNoExec);
+        return store(arg, get_vcpu_events(vcpu, machine().traps.ras));
     case KVM_SET_VCPU_EVENTS:
-        return vcpu.initialized ? set_events(vcpu, NEST_TRY(fetch<VcpuEvents>(arg))) : Status(Errno::kNoExec);
+        return set_events(vcpu, NEST_TRY(fetch<VcpuEvents>(arg)));
     case KVM_SET_DEVICE_ATTR:
     case KVM_GET_DEVICE_ATTR:
     case KVM_HAS_DEVICE_ATTR:
         return vcpu_attribute(vcpu, cmd, NEST_TRY(fetch<DeviceAttr>(arg)));
     case KVM_ARM_VCPU_FINALIZE:
-        // No feature here needs it.
-        return vcpu.initialized ? Status(Errno::kInval) : Status(Errno::kNoExec);
+        return finalize(vcpu, arg);
     default:
         return Errno::kInval;
     }

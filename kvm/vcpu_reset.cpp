@@ -6,6 +6,7 @@
 #include <kvm/nested_gic.hpp>
 #include <kvm/reset.hpp>
 #include <kvm/vm.hpp>
+#include <stage2/cache_maintenance.hpp>
 #include <vgic/inject.hpp>
 
 namespace nest::kvm {
@@ -60,6 +61,12 @@ void reset_devices(Vcpu& vcpu) {
             vgic::reset_hw(vcpu.gic, vcpu.timers.guest_intid(vcpu.timers.direct(slot)));
 }
 
+// The VMM may load another kernel over the one that ran: pages that stay mapped are not brought in again, which is when
+// their stale instructions would go.
+void forget_instructions() {
+    stage2::invalidate_instructions(cpu(), stage2::CacheType::of(machine().stage2.ctr), 0, ~u64{0});
+}
+
 }  // namespace
 
 Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
@@ -70,8 +77,12 @@ Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
     }
     reset_devices(vcpu);
     // Without forced write-back the guest starts with its caches off: what an earlier life cached must be in memory.
-    if (vcpu.has_run.load_acquire() && !vcpu.vm.stage2.tables().fwb())
-        vcpu.vm.stage2.unmap_gfns(0, arch::gfn_of(vcpu.vm.stage2.tables().limit()));
+    if (vcpu.has_run.load_acquire()) {
+        if (vcpu.vm.stage2.tables().fwb())
+            forget_instructions();
+        else
+            vcpu.vm.stage2.unmap_gfns(0, arch::gfn_of(vcpu.vm.stage2.tables().limit()));
+    }
     vcpu.track_caches = !vcpu.vm.stage2.tables().fwb();
     (void)vcpu.take_request(Request::kReset);
     Guard guard(vcpu.power.lock);

@@ -53,11 +53,11 @@ Status irq_line(Vm& vm, const abi::IrqLevel& args) {
     return Errno::kInval;
 }
 
-// An MSI needs an ITS; there is none, so no device id has an interrupt behind it.
-Status signal_msi(Vm& vm) {
-    if (!vm.gic.distributor() || !vm.gic.distributor()->initialized())
-        return Errno::kNoDev;
-    return Errno::kInval;
+// An MSI needs an ITS, and there is none.
+Status signal_msi(Vm& vm, const abi::Msi& msi) {
+    if (!vm.gic.distributor() || msi.flags & ~abi::KVM_MSI_VALID_DEVID)
+        return Errno::kInval;
+    return Errno::kNoDev;
 }
 
 Status set_counter_offset(Vm& vm, u64 user) {
@@ -111,8 +111,7 @@ Status ioctl(Vm& vm, unsigned cmd, u64 arg) {
     case KVM_IOEVENTFD:
         return vm.mmio_bus.ioeventfd(NEST_TRY(fetch<Ioeventfd>(arg)));
     case KVM_SIGNAL_MSI:
-        (void)NEST_TRY(fetch<Msi>(arg));
-        return signal_msi(vm);
+        return signal_msi(vm, NEST_TRY(fetch<Msi>(arg)));
     case KVM_SET_GSI_ROUTING:
         return vm.routing.set(NEST_TRY(fetch<abi::IrqRouting>(arg)), arg + sizeof(abi::IrqRouting));
     case KVM_CREATE_DEVICE: {

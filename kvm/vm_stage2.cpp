@@ -126,6 +126,13 @@ void VmStage2::reap() {
     tables_.free_retired(std::move(chain));
 }
 
+// Every request is carried out, and at once: the TLBI instructions do what others ask of each CPU by IPI.
+void VmStage2::report(VmStats& stats) const {
+    const u64 now = tables_.broadcasts();
+    __atomic_store_n(&stats.remote_tlb_flush_requests, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&stats.remote_tlb_flush, now, __ATOMIC_RELAXED);
+}
+
 void VmStage2::destroy() { tables_.destroy(); }
 
 }  // namespace nest::kvm

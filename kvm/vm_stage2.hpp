@@ -4,6 +4,7 @@
 #pragma once
 #include <kvm/canonical.hpp>
 #include <kvm/memslots.hpp>
+#include <kvm/stats.hpp>
 #include <stage2/stage2.hpp>
 
 namespace nest::kvm {
@@ -39,6 +40,9 @@ public:
 
     // Frees tables that left the tree, once every CPU has left tier 0. Sleepable, no lock held.
     void reap();
+
+    // Brings the counters up to date that stage 2 keeps. Any context; several readers may be here.
+    void report(VmStats& stats) const;
 
     Tables& tables() { return tables_; }
     arch::VTTBR_EL2 vttbr(unsigned cpu_id) { return tables_.vttbr(cpu_id); }

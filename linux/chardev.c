@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files: /dev/kvm, and the anonymous files of VMs, vCPUs, devices and statistics. */
 #include <linux/anon_inodes.h>
+#include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/glue.h>
 #include <linux/module.h>
@@ -194,7 +195,8 @@ void nest_dev_open_for_business(void)
 
 static int dev_open(struct inode *inode, struct file *file)
 {
-	return smp_load_acquire(&ready) ? 0 : -ENODEV;
+	/* No ioctl here is laid out for 32-bit tasks. */
+	return smp_load_acquire(&ready) && !is_compat_task() ? 0 : -ENODEV;
 }
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

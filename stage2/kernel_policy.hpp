@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The table's policy in the module: pages of the linear map, the CPU's TLBs and caches. On the host with FakeCpu.
 #pragma once
+#include <arch/atomic.hpp>
 #include <stage2/cache_maintenance.hpp>
 #include <stage2/invalidate.hpp>
 #include <stage2/table_cache.hpp>
@@ -33,7 +34,12 @@ public:
     }
     void publish() { cpu_.template dsb<arch::Barrier::ISHST>(); }
 
-    void invalidate(const Invalidation& what) { Invalidator<C>(cpu_, host_, target_).invalidate(what); }
+    void invalidate(const Invalidation& what) {
+        Invalidator<C>(cpu_, host_, target_).invalidate(what);
+        broadcasts_.store_relaxed(broadcasts_.load_relaxed() + 1);  // the callers hold the mmu lock
+    }
+    // How often invalidate() reached out to all CPUs. Any context.
+    u64 broadcasts() const { return broadcasts_.load_relaxed(); }
     void invalidate_local(u64 ipa, unsigned level) {
         Invalidator<C>(cpu_, host_, target_).invalidate_local(ipa, level);
     }
@@ -54,6 +60,7 @@ private:
     const HostFeatures& host_;
     const TlbTarget& target_;
     TableCache* cache_ = nullptr;
+    Atomic<u64> broadcasts_;
 };
 
 }  // namespace nest::stage2

@@ -73,6 +73,8 @@ public:
     }
     // Drops all that TLBs know of this VMID, for example after HCR_EL2 bits that they cache have changed.
     void invalidate_all() { policy_.invalidate(Invalidation::all()); }
+    // Invalidations of this space so far that all CPUs had to take part in. Any context.
+    u64 broadcasts() const { return policy_.broadcasts(); }
     // Executes the guest's own invalidation of its stage 1 under this VMID, on all CPUs. See Invalidator.
     template <arch::Tlbi Op>
     void invalidate_stage1(u64 operand) { policy_.template invalidate_stage1<Op>(operand); }
