@@ -2,6 +2,7 @@
 // NativeCpu: the machine itself. AArch64 only; any EL that may access the register.
 #pragma once
 #include <arch/cpu.hpp>
+#include <arch/errata.hpp>
 
 #ifndef __aarch64__
 #error "NativeCpu is the Arm machine; the host build uses FakeCpu"
@@ -23,10 +24,16 @@ public:
     template <typename R>
     void write(R reg) const {
         constexpr Encoding e = encoding_of(R::kReg);
+        constexpr bool kHcr = R::kReg == SysReg::HCR_EL2;
+        const bool drain = kHcr && has_erratum(Erratum::kDrainHcr);
+        if (drain) [[unlikely]]
+            dsb<Barrier::NSH>();
         asm volatile("msr s%c1_%c2_c%c3_c%c4_%c5, %x0"
                      :
                      : "rZ"(reg.raw), "i"(e.op0()), "i"(e.op1()), "i"(e.crn()), "i"(e.crm()), "i"(e.op2())
                      : "memory");
+        if (drain) [[unlikely]]
+            isb();
     }
     void isb() const { asm volatile("isb" ::: "memory"); }
     template <Barrier B>

@@ -106,12 +106,21 @@ void exit_machine() {
     the_machine = nullptr;
 }
 
+// What this kind of CPU needs. ID registers of this very CPU: kinds may be mixed.
+void note_kind(Cpu& c, PerCpu& here) {
+    const u32 midr = static_cast<u32>(c.read<MIDR_EL1>().raw);
+    (void)known_errata.fetch_or_acq_rel(errata_of(midr));
+    here.context.defence = vhe::exit_defence(midr, c.read<ID_AA64PFR0_EL1>(), c.read<ID_AA64ISAR2_EL1>().raw,
+                                             c.read<ID_AA64MMFR1_EL1>().raw, nest_port_firmware_mitigates);
+}
+
 // Host state that could act in a guest and that nobody else sets: statistical profiling and trace of EL1 come up with
 // unknown controls, list registers with unknown content, timers as the firmware left them.
 void init_this_cpu() {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
     here = {};
+    note_kind(c, here);
     const unsigned long flags = nest_port_irq_save();
     const u64 dfr0 = c.read<ID_AA64DFR0_EL1>().raw;
     if (field(dfr0, 32))

@@ -9,6 +9,7 @@
 
 static DEFINE_PER_CPU_ALIGNED(struct nest_percpu, nest_percpu);
 static int hotplug_state;
+static bool going_down;
 
 struct nest_percpu *nest_port_this_cpu(void)
 {
@@ -58,7 +59,8 @@ static int cpu_up_callback(unsigned int cpu)
 {
 	nest_irq_cpu_up();
 	preempt_disable();
-	nest_cpu_online();
+	if (!READ_ONCE(going_down))
+		nest_cpu_online();
 	preempt_enable();
 	return 0;
 }
@@ -72,7 +74,11 @@ static int cpu_down_callback(unsigned int cpu)
 	return 0;
 }
 
-/* Guests stop running once the machine goes down: kexec's next kernel must find EL2 as we found it. */
+/*
+ * Guests stop running once the machine goes down: kexec's next kernel must find EL2 as we found it. The IPI takes every
+ * CPU out of its guest, which gives the host its HCR_EL2 and vectors back; the rest of a vCPU's state goes when its thread
+ * gives way to kexec's. It stays so: a CPU that comes out of idle after the IPI must not open for guests again.
+ */
 static void quiesce(void *unused)
 {
 	nest_cpu_offline();
@@ -80,6 +86,7 @@ static void quiesce(void *unused)
 
 static int reboot_callback(struct notifier_block *block, unsigned long code, void *unused)
 {
+	WRITE_ONCE(going_down, true);
 	on_each_cpu(quiesce, NULL, 1);
 	return NOTIFY_OK;
 }
@@ -91,7 +98,7 @@ static struct notifier_block reboot_block = {
 /* A CPU that slept deeply enough comes back with its list registers and timers unknown. */
 static int power_callback(struct notifier_block *block, unsigned long action, void *unused)
 {
-	if (action == CPU_PM_EXIT)
+	if (action == CPU_PM_EXIT && !READ_ONCE(going_down))
 		nest_cpu_online();
 	return NOTIFY_OK;
 }

@@ -2,6 +2,7 @@
 /* The kernel's system-wide safe view of the ID registers. */
 #include <asm/cpufeature.h>
 #include <asm/sysreg.h>
+#include <linux/arm-smccc.h>
 #include <linux/port.h>
 
 /* The core's 16-bit encoding: op0 in 15:14, op1 in 13:11, CRn in 10:7, CRm in 6:3, op2 in 2:0. */
@@ -68,4 +69,15 @@ uint64_t nest_port_feature_register(unsigned int encoding)
 	default:
 		return 0;
 	}
+}
+
+/* Only SMC reaches what is below EL2; 0 is "there, and needed", 1 "there, not needed here". */
+bool nest_port_firmware_mitigates(uint32_t function)
+{
+	struct arm_smccc_res res;
+
+	if (arm_smccc_1_1_get_conduit() != SMCCC_CONDUIT_SMC)
+		return false;
+	arm_smccc_1_1_smc(ARM_SMCCC_ARCH_FEATURES_FUNC_ID, function, &res);
+	return (int)res.a0 == SMCCC_RET_SUCCESS;
 }

@@ -192,6 +192,8 @@ void nest_port_fpsimd_end(void);
 
 /* The system-wide safe value of an ID register, by its 16-bit encoding (sysreg.hpp). */
 uint64_t nest_port_feature_register(unsigned encoding);
+/* Does SMCCC_ARCH_FEATURES say that this SMC function is there and that the calling CPU needs it? Preemption off. */
+bool nest_port_firmware_mitigates(uint32_t function);
 /* A guest timer's physical interrupt on this CPU: its active state in the GIC. Preemption off, interrupts on or off. */
 void nest_port_timer_irq_set_active(unsigned which, bool active);
 void nest_port_random(void *to, size_t bytes);

@@ -2,7 +2,9 @@
 // TLB maintenance for one VMID: [DDI0487] D8.16.5 (what an instruction applies to), D8.16.6 (stage 2 and combined
 // entries).
 #pragma once
+#include <arch/errata.hpp>
 #include <arch/lock.hpp>
+#include <stage2/broadcast.hpp>
 #include <stage2/host_features.hpp>
 #include <stage2/invalidation.hpp>
 #include <stage2/vmid.hpp>
@@ -47,8 +49,7 @@ public:
         } else {
             cpu_.template tlbi<arch::Tlbi::VMALLS12E1IS>();
         }
-        cpu_.template dsb<arch::Barrier::ISH>();
-        cpu_.isb();
+        finish_broadcast(cpu_);
     }
 
     // On this CPU only: for permissions that were relaxed.
@@ -68,8 +69,7 @@ public:
         cpu_.template dsb<arch::Barrier::ISHST>();
         Context context(cpu_, target_);
         cpu_.template tlbi<Op>(operand);
-        cpu_.template dsb<arch::Barrier::ISH>();
-        cpu_.isb();
+        finish_broadcast(cpu_);
     }
 
 private:
@@ -85,12 +85,16 @@ private:
             vtcr_ = cpu.template read<arch::VTCR_EL2>();
             arch::VTTBR_EL2 wanted = target.vttbr();
             switched_ = vttbr_ != wanted || vtcr_ != target.vtcr;
+            walks_ahead_ = arch::has_erratum(arch::Erratum::kSpeculativeAt) && (in_host_ || switched_);
+            if (walks_ahead_) [[unlikely]]
+                stop_walks();
             // Stage 2 is whole before TGE goes: some CPUs walk ahead (Cortex-A76 erratum 1165522 and others).
             if (switched_) {
                 cpu.write(target.vtcr);
                 cpu.write(wanted);
-                cpu.isb();
             }
+            if (switched_ || walks_ahead_)
+                cpu.isb();
             if (in_host_) {
                 cpu.write(hcr_.template with<arch::HCR_EL2::TGE>(0).template with<arch::HCR_EL2::VM>(1));
                 cpu.isb();
@@ -106,6 +110,10 @@ private:
                 cpu_.write(vttbr_);
                 cpu_.isb();
             }
+            if (walks_ahead_) [[unlikely]] {
+                cpu_.write(tcr_);
+                cpu_.write(sctlr_);
+            }
             if (in_host_)
                 nest_port_irq_restore(flags_);
         }
@@ -113,6 +121,15 @@ private:
         Context& operator=(const Context&) = delete;
 
     private:
+        // Whatever stage 1 is in the registers has nothing to do with the target: no walk of it may fill the TLBs. With
+        // both table walks disabled (TCR_EL1.EPD0, EPD1) and stage 1 on (SCTLR_EL1.M), there is none of stage 2 either.
+        void stop_walks() {
+            tcr_ = cpu_.template read<arch::TCR_EL12>();
+            sctlr_ = cpu_.template read<arch::SCTLR_EL12>();
+            cpu_.write(arch::TCR_EL12::of(tcr_.raw | u64{1} << 7 | u64{1} << 23));
+            cpu_.write(arch::SCTLR_EL12::of(sctlr_.raw | 1));
+        }
+
         C& cpu_;
         arch::HCR_EL2 hcr_;
         arch::VTTBR_EL2 vttbr_;
@@ -120,6 +137,9 @@ private:
         unsigned long flags_ = 0;
         bool in_host_ = false;
         bool switched_ = false;
+        bool walks_ahead_ = false;
+        arch::TCR_EL12 tcr_{};
+        arch::SCTLR_EL12 sctlr_{};
     };
 
     // False when the range is better dropped as the whole VMID; nothing was issued then.

@@ -10,6 +10,7 @@
 #include <arch/lock.hpp>
 #include <arch/memory.hpp>
 #include <arch/result.hpp>
+#include <stage2/broadcast.hpp>
 
 namespace nest::stage2 {
 
@@ -133,8 +134,7 @@ private:
         // instruction caches that were ([DDI0487] D7.5.11, CTR_EL0.L1Ip).
         cpu_.template dsb<arch::Barrier::ISHST>();
         cpu_.template tlbi<arch::Tlbi::ALLE1IS>();
-        cpu_.template dsb<arch::Barrier::ISH>();
-        cpu_.isb();
+        finish_broadcast(cpu_);
     }
 
     bool test_and_set(u64 number) {

@@ -73,6 +73,10 @@ nest_enter_guest:
  */
 	.type leave_guest, %function
 leave_guest:
+	ldr	x0, [sp, #16 + FRAME_GUEST + 8]
+	ldr	x0, [x0, #HOST_DEFENCE]
+	cbnz	x0, defend			/* before the first indirect branch */
+defended:
 	ldr	x0, [sp, #16 + FRAME_GUEST]
 	stp	x2, x3, [x0, #GUEST_X(2)]
 	stp	x4, x5, [x0, #GUEST_X(4)]
@@ -120,6 +124,31 @@ leave_guest:
 	ldp	x27, x28, [sp, #80]
 	ldp	x29, x30, [sp], #FRAME_SIZE
 	ret
+
+/*
+ * x0 the CPU's ExitDefence, x1 the vector index, which is kept; no other register of the guest may change. The shape of
+ * the loop is the one that the CPUs' makers counted rounds for.
+ */
+defend:
+	cbz	w0, 3f
+	mov	w0, w0				/* the rounds */
+2:
+	b	. + 4
+	subs	x0, x0, #1
+	b.ne	2b
+	dsb	nsh				/* what comes after must not be speculated into with the old history */
+	isb
+	ldr	x0, [sp, #16 + FRAME_GUEST + 8]
+	ldr	x0, [x0, #HOST_DEFENCE]
+3:
+	lsr	x0, x0, #32
+	cbz	x0, defended
+	stp	x1, x2, [sp, #-32]!		/* SMCCC 1.1: x0 to x3 are the firmware's */
+	str	x3, [sp, #16]
+	smc	#0
+	ldr	x3, [sp, #16]
+	ldp	x1, x2, [sp], #32
+	b	defended
 	.size leave_guest, . - leave_guest
 
 /*

@@ -2,6 +2,7 @@
 // What the host had in registers that a guest takes over: one per physical CPU, valid between load and put.
 #pragma once
 #include <arch/registers.hpp>
+#include <vhe/branch_history.hpp>
 #include <vhe/breakpoint_bank.hpp>
 #include <vhe/guest_context.hpp>
 #include <vhe/offsets.h>
@@ -11,6 +12,7 @@ namespace nest::vhe {
 struct HostContext {
     u64 key_ia[2];  // of the thread that runs the vCPU; enter.S puts it back at each exit
     u64 flags;      // bit HOST_HAS_PAUTH_BIT
+    ExitDefence defence;  // of this CPU, for good; enter.S
     u64 other_keys[8];
     u64 sp_el0;     // the thread; only for the way out of an exception of our own
 
@@ -41,6 +43,7 @@ struct HostContext {
 };
 static_assert(offsetof(HostContext, key_ia) == HOST_KEY_IA);
 static_assert(offsetof(HostContext, flags) == HOST_FLAGS);
+static_assert(offsetof(HostContext, defence) == HOST_DEFENCE && offsetof(ExitDefence, firmware_call) == 4);
 static_assert(offsetof(GuestContext, x[30]) == GUEST_X(30));
 static_assert(offsetof(GuestContext, sp_el0) == GUEST_SP_EL0);
 static_assert(offsetof(GuestContext, pc) == GUEST_PC && offsetof(GuestContext, pstate) == GUEST_PC + 8);

@@ -8,3 +8,4 @@
 #define HOST_KEY_IA      0
 #define HOST_FLAGS       16
 #define HOST_HAS_PAUTH_BIT 0
+#define HOST_DEFENCE     24

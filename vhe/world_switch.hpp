@@ -5,6 +5,7 @@
 // enter.S does the rest. [DDI0487] D8.1 (translation regimes), D13.1 (VHE), D19.12 (synchronisation of registers).
 #pragma once
 #include <arch/cpu.hpp>
+#include <arch/errata.hpp>
 #include <vhe/debug_bank.hpp>
 #include <vhe/host_context.hpp>
 #include <vhe/pauth_keys.hpp>
@@ -168,6 +169,8 @@ void activate(C& cpu, const SwitchFeatures& features, HostContext& host, arch::H
     host.hcr = cpu.template read<HCR_EL2>();
     cpu.write(VBAR_EL2::of(vectors));
     cpu.write(cptr);
+    if (has_erratum(Erratum::kSpeculativeAt)) [[unlikely]]
+        cpu.isb();  // stage 2 and EL1's registers are whole before anything walks them
     cpu.write(hcr);
     cpu.isb();  // TGE is clear from here on: address translation instructions and TLBI mean the guest's regime
 }

@@ -77,6 +77,7 @@ struct FakePort {
     u64 run_delay_ns = 0;
     std::map<unsigned, u64> feature_registers;
     std::map<unsigned, bool> timer_active;
+    unsigned firmware_mitigates = 0;  // the SMC function that the firmware says is needed
     std::function<void(nest_host_vcpu*)> on_wait;
     std::function<void()> on_relax;
     // ---- calls up (entry.h): used instead of the linked nest_* function when set

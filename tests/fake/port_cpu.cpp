@@ -40,6 +40,7 @@ void FakePort::reset() {
     run_delay_ns = 0;
     feature_registers.clear();
     timer_active.clear();
+    firmware_mitigates = 0;
     on_wait = nullptr;
     on_relax = nullptr;
     vm_quiesces = vm_frees = 0;
@@ -167,6 +168,7 @@ uint64_t nest_port_feature_register(unsigned encoding) {
     auto found = port().feature_registers.find(encoding);
     return found == port().feature_registers.end() ? 0 : found->second;
 }
+bool nest_port_firmware_mitigates(uint32_t function) { return function == port().firmware_mitigates; }
 void nest_port_timer_irq_set_active(unsigned which, bool active) {
     Lock lock(port().mutex);
     port().timer_active[which] = active;

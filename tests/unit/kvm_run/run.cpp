@@ -2,6 +2,8 @@
 // KVM_RUN from end to end on the fake machine: tiers, exits to the VMM, and their completion.
 #include "fixture.hpp"
 
+#include <kvm/machine.hpp>
+
 namespace nest::kvm {
 namespace {
 
@@ -168,6 +170,23 @@ TEST_F(VmTest, EntryLeavesTheHostsRegistersAsTheyWere) {
     EXPECT_EQ(r[arch::SysReg::VBAR_EL2], 0xabc'0000u);
     EXPECT_EQ(r[arch::SysReg::DAIF], 0x40u);
     EXPECT_EQ(r[arch::SysReg::ICH_HCR_EL2], 0u);
+}
+
+TEST_F(VmTest, EachCpuKnowsItsOwnDefence) {
+    cpu().registers[arch::SysReg::MIDR_EL1] = 0x411f'd402;  // Neoverse-V1
+    cpu().registers[arch::SysReg::ID_AA64ISAR2_EL1] = 0;
+    test::port().firmware_mitigates = vhe::kArchWorkaround3;
+    nest_cpu_online();
+    EXPECT_EQ(this_cpu().context.defence, (vhe::ExitDefence{32, 0}));
+    EXPECT_TRUE(has_erratum(arch::Erratum::kRepeatTlbi));
+    test::port().set_cpu(1);
+    cpu().registers[arch::SysReg::MIDR_EL1] = 0x000f'0510;
+    nest_cpu_online();
+    EXPECT_EQ(this_cpu().context.defence, (vhe::ExitDefence{0, vhe::kArchWorkaround3}));
+    EXPECT_TRUE(has_erratum(arch::Erratum::kRepeatTlbi)) << "broadcasts reach the other CPU";
+    test::port().set_cpu(0);
+    EXPECT_EQ(this_cpu().context.defence.rounds, 32u);
+    arch::known_errata.store_relaxed(0);
 }
 
 }  // namespace

@@ -100,6 +100,34 @@ TEST_F(InvalidatorTest, WithAnotherGuestLoadedOnlyStage2IsSwitched) {
     expect_restored(kGuestHcr, 0x0007'0000'1111'0000, 0x8000'3520);
 }
 
+TEST_F(InvalidatorTest, SomeCpusNeedAnotherPairToBeDone) {
+    cpu.registers[SysReg::HCR_EL2] = kGuestHcr;
+    cpu.registers[SysReg::VTTBR_EL2] = kVttbr;
+    cpu.registers[SysReg::VTCR_EL2] = kVtcr;
+    known_errata.store_relaxed(bit_of(Erratum::kRepeatTlbi));
+    invalidator.invalidate(Invalidation::all());
+    EXPECT_THAT(cpu.log, ElementsAre(dsb(Barrier::ISHST), tlbi(Tlbi::VMALLS12E1IS), dsb(Barrier::ISH),
+                                     tlbi(Tlbi::VALE1IS), dsb(Barrier::ISH), kIsbEvent));
+    cpu.log.clear();
+    invalidator.invalidate_local(0x12345000, 3);
+    EXPECT_EQ(tlbis().size(), 2u) << "what is not broadcast needs none";
+    known_errata.store_relaxed(0);
+}
+
+TEST_F(InvalidatorTest, CpusThatWalkAheadHaveNothingToWalk) {
+    cpu.registers[SysReg::TCR_EL12] = 0x10;
+    cpu.registers[SysReg::SCTLR_EL12] = 0x4;
+    known_errata.store_relaxed(bit_of(Erratum::kSpeculativeAt));
+    invalidator.invalidate(Invalidation::all());
+    known_errata.store_relaxed(0);
+    EXPECT_THAT(cpu.log, ElementsAre(
+        dsb(Barrier::ISHST), write_of<TCR_EL12>(0x80'0090), write_of<SCTLR_EL12>(0x5), write_of<VTCR_EL2>(kVtcr),
+        write_of<VTTBR_EL2>(kVttbr), kIsbEvent, write_of<HCR_EL2>((kHostHcr & ~(u64{1} << 27)) | 1), kIsbEvent,
+        tlbi(Tlbi::VMALLS12E1IS), dsb(Barrier::ISH), kIsbEvent, write_of<HCR_EL2>(kHostHcr), kIsbEvent,
+        write_of<VTCR_EL2>(0x8000'3520), write_of<VTTBR_EL2>(0x0007'0000'1111'0000), kIsbEvent,
+        write_of<TCR_EL12>(0x10), write_of<SCTLR_EL12>(0x4)));
+}
+
 TEST_F(InvalidatorTest, LocalStaysLocal) {
     host.ttl = true;
     invalidator.invalidate_local(0x40000000, 2);

@@ -42,6 +42,15 @@ TEST_F(WorldSwitch, ActivateEndsWithTheGuestsHcrAndAnIsb) {
     EXPECT_LT(cpu.position_of_write(SysReg::VBAR_EL2), cpu.position_of_write(SysReg::HCR_EL2));
 }
 
+TEST_F(WorldSwitch, CpusThatWalkAheadSeeAWholeGuest) {
+    arch::known_errata.store_relaxed(bit_of(arch::Erratum::kSpeculativeAt));
+    activate(cpu, features, host, traps.hcr, traps.cptr, {}, 0x800);
+    arch::known_errata.store_relaxed(0);
+    const int hcr = cpu.position_of_write(SysReg::HCR_EL2);
+    ASSERT_GE(hcr, 1);
+    EXPECT_EQ(cpu.log[static_cast<size_t>(hcr) - 1].kind, Event::kIsb);
+}
+
 TEST_F(WorldSwitch, DeactivateRestoresAllThatActivateTook) {
     const std::pair<SysReg, u64> hosts[] = {{SysReg::HCR_EL2, 0x4'8800'0000},
                                             {SysReg::VBAR_EL2, 0xffff'8000'8001'0800},

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The end of every broadcast TLB maintenance.
+#pragma once
+#include <arch/cpu.hpp>
+#include <arch/errata.hpp>
+
+namespace nest::stage2 {
+
+// After the last broadcast TLBI of a sequence: complete on all CPUs when it returns.
+template <arch::Cpu C>
+void finish_broadcast(C& cpu) {
+    cpu.template dsb<arch::Barrier::ISH>();
+    if (arch::has_erratum(arch::Erratum::kRepeatTlbi)) [[unlikely]] {
+        cpu.template tlbi<arch::Tlbi::VALE1IS>(0);  // any will do
+        cpu.template dsb<arch::Barrier::ISH>();
+    }
+    cpu.isb();
+}
+
+}  // namespace nest::stage2
