@@ -111,7 +111,8 @@ void note_kind(Cpu& c, PerCpu& here) {
     const u32 midr = static_cast<u32>(c.read<MIDR_EL1>().raw);
     (void)known_errata.fetch_or_acq_rel(errata_of(midr));
     here.context.defence = vhe::exit_defence(midr, c.read<ID_AA64PFR0_EL1>(), c.read<ID_AA64ISAR2_EL1>().raw,
-                                             c.read<ID_AA64MMFR1_EL1>().raw, nest_port_firmware_mitigates);
+                                             c.read<ID_AA64MMFR1_EL1>().raw,
+                                             [](u32 function) { return nest_port_firmware_mitigates(function); });
 }
 
 // Host state that could act in a guest and that nobody else sets: statistical profiling and trace of EL1 come up with
