@@ -6,6 +6,7 @@
 #include <kvm/nested_gic.hpp>
 #include <kvm/nested_sysreg.hpp>
 #include <kvm/pacga.hpp>
+#include <kvm/trace.hpp>
 #include <kvm/vm.hpp>
 #include <nested/eret.hpp>
 #include <nested/trap_routing.hpp>
@@ -57,7 +58,9 @@ private:
     Cpu& c = cpu();
     const OwnStepState own(vcpu);
     vcpu.stats.nested_erets++;
-    switch (nested::emulate_eret(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask, Pacga{})) {
+    const nested::Returned returned = nested::emulate_eret(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask, Pacga{});
+    trace_eret(vcpu, returned);
+    switch (returned) {
     case nested::Returned::kVel2:
         break;
     case nested::Returned::kGuest:
@@ -104,6 +107,7 @@ nested::TrapSources trap_sources(Vcpu& vcpu) {
 void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
     const OwnStepState own(vcpu);
     vcpu.stats.nested_forwards++;
+    trace_forward(vcpu, exception);
     if (vcpu.residence == Residence::kMemory) {
         nested::take_exception_in_memory(cpu(), vcpu.vel2, exception);
     } else if (vcpu.guest_context) {

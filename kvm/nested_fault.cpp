@@ -5,6 +5,7 @@
 #include <kvm/l1_stage2.hpp>
 #include <kvm/mmu_lock.hpp>
 #include <kvm/nested_entry.hpp>
+#include <kvm/trace.hpp>
 #include <kvm/vm.hpp>
 #include <nested/mmu.hpp>
 
@@ -82,9 +83,12 @@ Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
             return Next::kHost;
         r = mmu().resolve(*shadow, pointer(regime), fault, vcpu.tables, nested::Reclaim::kLater);
     }
+    if (r.outcome != FaultOutcome::kForward && r.outcome != FaultOutcome::kResolved)
+        return Next::kHost;
+    trace_shadow_fault(vcpu, fault.ipa, r.outcome);
     if (r.outcome == FaultOutcome::kForward)
         forward(vcpu, fault, r.fsc);
-    return r.outcome == FaultOutcome::kForward || r.outcome == FaultOutcome::kResolved ? Next::kResume : Next::kHost;
+    return Next::kResume;
 }
 
 Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
@@ -103,6 +107,7 @@ Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
             shadow->free_retired();  // what tier 0 had to leave
             r = mmu().resolve(*shadow, pointer(regime), fault, vcpu.tables);
         }
+        trace_shadow_fault(vcpu, fault.ipa, r.outcome);
         switch (r.outcome) {
         case FaultOutcome::kResolved:
             return Next::kResume;

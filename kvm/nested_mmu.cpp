@@ -4,6 +4,7 @@
 #include <kvm/l1_stage2.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/mmu_lock.hpp>
+#include <kvm/trace.hpp>
 #include <kvm/vm.hpp>
 #include <nested/mmu.hpp>
 
@@ -97,7 +98,14 @@ bool NestedMmu::find_shadow(Vcpu& vcpu) {
 
 Status NestedMmu::make_shadow(Vcpu& vcpu) {
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
-    nested::Shadow<Cpu>* const shadow = NEST_TRY(mmu().pool().get(l1_shadow_key(vcpu)));
+    const nested::ShadowKey key = l1_shadow_key(vcpu);
+    nested::ShadowPool<Cpu>::Change change;
+    const auto got = mmu().pool().get(key, change);
+    if (change.evicted)
+        trace_shadow(vcpu, NEST_TRACE_SHADOW_EVICTED, *change.evicted);
+    if (change.made)
+        trace_shadow(vcpu, NEST_TRACE_SHADOW_MADE, key);
+    nested::Shadow<Cpu>* const shadow = NEST_TRY(got);
     Guard guard(vm_.mmu_lock);
     hold_instead(vcpu, shadow);
     vcpu.shadow_use.behind = now;

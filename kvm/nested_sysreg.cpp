@@ -2,6 +2,7 @@
 #include <kvm/nested_sysreg.hpp>
 
 #include <kvm/machine.hpp>
+#include <kvm/trace.hpp>
 #include <kvm/vm.hpp>
 #include <nested/el2_sysreg.hpp>
 #include <nested/own_tlbi.hpp>
@@ -42,6 +43,18 @@ public:
     }
 
     Outcome tlbi(const nested::TlbiOp& op, u64 operand) override {
+        const Outcome outcome = invalidate(op, operand);
+        if (outcome == Outcome::kDone)  // else tier 1 does it once more
+            trace_tlbi(vcpu_, op, operand);
+        return outcome;
+    }
+
+    Outcome at(const nested::AtOp& op) override { return vcpu_.vm.nested_mmu.at(vcpu_, op, in_tier0_); }
+
+    void memory_written(SysReg) override {}  // whoever uses such a register reads it at each entry
+
+private:
+    Outcome invalidate(const nested::TlbiOp& op, u64 operand) {
         if (op.regime == nested::Regime::kEl10)
             return vcpu_.vm.nested_mmu.tlbi_l2(vcpu_, op, operand, in_tier0_);
         // Under TGE the instruction would hit the host's own regime.
@@ -51,11 +64,6 @@ public:
         return Outcome::kDone;
     }
 
-    Outcome at(const nested::AtOp& op) override { return vcpu_.vm.nested_mmu.at(vcpu_, op, in_tier0_); }
-
-    void memory_written(SysReg) override {}  // whoever uses such a register reads it at each entry
-
-private:
     Vcpu& vcpu_;
     bool in_tier0_;
 };

@@ -10,6 +10,7 @@
 #include <kvm/nested_entry.hpp>
 #include <kvm/nested_gic.hpp>
 #include <kvm/stolen_time.hpp>
+#include <kvm/trace.hpp>
 #include <kvm/vcpu_reset.hpp>
 #include <kvm/vm.hpp>
 #include <vgic/absent.hpp>
@@ -130,6 +131,7 @@ Next after_guest(Vcpu& vcpu, const Exit& exit) {
 
 Status loop(Vcpu& vcpu) {
     for (;;) {
+        drain_trace(vcpu);
         if (nest_port_vcpu_entry_blocked()) {
             release_fpsimd(vcpu);  // task work may do anything, file systems with checksums included
             if (nest_port_vcpu_before_entry(vcpu.host)) {
@@ -169,6 +171,7 @@ Status finish_access_and_run(Vcpu& vcpu) {
     nest_port_sigmask_enter(vcpu.host);
     nest_port_vcpu_attach(vcpu.host);
     const Status status = loop(vcpu);
+    drain_trace(vcpu);
     release_fpsimd(vcpu);
     nest_port_vcpu_detach(vcpu.host);
     nest_port_sigmask_leave(vcpu.host);

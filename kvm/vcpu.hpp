@@ -17,6 +17,7 @@
 #include <kvm/pvtime.hpp>
 #include <kvm/stats.hpp>
 #include <kvm/timer_lines.hpp>
+#include <kvm/trace_ring.hpp>
 #include <kvm/trap_config.hpp>
 #include <kvm/vcpu_hooks.hpp>
 #include <stage2/table_cache.hpp>
@@ -110,6 +111,7 @@ public:
     vgic::NestedInterface l2_gic;
     bool maintenance_level = false;  // of L1's maintenance interrupt
     VcpuStats stats{};
+    TraceRing trace;  // behind all that tier 0 works with
 
 private:
     Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id);

@@ -57,6 +57,9 @@ void nest_stats_release(int kind, void *object);
 /* Row `row` of what ended vCPUs counted; false behind the last. Any context. */
 bool nest_totals_row(unsigned row, const char **name, uint64_t *value);
 
+/* Somebody listens to records of this kind (NEST_TRACE_*), or nobody any more. Any context. */
+void nest_trace_listen(unsigned kind, bool wanted);
+
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 /* MMU notifiers. [start, end) are the VMM's addresses. May be called with spinlocks held; never sleep. */

@@ -198,6 +198,38 @@ bool nest_port_firmware_mitigates(uint32_t function);
 void nest_port_timer_irq_set_active(unsigned which, bool active);
 void nest_port_random(void *to, size_t bytes);
 
+/* ---- trace ------------------------------------------------------------------------------------------------------ */
+
+/* The nested transitions: one tracepoint each (linux/trace_nested.h). */
+enum nest_trace_kind {
+	NEST_TRACE_FORWARD,      /* pc: preferred return address; values: ESR, FAR, HPFAR of virtual EL2; what: from (below) */
+	NEST_TRACE_INTERRUPT,    /* L2 preempted; pc: L2's; values[0]: ESR of an SError; what: its vector's number, 1 to 3 */
+	NEST_TRACE_ERET,         /* pc: the target; values[0]: SPSR; what: where to (below) */
+	NEST_TRACE_SHADOW_FAULT, /* pc: L2's; values: ESR, L2's IPA; what: the outcome (below) */
+	NEST_TRACE_TLBI,         /* pc: the instruction; values: Xt, first byte, size in bytes; what: scope, regime << 4 */
+	NEST_TRACE_SHADOW,       /* values: BADDR, VTCR, VMID; what: made, or evicted for another */
+	NEST_TRACE_LOST,         /* values[0]: so many records had no room */
+};
+enum nest_trace_from { NEST_TRACE_FROM_L2, NEST_TRACE_FROM_VEL2, NEST_TRACE_FROM_VEL2_EL0 };
+enum nest_trace_eret_to {
+	NEST_TRACE_TO_L2, NEST_TRACE_TO_VEL2, NEST_TRACE_TO_VEL2_EL0, NEST_TRACE_TO_ILLEGAL, NEST_TRACE_TO_UNDEFINED,
+	NEST_TRACE_TO_FPAC,
+};
+enum nest_trace_fault { NEST_TRACE_MAPPED, NEST_TRACE_TO_L1, NEST_TRACE_BRING_IN, NEST_TRACE_NO_TABLES, NEST_TRACE_GAVE_UP };
+enum nest_trace_shadow { NEST_TRACE_SHADOW_MADE, NEST_TRACE_SHADOW_EVICTED };
+
+/* What happened where nothing may be traced, told when that is over. */
+struct nest_trace_record {
+	uint64_t counter; /* CNTPCT_EL0 when it happened; the event's own time is later */
+	uint64_t pc;
+	uint64_t values[3];
+	uint8_t kind;
+	uint8_t what;
+	uint8_t tier; /* 0: the guest's context was loaded; 1 */
+};
+/* Preemptible context. */
+void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record *record);
+
 /* ---- log -------------------------------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 1, 2))) void nest_port_info(const char *format, ...);

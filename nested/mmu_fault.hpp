@@ -35,7 +35,7 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
         stats_.forwarded++;
         return forward(l1.fsc);
     case WalkStatus::kAbsent: {
-        stats_.brought_in++;
+        stats_.brought_in += reclaim == Reclaim::kNow;  // tier 0 only finds out; tier 1 asks again, and does it
         Resolution r = bring_in(l1.absent, l1.absent_write, false, l1.absent_write && canonical_.walk(l1.absent).valid);
         r.of_table = true;
         r.fsc = l1.fsc;
@@ -52,7 +52,7 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
     const stage2::Leaf canonical = reachable ? canonical_.walk(l1.output) : stage2::Leaf{};
     const stage2::Prot& allowed = canonical.attributes.prot;
     if (!canonical.valid || !allowed.r || (f.write && !allowed.w) || (f.exec && !allowed.x)) {
-        stats_.brought_in++;
+        stats_.brought_in += reclaim == Reclaim::kNow;
         return bring_in(l1.output, f.write, f.exec, canonical.valid);
     }
     Composed leaf = compose(l1, canonical, tag_of_shift(l1.shift));

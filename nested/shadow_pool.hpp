@@ -62,6 +62,15 @@ public:
     // As above, but makes one. -ENOMEM; -EBUSY when there are as many as there may be and each is in use (never, while a
     // vCPU holds no more than kPerVcpu - 1 of them). Sleeps; takes the mmu lock.
     Result<Shadow<C>*> get(const ShadowKey& key) {
+        Change change;
+        return get(key, change);
+    }
+    // Also says what had to change for it, whatever the answer is.
+    struct Change {
+        bool made = false;                // there was none
+        std::optional<ShadowKey> evicted; // this one went for it
+    };
+    Result<Shadow<C>*> get(const ShadowKey& key, Change& change) {
         Shadow<C>* fresh = nullptr;
         {
             Guard guard(lock_);
@@ -70,7 +79,7 @@ public:
             stats_.misses++;
             if (count_ + creating_ < limit_)
                 creating_++;
-            else if (!(fresh = take_victim()))
+            else if (!(fresh = take_victim(change)))
                 return Errno::kBusy;
         }
         fresh = fresh ? emptied(fresh) : created();
@@ -83,6 +92,7 @@ public:
         }
         fresh->key = key;
         fresh->in_hash = true;
+        change.made = true;
         fresh->next_in_bucket = std::exchange(bucket(key.vmid), fresh);
         return fresh;
     }
@@ -127,7 +137,7 @@ private:
     }
 
     // Out of the hash and held by us, but in the array, where notifiers still find its leaves.
-    Shadow<C>* take_victim() {
+    Shadow<C>* take_victim(Change& change) {
         Shadow<C>* s = unused_first_;
         if (!s)
             return nullptr;
@@ -139,6 +149,7 @@ private:
             *link = s->next_in_bucket;
             s->in_hash = false;
             stats_.evictions++;
+            change.evicted = s->key;
         }
         return s;
     }

@@ -214,6 +214,16 @@ unsigned nest_port_vma_page_shift(struct nest_host_vm*, u64 hva) {
     return m ? m->block_shift : 12;
 }
 
+// ---- trace
+
+void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record* record) {
+    might_sleep("nest_port_trace");  // it need not, but then nobody is in a guest's context
+    Lock lock(port().mutex);
+    if (port().guest_enters != port().guest_exits)
+        die("nest_port_trace: from within the guest");
+    port().traced.push_back({vm, vcpu, *record});
+}
+
 // ---- log
 
 static std::string formatted(const char* format, va_list arguments) {

@@ -86,6 +86,12 @@ struct FakePort {
     std::function<void(unsigned, void*)> cpu_call;
     // ---- log
     std::vector<std::string> infos, debugs;
+    // ---- trace
+    struct Traced {
+        u32 vm, vcpu;
+        nest_trace_record record;
+    };
+    std::vector<Traced> traced;
 
     // Everything settable back to its start; what is still allocated stays counted.
     void reset();

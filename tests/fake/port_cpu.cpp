@@ -50,6 +50,7 @@ void FakePort::reset() {
     hrtimer_fired = nullptr;
     cpu_call = nullptr;
     infos.clear();
+    traced.clear();
     debugs.clear();
     for (nest_percpu& p : percpu)
         p = {};
