@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/nested_entry.hpp>
 
+#include <kvm/abi/irq.hpp>
 #include <kvm/inject.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/nested_gic.hpp>
@@ -85,10 +86,6 @@ NestedExit own_sysreg(Vcpu& vcpu) {
     return NestedExit::kFlat;
 }
 
-bool interrupt_for_l1(Vcpu& vcpu) {
-    return vcpu.has_gic() ? vgic::has_pending(vcpu.gic) : vcpu.irq_pins.load_relaxed() != 0;
-}
-
 // The debug registers that must trap at virtual EL2 follow from what either world has done to them.
 void follow_debug_traps(Vcpu& vcpu) {
     if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.debug_traps) [[unlikely]]
@@ -96,6 +93,28 @@ void follow_debug_traps(Vcpu& vcpu) {
 }
 
 bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2::Delivery::kVel2Now; }
+
+// The vector of the interrupt that ends L2's time; kSync: there is none. What L1 does not take waits for it at virtual EL2
+// (with a GIC), or is L2's (by the VMM's own lines, kvm/enter.cpp).
+nested::Vector interrupt_for_l1(Vcpu& vcpu) {
+    using nested::Vector;
+    const bool irq = takes_now(vcpu.vel2.irq()), fiq = takes_now(vcpu.vel2.fiq());
+    if (!irq && !fiq)
+        return Vector::kSync;
+    bool irq_line, fiq_line;
+    if (vcpu.has_gic()) {
+        const vgic::Signal line = vgic::signalled(vcpu.gic);
+        irq_line = line == vgic::Signal::kIrq;
+        fiq_line = line == vgic::Signal::kFiq;
+    } else {
+        const u32 pins = vcpu.irq_pins.load_relaxed();
+        irq_line = pins >> abi::KVM_ARM_IRQ_CPU_IRQ & 1;
+        fiq_line = pins >> abi::KVM_ARM_IRQ_CPU_FIQ & 1;
+    }
+    if (fiq && fiq_line)
+        return Vector::kFiq;
+    return irq && irq_line ? Vector::kIrq : Vector::kSync;
+}
 
 }  // namespace
 
@@ -163,18 +182,19 @@ bool must_preempt_l2(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
     if (!v.in_guest())
         return false;
-    return (takes_now(v.irq()) && interrupt_for_l1(vcpu)) || (vcpu.serror.pending && takes_now(v.serror()));
+    return interrupt_for_l1(vcpu) != nested::Vector::kSync || (vcpu.serror.pending && takes_now(v.serror()));
 }
 
 void preempt_l2(Vcpu& vcpu) {
-    if (!must_preempt_l2(vcpu))
+    if (!vcpu.vel2.in_guest())
         return;
     if (vcpu.serror.pending && takes_now(vcpu.vel2.serror())) {
         vcpu.serror.pending = false;
         forward_to_vel2(vcpu, Exception::serror(vcpu.serror.syndrome));
         return;
     }
-    forward_to_vel2(vcpu, Exception::interrupt(nested::Vector::kIrq));
+    if (const nested::Vector vector = interrupt_for_l1(vcpu); vector != nested::Vector::kSync)
+        forward_to_vel2(vcpu, Exception::interrupt(vector));
 }
 
 bool follow_in_tier0(Vcpu& vcpu) {

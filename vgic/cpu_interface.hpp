@@ -85,8 +85,12 @@ struct CpuInterface {
     }
 };
 
-// Would an interrupt be taken if the vCPU ran with PSTATE.I clear: enabled, pending, not active, its group enabled, its
-// priority above the mask. For the wake-up from WFI. Any context; the vCPU must not be in the guest (its state synced).
-bool has_pending(CpuInterface& cpu);
+// The line that the CPU interface drives: that of the highest-priority interrupt that is enabled, pending, not active, of
+// an enabled group and above the mask. With one Security state, group 0 is signalled as FIQ and group 1 as IRQ
+// ([IHI0069] 4.6.2). Any context; the vCPU must not be in the guest (its state synced).
+enum class Signal : u8 { kNone, kIrq, kFiq };
+Signal signalled(CpuInterface& cpu);
+// For the wake-up from WFI.
+inline bool has_pending(CpuInterface& cpu) { return signalled(cpu) != Signal::kNone; }
 
 }  // namespace nest::vgic

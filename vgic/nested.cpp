@@ -90,9 +90,15 @@ void deactivate_for_l2(CpuInterface& l1, unsigned intid, bool done_by_hardware) 
 void fill_nested(CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
     Translation translation(l1);
     nested.used = 0;
+    // Group 0 reaches L2 as FIQ and group 1 as IRQ, each only where L1 has virtualised it: HCR_EL2.FMO, IMO.
+    using H = arch::HCR_EL2;
+    const u64 l1_hcr = file.get<H>().raw;
+    const bool virtualised[] = {(l1_hcr & H::FMO::kMask) != 0, (l1_hcr & H::IMO::kMask) != 0};
     for (unsigned n = 0; n < l1.distributor->gic().list_registers(); n++) {
         const ListRegister theirs = list_register_of(file, n);
         if (theirs.get<ListRegister::State>() == arch::kLrInvalid) [[likely]]
+            continue;
+        if (!virtualised[theirs.get<ListRegister::Group>()]) [[unlikely]]
             continue;
         if (is_loaded(nested, theirs.get<ListRegister::vINTID>())) [[unlikely]]
             continue;

@@ -6,36 +6,49 @@ namespace {
 
 using arch::ICH_VMCR_EL2;
 
-bool any_taken(const Bank& bank, u32 which, u64 vmcr) {
+// Priority above group, so that the smallest is the one to signal; at equal priority group 0, as any choice is right.
+constexpr u32 kNothing = ~u32{0};
+
+void find_highest(const Bank& bank, u32 which, u64 vmcr, u32& highest) {
     u32 groups = 0;
     if (vmcr & ICH_VMCR_EL2::VENG1::kMask)
         groups |= bank.group;
     if (vmcr & ICH_VMCR_EL2::VENG0::kMask)
         groups |= ~bank.group;
     const u64 mask = ICH_VMCR_EL2::of(vmcr).get<ICH_VMCR_EL2::VPMR>();
-    bool any = false;
-    for_each_bit(bank.enabled & bank.pending() & ~bank.active & groups & which,
-                 [&](unsigned n) { any |= bank.priority[n] < mask; });
-    return any;
+    for_each_bit(bank.enabled & bank.pending() & ~bank.active & groups & which, [&](unsigned n) {
+        const u32 key = u32{bank.priority[n]} << 1 | (bank.group >> n & 1);
+        if (bank.priority[n] < mask && key < highest)
+            highest = key;
+    });
+}
+
+Signal signal_of(u32 highest) {
+    if (highest == kNothing)
+        return Signal::kNone;
+    return highest & 1 ? Signal::kIrq : Signal::kFiq;
 }
 
 }  // namespace
 
-bool has_pending(CpuInterface& cpu) {
+Signal signalled(CpuInterface& cpu) {
     Distributor* distributor = cpu.distributor;
     if (!distributor || !cpu.work.load_relaxed() || !distributor->enabled())
-        return false;
+        return Signal::kNone;
+    u32 highest = kNothing;
     // The SPI lock is the outer one, so it is taken before anything is known for sure.
     if (cpu.held_count.load_relaxed()) {
         IrqGuard outer(distributor->spi_lock());
         Guard guard(cpu.lock);
-        bool any = any_taken(cpu.own, ~u32{0}, cpu.hw.vmcr);
-        for_each_bit(cpu.held_banks,
-                     [&](unsigned b) { any |= any_taken(distributor->spi_bank(b), cpu.held[b], cpu.hw.vmcr); });
-        return any;
+        find_highest(cpu.own, ~u32{0}, cpu.hw.vmcr, highest);
+        for_each_bit(cpu.held_banks, [&](unsigned b) {
+            find_highest(distributor->spi_bank(b), cpu.held[b], cpu.hw.vmcr, highest);
+        });
+        return signal_of(highest);
     }
     IrqGuard guard(cpu.lock);
-    return any_taken(cpu.own, ~u32{0}, cpu.hw.vmcr);
+    find_highest(cpu.own, ~u32{0}, cpu.hw.vmcr, highest);
+    return signal_of(highest);
 }
 
 }  // namespace nest::vgic

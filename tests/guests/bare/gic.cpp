@@ -33,6 +33,19 @@ void gic_enable(u32 intid) {
     dsb();
 }
 
+void gic_use_group0(u32 intid) {
+    distributor(0) = 1 << 4 | 1 << 1 | 1 << 0;          // and EnableGrp0
+    redistributor(kSgiFrame + 0x80) = redistributor(kSgiFrame + 0x80) & ~(1u << intid);
+    WRITE("icc_bpr0_el1", 0);
+    WRITE("icc_igrpen0_el1", 1);
+    isb();
+}
+
+void gic_set_priority(u32 intid, u32 priority) {
+    reinterpret_cast<volatile unsigned char*>(&redistributor(kSgiFrame + 0x400))[intid] = static_cast<unsigned char>(priority);
+    dsb();
+}
+
 u64 gic_acknowledge() {
     const u64 intid = READ("icc_iar1_el1");
     dsb();

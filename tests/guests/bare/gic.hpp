@@ -15,6 +15,9 @@ inline void gic_send(u64 sgi, unsigned cpu) {
     WRITE("icc_sgi1r_el1", sgi << 24 | u64{1} << cpu);
     isb();
 }
+// It becomes one of group 0, which is enabled from now on: ICC_IAR0_EL1 and ICC_EOIR0_EL1 are its registers.
+void gic_use_group0(u32 intid);
+void gic_set_priority(u32 intid, u32 priority);
 u64 gic_acknowledge();          // 1023: nothing is pending
 void gic_end(u64 intid);
 bool gic_is_pending(u32 intid);

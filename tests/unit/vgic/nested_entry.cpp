@@ -74,6 +74,29 @@ TEST_F(NestedEntry, L2CannotLeaveSystemRegisterMode) {
     EXPECT_EQ(here.registers[SysReg::ICC_SRE_EL2], 0xfu);
 }
 
+// L2's virtual FIQs and IRQs exist where L1 takes the physical ones: [DDI0487] D24.2.51 HCR_EL2.FMO, IMO.
+TEST_F(NestedEntry, AGroupThatL1DoesNotVirtualiseStaysBehind) {
+    const auto group0 = soft(40).with<L::Group>(0);
+    for (const auto& [fiq, irq] : {std::pair{true, true}, std::pair{true, false}, std::pair{false, true}}) {
+        virtualise(fiq, irq);
+        set_lr(0, group0);
+        set_lr(1, soft(41));
+        flush();
+        EXPECT_EQ(n.used, unsigned{fiq} + unsigned{irq});
+        if (fiq) {
+            EXPECT_EQ(hardware(0).get<L::Group>(), 0u);
+            EXPECT_EQ(hardware(0).get<L::vINTID>(), 40u);
+        }
+        if (irq) {
+            EXPECT_EQ(hardware(fiq).get<L::Group>(), 1u);
+            EXPECT_EQ(hardware(fiq).get<L::vINTID>(), 41u);
+        }
+        sync();
+        EXPECT_EQ(lr(0).raw, group0.raw) << "as L1 wrote it";
+        EXPECT_EQ(lr(1).raw, soft(41).raw);
+    }
+}
+
 TEST_F(NestedEntry, FlushWritesControlThenListRegisters) {
     set_lr(1, soft(40));
     set_lr(3, soft(41));

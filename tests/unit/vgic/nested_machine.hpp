@@ -28,6 +28,7 @@ struct NestedMachine : testing::Test {
         if (!file.init())
             __builtin_trap();
         Machine::ok(vgic::map_hw(l1, kTimer, kHostTimer));
+        virtualise(true, true);
         set(Hcr{}.with<Hcr::En>(1));
         set(arch::ICH_VMCR_EL2::of(0xf000'000a));  // VPMR 0xf0, VENG1
         load();
@@ -39,6 +40,10 @@ struct NestedMachine : testing::Test {
         file.set(reg);
     }
     void set_lr(unsigned i, L value) { file.set(list_register_name(i), value.raw); }
+    // L1's HCR_EL2.FMO and IMO: whose group 0 and group 1 it takes.
+    void virtualise(bool fiq, bool irq) {
+        set(arch::HCR_EL2{}.with<arch::HCR_EL2::FMO>(fiq).with<arch::HCR_EL2::IMO>(irq));
+    }
     L lr(unsigned i) const { return vgic::list_register_of(file, i); }
     u64 state(unsigned i) const { return lr(i).get<L::State>(); }
     static L soft(unsigned vintid, u64 state = arch::kLrPending) {

@@ -118,6 +118,38 @@ TEST_F(Route, NobodyThere) {
     EXPECT_EQ(m.handle(0), 40u);
 }
 
+// [IHI0069] 4.6.2, 4.8.5: one interrupt is signalled, the one of the highest priority, by its group's line.
+TEST(Wake, GroupZeroIsSignalledAsFiq) {
+    using vgic::Signal;
+    Machine m(1);
+    vgic::CpuInterface& cpu = m.cpu(0);
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kNone);
+    for (unsigned intid : {20u, 21u}) {
+        m.enable(0, intid);
+        m.inject(0, intid, true);
+        m.write(0, Machine::gicr(0, 0x10400 + intid), 0x80, 1);
+    }
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kIrq);
+    m.write(0, Machine::gicr(0, 0x10080), ~(1u << 20));
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kIrq) << "group 0 is off";
+    cpu.hw.vmcr |= arch::ICH_VMCR_EL2::VENG0::kMask;
+    m.write(0, Machine::gicr(0, 0x10400 + 20), 0x78, 1);
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kFiq);
+    m.write(0, Machine::gicr(0, 0x10400 + 20), 0x88, 1);
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kIrq) << "the other one is more urgent";
+    m.inject(0, 21, false);
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kFiq);
+    cpu.hw.vmcr &= ~arch::ICH_VMCR_EL2::VENG1::kMask;
+    m.inject(0, 21, true);
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kFiq) << "group 1 is off";
+    // A shared one beside a private one.
+    m.write(0, Machine::gicd(0x80 + 4), ~(1u << 8));
+    m.enable(0, 40);
+    m.inject(0, 40, true);
+    m.inject(0, 20, false);
+    EXPECT_EQ(vgic::signalled(cpu), Signal::kFiq) << "an SPI";
+}
+
 TEST(Wake, MaskGroupActiveAndEnable) {
     Machine m(1);
     vgic::CpuInterface& cpu = m.cpu(0);
