@@ -5,6 +5,7 @@
 #include <kvm/device.hpp>
 #include <kvm/irqfd.hpp>
 #include <kvm/machine.hpp>
+#include <kvm/report.hpp>
 #include <kvm/totals.hpp>
 #include <kvm/vcpu_ioctl.hpp>
 #include <kvm/vm.hpp>
@@ -76,17 +77,18 @@ void nest_device_release(void* device) { device_release(device); }
 long nest_stats_read(int kind, void* object, uint64_t user, size_t bytes, uint64_t offset) {
     if (kind == NEST_FD_VM_STATS) {
         Vm& vm = *static_cast<Vm*>(object);
-        vm.stage2.report(vm.stats);
-        vm.nested_mmu.report(vm.stats);
+        complete(vm);
         return to_abi(read_stats(vm.stats, vm.number, user, bytes, offset));
     }
-    const Vcpu& vcpu = *static_cast<Vcpu*>(object);
+    Vcpu& vcpu = *static_cast<Vcpu*>(object);
+    complete(vcpu.stats);
     return to_abi(read_stats(vcpu.stats, vcpu.vm.number, vcpu.id, user, bytes, offset));
 }
 void nest_stats_release(int kind, void* object) {
     (kind == NEST_FD_VM_STATS ? *static_cast<Vm*>(object) : static_cast<Vcpu*>(object)->vm).put();
 }
 
+void nest_stats_show(void* to) { show_all(to); }
 bool nest_totals_row(unsigned row, const char** name, uint64_t* value) {
     TotalsRow found;
     if (!totals_row(row, found))

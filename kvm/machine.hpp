@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The machine as the module found it: probed once at load, constant until unload.
 #pragma once
+#include <arch/lock.hpp>
 #include <arch/memory.hpp>
 #include <kvm/cpu.hpp>
 #include <kvm/smccc_config.hpp>
@@ -15,6 +16,7 @@
 
 namespace nest::kvm {
 
+class Vm;
 class Vcpu;
 
 struct Machine {
@@ -30,6 +32,8 @@ struct Machine {
     Mitigations mitigations{};
     bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
+    Mutex vms_lock;            // outside of a VM's own locks
+    Vm* vms = nullptr;         // those that exist, for a look at their statistics
 };
 
 // NULL, or why this machine cannot run guests. At any EL.

@@ -142,7 +142,8 @@ NestedExit handle_nested_exit(Vcpu& vcpu) {
     nested::VirtualEl2& v = vcpu.vel2;
     nested::sync_l2_serror(cpu(), v);
     const u64 esr = vcpu.context.esr;
-    (v.in_guest() ? vcpu.stats.nested_l2_exits : vcpu.stats.nested_vel2_exits)++;
+    const auto ec = static_cast<unsigned>(vhe::exception_class(esr));
+    (v.in_guest() ? vcpu.stats.nested_l2_exits_by_class : vcpu.stats.nested_vel2_exits_by_class)[ec]++;
     switch (nested::route(v, esr)) {
     case nested::Route::kForward:
         forward_as_taken(vcpu);

@@ -4,6 +4,7 @@
 #include <kvm/machine.hpp>
 #include <kvm/nested_entry.hpp>
 #include <kvm/nested_gic.hpp>
+#include <kvm/report.hpp>
 #include <kvm/reset.hpp>
 #include <kvm/totals.hpp>
 #include <kvm/vm.hpp>
@@ -30,6 +31,7 @@ Result<Vcpu*> Vcpu::create(Vm& vm, unsigned index, u32 id) {
 
 Vcpu::~Vcpu() {
     timers.terminate();
+    complete(stats);
     add_to_totals(stats);
     if (run)
         nest_port_pages_free(run, 0);

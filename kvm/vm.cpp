@@ -2,6 +2,7 @@
 #include <kvm/vm.hpp>
 
 #include <kvm/machine.hpp>
+#include <kvm/report.hpp>
 #include <timer/hardware.hpp>
 
 namespace nest::kvm {
@@ -31,6 +32,7 @@ Result<Vm*> Vm::create(nest_host_vm* host, unsigned ipa_bits) {
     vm->ids.init();
     vm->ids.use_nv2(machine().nv2);
     vm->smccc.mitigations = machine().mitigations;
+    list_vm(*vm);
     return vm.release();
 }
 
@@ -46,6 +48,7 @@ void Vm::put() {
     memory_barrier();
     if (references_.fetch_sub_acq_rel(1) != 1)
         return;
+    unlist_vm(*this);
     nest_host_vm* const ours = host;
     // No notifier may come once the tables go; and none does any harm before.
     nest_port_vm_quiesce(ours);

@@ -76,6 +76,7 @@ public:
     Irqfds irqfds;
     IoBus mmio_bus;
     VmStats stats{};
+    Vm* next_listed = nullptr;  // Machine::vms
 
     Atomic<bool> dead;
     bool has_run = false;       // `lock`: some vCPU has run, and what depends on that is fixed

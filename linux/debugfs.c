@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /sys/kernel/debug/nestvisor/exits: what all vCPUs that have ended counted, as "name: value" lines. */
+/*
+ * /sys/kernel/debug/nestvisor/exits: what all vCPUs that have ended counted, as "name: value" lines;
+ * .../vms: what each VM and vCPU that there is has counted so far, as "vm N [vcpu N] name: value".
+ */
 #include <linux/debugfs.h>
 #include <linux/glue.h>
 #include <linux/seq_file.h>
@@ -19,11 +22,30 @@ static int exits_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(exits);
 
+void nest_port_stats_line(void *to, uint32_t vm, int vcpu, const char *name, int index, uint64_t value)
+{
+	seq_printf(to, "vm %u ", vm);
+	if (vcpu >= 0)
+		seq_printf(to, "vcpu %d ", vcpu);
+	seq_puts(to, name);
+	if (index >= 0)
+		seq_printf(to, "[%d]", index);
+	seq_printf(to, ": %llu\n", value);
+}
+
+static int vms_show(struct seq_file *file, void *unused)
+{
+	nest_stats_show(file);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vms);
+
 /* Without debugfs there is simply nothing to look at. */
 void nest_debugfs_init(void)
 {
 	folder = debugfs_create_dir("nestvisor", NULL);
 	debugfs_create_file("exits", 0444, folder, NULL, &exits_fops);
+	debugfs_create_file("vms", 0444, folder, NULL, &vms_fops);
 }
 
 void nest_debugfs_exit(void)

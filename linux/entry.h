@@ -54,6 +54,8 @@ void nest_device_release(void *device);
 long nest_stats_read(int kind, void *object, uint64_t user_buffer, size_t bytes, uint64_t offset);
 void nest_stats_release(int kind, void *object);
 
+/* Each value that is not zero of each VM and vCPU there is, one nest_port_stats_line() with `to` for each. */
+void nest_stats_show(void *to);
 /* Row `row` of what ended vCPUs counted; false behind the last. Any context. */
 bool nest_totals_row(unsigned row, const char **name, uint64_t *value);
 

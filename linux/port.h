@@ -230,6 +230,11 @@ struct nest_trace_record {
 /* Preemptible context. */
 void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record *record);
 
+/* ---- statistics ------------------------------------------------------------------------------------------------- */
+
+/* A value for nest_stats_show()'s `to`. vcpu -1: the VM's own; index -1: not one of several. Sleepable context. */
+void nest_port_stats_line(void *to, uint32_t vm, int vcpu, const char *name, int index, uint64_t value);
+
 /* ---- log -------------------------------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 1, 2))) void nest_port_info(const char *format, ...);

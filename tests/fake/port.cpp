@@ -214,6 +214,14 @@ unsigned nest_port_vma_page_shift(struct nest_host_vm*, u64 hva) {
     return m ? m->block_shift : 12;
 }
 
+// ---- statistics
+
+void nest_port_stats_line(void*, uint32_t vm, int vcpu, const char* name, int index, uint64_t value) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    port().stats_lines.push_back({vm, vcpu, name, index, value});
+}
+
 // ---- trace
 
 void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record* record) {

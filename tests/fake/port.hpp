@@ -86,6 +86,15 @@ struct FakePort {
     std::function<void(unsigned, void*)> cpu_call;
     // ---- log
     std::vector<std::string> infos, debugs;
+    // ---- statistics
+    struct StatsLine {
+        u32 vm;
+        int vcpu;
+        std::string name;
+        int index;
+        u64 value;
+    };
+    std::vector<StatsLine> stats_lines;
     // ---- trace
     struct Traced {
         u32 vm, vcpu;

@@ -51,6 +51,7 @@ void FakePort::reset() {
     cpu_call = nullptr;
     infos.clear();
     traced.clear();
+    stats_lines.clear();
     debugs.clear();
     for (nest_percpu& p : percpu)
         p = {};

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# nested-trace.sh: the tracepoints of the nested transitions, over bare-metal guests that make each of them.
+# nested-trace.sh: the tracepoints of the nested transitions and the counters in debugfs, over bare-metal guests that make each of them.
 tracing=/sys/kernel/tracing
 mountpoint -q $tracing || mount -t tracefs tracefs $tracing || exit 1
 events=$tracing/events/nestvisor
@@ -51,6 +51,20 @@ want shadow 'nested_shadow: .* created baddr=0x[1-9a-f]'
 want interrupt 'nested_interrupt: .* vector=IRQ elr='
 never nothing-lost 'nested_lost'
 [ $result = 0 ] || head -n 60 /tmp/trace
+
+# The counters of a VM while it runs.
+debug=/sys/kernel/debug
+mountpoint -q $debug || mount -t debugfs debugfs $debug || exit 1
+/mnt/share/guests/nested_guests stage2-live-changes-other-vcpu >/tmp/cases 2>&1 &
+: >/tmp/vms
+for round in $(seq 2000); do
+	cat $debug/nestvisor/vms >/tmp/now
+	grep -q 'vcpu 0 nested_erets: ' /tmp/now && cp /tmp/now /tmp/vms && break
+done
+wait $! || { cat /tmp/cases; exit 1; }
+cp /tmp/vms /tmp/trace
+want vms-vcpu '^vm [0-9]+ vcpu 0 nested_l2_exits_by_class\[[0-9]+\]: [1-9]'
+want vms-vm '^vm [0-9]+ nested_erets: [1-9]'
 
 # Nobody listens any more.
 echo >$tracing/trace
