@@ -19,6 +19,8 @@ class Machine:
     kvm_mode: str = "none"      # none: leaves /dev/kvm to the module | nested: the peer | default: the kernel's own KVM
     append: str = ""
     icount: bool = False        # one instruction is one nanosecond; single-threaded
+    monitor: Path | None = None # QEMU's monitor as a socket there
+    log: Path | None = None     # where QEMU's own log goes
 
     def command_line(self) -> str:
         """The kernel's. An oops ends the machine: after one at EL2 no result can be trusted."""
@@ -36,7 +38,10 @@ class Machine:
             board += ",dtb-randomness=off"
             accel = ["-accel", "tcg", "-icount", "shift=0,sleep=off"]
         # ctrl-] is the outer machine's escape where a guest's own QEMU needs ctrl-a.
-        console = ["-serial", "mon:stdio"] if interactive else ["-serial", "stdio", "-monitor", "none"]
+        monitor = f"unix:{self.monitor},server=on,wait=off" if self.monitor else "none"
+        console = ["-serial", "mon:stdio"] if interactive else ["-serial", "stdio", "-monitor", monitor]
+        if self.log:
+            console += ["-D", str(self.log)]
         command = ["qemu-system-aarch64", "-M", board, "-cpu", cpu, *accel, "-smp", str(self.smp), "-m", self.mem,
                    "-nic", "none", "-display", "none", "-no-reboot", *console,
                    "-kernel", str(image), "-initrd", str(initrd), "-append", self.command_line()]

@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from nestlab import bench_data, bench_doc, bench_run
+from nestlab import bench_data, bench_doc, bench_functions, bench_run
 from nestlab.bench_data import Row, Run
 
 ENTRY = {"name": "flat/hypercall/iterations:2000/manual_time", "iterations": 2000, "median": 300.0, "min": 290.0, "p90": 301.0,
@@ -35,6 +35,24 @@ class Bench(unittest.TestCase):
     def test_too_many_exits_miss_a_goal(self):
         changes = {"name": "l2/hypercall/iterations:1/manual_time", "kvm.exits": 3.0}
         self.assertEqual(len(bench_data.misses(Run(), rows(**changes))), 1)
+
+    def test_an_operation_is_what_lies_between_two_reads_of_the_counter(self):
+        addresses = [0x40000010, 0xffff800000001000, 0xffff800000001004, 0x40000020, 0x40000010, 0x40000020]
+        trace = "".join(f"Trace 0: 0x7f00 [00000000/{address:016x}/0000/0000] \nnoise\n" for address in addresses)
+        reads = {0x40000010, 0x40000020}
+        self.assertEqual(bench_functions.operations(trace, reads, 3), [addresses[:3], addresses[3:4], addresses[4:5]],
+                         "within ten instructions of the median")
+        self.assertEqual(bench_functions.operations(trace, reads, 14), [])
+
+    def test_instructions_belong_to_the_function_that_they_lie_in(self):
+        symbols = {0xffff800000001000: "b", 0xffff800000000f00: "a"}
+        counters = [0x40000010, 0xffff800000001000, 0xffff800000001004, 0xffff800000000ffc, 0xffff000000000000]
+        self.assertEqual(bench_functions.by_function(counters, symbols),
+                         {"b": 2, "a": 1, bench_functions.GUEST: 1, bench_functions.KERNEL: 1})
+
+    def test_every_missed_goal_in_l0_can_name_a_next_step(self):
+        self.assertTrue({key for key, goal in bench_data.GOALS.items() if key[0] == "l2" and goal.flat} <=
+                        set(bench_doc.NEXT_STEPS))
 
     def test_every_goal_names_an_operation(self):
         names = {operation.name for operation in bench_run.operations()}

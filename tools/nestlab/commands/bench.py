@@ -9,7 +9,7 @@ import argparse
 import fnmatch
 import time
 
-from nestlab import bench_data, bench_doc, bench_page, bench_run, say
+from nestlab import bench_data, bench_doc, bench_functions, bench_page, bench_run, say
 from nestlab.bench_data import Run
 from nestlab.commands import options
 
@@ -18,6 +18,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", action="store_true", help="Linux 7.2's own nested KVM as L0, without the module")
     parser.add_argument("--nested", action="store_true", help="measure inside a Linux L1, too (the peer takes an hour there)")
     options.add_cpu(parser)
+    parser.add_argument("--functions", action="store_true",
+                        help="for each goal in L0 that is missed, count the instructions by function, too")
     parser.add_argument("--only", metavar="GLOB", help="only operations of such names (flat/hypercall, …); keeps no result")
 
 
@@ -32,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
         if not args.only:
             header = {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
             bench_data.save(run, header, text)
+        if args.functions and run.side == "ours" and not run.nested:
+            bench_functions.measure_missed(kernel, file, args.cpu, rows)
     for run, rows in found:
         for line in bench_doc.terminal(run, rows):
             say.result(line)
