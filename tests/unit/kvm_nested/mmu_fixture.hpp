@@ -3,6 +3,7 @@
 // would. The vCPU is in L2, its state in memory.
 #pragma once
 #include <kvm/l1_stage2.hpp>
+#include <kvm/nested_entry.hpp>
 #include <nested/mmu.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 
@@ -43,6 +44,7 @@ struct NestedVmTest : VmTest {
         set_l1(SysReg::VTTBR_EL2, u64{1} << 48 | kRoot);
         set_l1(SysReg::VTCR_EL2, kVtcr);
         set_l1(SysReg::VBAR_EL2, 0xffff'0000);
+        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, true);  // as load() does
     }
     void TearDown() override {
         VmTest::TearDown();
