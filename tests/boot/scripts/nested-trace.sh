@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # nested-trace.sh: the tracepoints of the nested transitions and the counters in debugfs, over bare-metal guests that make each of them.
 tracing=/sys/kernel/tracing
-mountpoint -q $tracing || mount -t tracefs tracefs $tracing || exit 1
+[ -d $tracing/events ] || mount -t tracefs tracefs $tracing || exit 1
 events=$tracing/events/nestvisor
 [ -d $events ] || { echo "no $events"; exit 1; }
 run() { /mnt/share/guests/nested_guests "$@" >/tmp/cases 2>&1 || { cat /tmp/cases; exit 1; }; }
@@ -54,7 +54,7 @@ never nothing-lost 'nested_lost'
 
 # The counters of a VM while it runs.
 debug=/sys/kernel/debug
-mountpoint -q $debug || mount -t debugfs debugfs $debug || exit 1
+[ -d $debug/nestvisor ] || mount -t debugfs debugfs $debug || exit 1
 /mnt/share/guests/nested_guests stage2-live-changes-other-vcpu >/tmp/cases 2>&1 &
 : >/tmp/vms
 for round in $(seq 2000); do
