@@ -36,9 +36,8 @@ inline bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
     const M mdscr = vcpu.regs.get<M>();
     const bool quiet = mdscr == loaded.mdscr && !loaded.bank && !(mdscr.raw & M::mask<M::MDE, M::KDE>()) &&
                        vcpu.debug.control == 0 && !vcpu.debug.os_lock;
-    // What nested::debug_traps_for() says then.
-    const auto traps = vcpu.debug.armed || !vcpu.vel2.hypervises() ? nested::DebugTraps::kMdscrWrites
-                                                                   : nested::DebugTraps::kNone;
+    // Of an MDSCR_EL1 without KDE.
+    const auto traps = nested::debug_traps_for(vcpu.debug.armed, M{}, false, vcpu.vel2.hypervises());
     return (quiet && traps == vcpu.debug_traps) || follow_debug_change(vcpu, loaded);
 }
 

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nestlab import bench, bench_data, boottests, guests, job, proc, say
+from nestlab import bench, bench_data, bench_run, boottests, guests, job, proc, say
 from nestlab.boot import Boot
 from nestlab.errors import LabError
 from nestlab.kernels import Kernel
@@ -41,9 +41,8 @@ def count(operation: str, kernel: Kernel, module: Path, cpu: str, median: float)
     """One operation whose length is the benchmark's median; LabError if none was seen."""
     folder = bench.get()
     reads = counter_reads(folder / "bench" / "payload.elf")
-    words = ["./exit_latency", f"--benchmark_filter=^{operation}/iterations:"]
     script = ("echo 0 >/proc/sys/kernel/kptr_restrict; grep '\\[nestvisor\\]' /proc/kallsyms | sed 's/^/@@SYMBOL /'\n"
-              f"cd /mnt/share/bench; echo @@READY; while :; do {shlex.join(words)} >/dev/null 2>&1; done\n")
+              f"cd /mnt/share/bench; echo @@READY; while :; do {shlex.join(bench_run.command(operation))} >/dev/null 2>&1; done\n")
     with tempfile.TemporaryDirectory(prefix="lab-") as work:
         monitor, log = Path(work, "monitor"), Path(work, "log")
         machine = Machine(cpu=cpu, smp=1, icount=True, monitor=monitor, log=log)

@@ -68,12 +68,17 @@ def missing(run: Run, name: str) -> dict:
     return {"name": f"{name}/", "error_occurred": True, "error_message": reason}
 
 
+def command(name: str) -> list[str]:
+    """What measures one operation."""
+    # Google Benchmark appends /iterations and more to each name.
+    return ["./exit_latency", f"--benchmark_filter=^{name}/iterations:"]
+
+
 def program(names: list[str], folder: str) -> str:
     """The shell commands that measure them, a process each; what is done is told even where a later one never ends."""
     lines = [f"cd {folder}"]
     for name in names:
-        # Google Benchmark appends /iterations and more to each name.
-        words = ["./exit_latency", f"--benchmark_filter=^{name}/iterations:", "--benchmark_format=json"]
+        words = [*command(name), "--benchmark_format=json"]
         lines.append(f"echo @@BENCH {name}; {shlex.join(words)} 2>/dev/null; echo @@END")
     return "\n".join(lines) + "\n"
 
