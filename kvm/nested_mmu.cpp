@@ -55,21 +55,19 @@ void NestedMmu::report(VmStats& stats) {
         Guard guard(vm_.mmu_lock);
         now = mmu().stats();
     }
-    // Several readers may be here.
-    const auto set = [](u64& to, u64 value) { __atomic_store_n(&to, value, __ATOMIC_RELAXED); };
-    set(stats.shadow_hits, now.hits);
-    set(stats.shadow_misses, now.misses);
-    set(stats.shadow_evictions, now.evictions);
-    set(stats.shadow_faults_mapped, now.mapped);
-    set(stats.shadow_faults_forwarded, now.forwarded);
-    set(stats.shadow_faults_brought_in, now.brought_in);
-    set(stats.shadow_dropped_by_tlbi, now[nested::Cause::kTlbi]);
-    set(stats.shadow_dropped_by_notifier, now[nested::Cause::kNotifier]);
-    set(stats.shadow_dropped_by_memslot, now[nested::Cause::kMemslot]);
-    set(stats.shadow_dropped_by_dirty_log, now[nested::Cause::kDirtyLog]);
-    set(stats.shadow_dropped_by_remap, now[nested::Cause::kRemap]);
-    set(stats.shadow_untracked_leaves, now.untracked);
-    set(stats.shadow_rmap_overflows, now.overflows);
+    set_stat(stats.shadow_hits, now.hits);
+    set_stat(stats.shadow_misses, now.misses);
+    set_stat(stats.shadow_evictions, now.evictions);
+    set_stat(stats.shadow_faults_mapped, now.mapped);
+    set_stat(stats.shadow_faults_forwarded, now.forwarded);
+    set_stat(stats.shadow_faults_brought_in, now.brought_in);
+    set_stat(stats.shadow_dropped_by_tlbi, now[nested::Cause::kTlbi]);
+    set_stat(stats.shadow_dropped_by_notifier, now[nested::Cause::kNotifier]);
+    set_stat(stats.shadow_dropped_by_memslot, now[nested::Cause::kMemslot]);
+    set_stat(stats.shadow_dropped_by_dirty_log, now[nested::Cause::kDirtyLog]);
+    set_stat(stats.shadow_dropped_by_remap, now[nested::Cause::kRemap]);
+    set_stat(stats.shadow_untracked_leaves, now.untracked);
+    set_stat(stats.shadow_rmap_overflows, now.overflows);
 }
 
 // mmu lock held; `shadow` is held for this vCPU already.

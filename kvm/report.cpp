@@ -9,8 +9,7 @@ namespace {
 
 constexpr unsigned kClasses = 64;
 
-// Several readers may be here, and the counters go on meanwhile.
-void set(u64& to, u64 value) { __atomic_store_n(&to, value, __ATOMIC_RELAXED); }
+// The counters go on meanwhile.
 u64 get(const u64& from) { return __atomic_load_n(&from, __ATOMIC_RELAXED); }
 
 u64 sum(const u64 (&classes)[kClasses]) {
@@ -29,8 +28,8 @@ void show(void* to, u32 vm, int vcpu, const char* name, const u64* values, unsig
 }  // namespace
 
 void complete(VcpuStats& stats) {
-    set(stats.nested_vel2_exits, sum(stats.nested_vel2_exits_by_class));
-    set(stats.nested_l2_exits, sum(stats.nested_l2_exits_by_class));
+    set_stat(stats.nested_vel2_exits, sum(stats.nested_vel2_exits_by_class));
+    set_stat(stats.nested_l2_exits, sum(stats.nested_l2_exits_by_class));
 }
 
 void complete(Vm& vm) {
@@ -50,7 +49,7 @@ void complete(Vm& vm) {
     });
     all.nested_vel2_exits = sum(all.nested_vel2_exits_by_class);
     all.nested_l2_exits = sum(all.nested_l2_exits_by_class);
-#define COPY(field) set(to.field, all.field)
+#define COPY(field) set_stat(to.field, all.field)
     COPY(exits), COPY(tier0_exits), COPY(tier1_exits), COPY(user_exits), COPY(irq_exits), COPY(nested_vel2_exits);
     COPY(nested_l2_exits), COPY(nested_forwards), COPY(nested_erets), COPY(nested_tier0_switches);
     for (unsigned ec = 0; ec < kClasses; ec++) {

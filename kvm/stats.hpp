@@ -20,6 +20,8 @@ struct VcpuStats {
 
 // For a counter that several threads write. Any context.
 inline void count(u64& counter) { __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED); }
+// For one that is copied from elsewhere when somebody asks; several may ask at once. Any context.
+inline void set_stat(u64& counter, u64 value) { __atomic_store_n(&counter, value, __ATOMIC_RELAXED); }
 
 // The vCPU blocked for that long.
 void count_halt_wait(VcpuStats& stats, u64 ns);

@@ -129,8 +129,8 @@ void VmStage2::reap() {
 // Every request is carried out, and at once: the TLBI instructions do what others ask of each CPU by IPI.
 void VmStage2::report(VmStats& stats) const {
     const u64 now = tables_.broadcasts();
-    __atomic_store_n(&stats.remote_tlb_flush_requests, now, __ATOMIC_RELAXED);
-    __atomic_store_n(&stats.remote_tlb_flush, now, __ATOMIC_RELAXED);
+    set_stat(stats.remote_tlb_flush_requests, now);
+    set_stat(stats.remote_tlb_flush, now);
 }
 
 void VmStage2::destroy() { tables_.destroy(); }
