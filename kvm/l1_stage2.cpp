@@ -17,20 +17,27 @@ const nested::MmuFeatures& mmu_features(Vcpu& vcpu) {
 }
 
 nested::ShadowKey l1_shadow_key(Vcpu& vcpu) {
-    return nested::shadow_key(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(), l1_stage2_on(vcpu),
-                              mmu_features(vcpu).vmid16);
+    return nested::shadow_key(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(),
+                              L1Stage2Registers::of(vcpu.regs).on(), mmu_features(vcpu).vmid16);
 }
 
 u16 l1_vmid(Vcpu& vcpu) {
     return nested::vmid_of(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(), mmu_features(vcpu).vmid16);
 }
 
-L1Stage2 l1_stage2(Vcpu& vcpu) {
-    if (!l1_stage2_on(vcpu))
-        return {};
-    const bool big_endian = SCTLR_EL1::of(vcpu.read(SysReg::SCTLR_EL2)).get<SCTLR_EL1::EE>();
-    return nested::stage2_regime(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(), big_endian,
-                                 vcpu.vel2.hcr().get<HCR_EL2::FWB>(), mmu_features(vcpu));
+const nested::Stage2Regime* l1_stage2(Vcpu& vcpu) {
+    NestedMmuVcpu& use = vcpu.shadow_use;
+    const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
+    // While L2 runs, its own SCTLR_EL1 is in hardware and L1's register in memory.
+    const u64 sctlr = vcpu.vel2.in_vel2() ? vcpu.read(SysReg::SCTLR_EL2) : vcpu.regs.get(SysReg::SCTLR_EL2);
+    const bool big_endian = SCTLR_EL1::of(sctlr).get<SCTLR_EL1::EE>();
+    if (!use.has_regime || use.regime_of != now || use.regime.big_endian != big_endian) [[unlikely]] {
+        use.regime = nested::stage2_regime(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(), big_endian,
+                                           vcpu.vel2.hcr().get<HCR_EL2::FWB>(), mmu_features(vcpu));
+        use.regime_of = now;
+        use.has_regime = true;
+    }
+    return now.on() ? &use.regime : nullptr;
 }
 
 }  // namespace nest::kvm

@@ -46,8 +46,7 @@ struct Translation {
 
 // mmu lock held.
 Translation translate(const AtOp& op, const nested::Stage1Registers& registers, const nested::Stage1Regime& regime,
-                      const nested::Stage2Regime* stage2, bool pan, const Canonical& canonical) {
-    nested::LinearMemory<Canonical> memory(canonical);
+                      const nested::Stage2Regime* stage2, bool pan, nested::LinearMemory<Canonical> memory) {
     Translation t;
     t.stage1 = nested::walk_stage1(registers, regime, memory, stage2, {op.va, op.write, false, op.el0, pan, op.any});
     if (!op.stage2 || !stage2 || t.stage1.status != WalkStatus::kTranslated)
@@ -68,7 +67,7 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
     const nested::MmuFeatures& features = mmu_features(vcpu);
     const nested::Stage1Registers registers = registers_of(vcpu, op.regime);
     const nested::Stage1Regime regime = nested::stage1_regime(registers, op.va, op.el0, features);
-    const L1Stage2 stage2 = op.regime == nested::Regime::kEl10 ? l1_stage2(vcpu) : L1Stage2{};
+    const nested::Stage2Regime* const stage2 = op.regime == nested::Regime::kEl10 ? l1_stage2(vcpu) : nullptr;
     const bool pan = op.pan && vcpu.pstate().get<SPSR_EL2::PAN>();
     if (!in_tier0)
         release_fpsimd(vcpu);
@@ -79,7 +78,7 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
             const TierGuard guard(vm_.mmu_lock, in_tier0);
             if (!guard)
                 return Outcome::kHost;
-            t = translate(op, registers, regime, pointer(stage2), pan, canonical_);
+            t = translate(op, registers, regime, stage2, pan, mmu().memory());
             less_allowed = t.status() == WalkStatus::kAbsent && canonical_.walk(t.absent()).valid;
         }
         if (t.status() == WalkStatus::kAbsent) {

@@ -63,9 +63,9 @@ Next answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
 }  // namespace
 
 bool NestedMmu::translate_l2(Vcpu& vcpu, L2Ipa from, Ipa& to) {
-    const L1Stage2 regime = l1_stage2(vcpu);
+    const nested::Stage2Regime* const regime = l1_stage2(vcpu);
     Guard guard(vm_.mmu_lock);
-    const nested::Stage2Result result = mmu().translate(pointer(regime), from.raw, false);
+    const nested::Stage2Result result = mmu().translate(regime, from.raw, false);
     to = result.output;
     return result.status == nested::WalkStatus::kTranslated;
 }
@@ -75,13 +75,13 @@ Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
     if (!shadow || !is_for_walk(vcpu.context.esr))
         return Next::kHost;
     const L2Fault fault = decode(vcpu);
-    const L1Stage2 regime = l1_stage2(vcpu);
+    const nested::Stage2Regime* const regime = l1_stage2(vcpu);
     Resolution r;
     {
         const TierGuard guard(vm_.mmu_lock, true);
         if (!guard)
             return Next::kHost;
-        r = mmu().resolve(*shadow, pointer(regime), fault, vcpu.tables, nested::Reclaim::kLater);
+        r = mmu().resolve(*shadow, regime, fault, vcpu.tables, nested::Reclaim::kLater);
     }
     if (r.outcome != FaultOutcome::kForward && r.outcome != FaultOutcome::kResolved)
         return Next::kHost;
@@ -100,12 +100,12 @@ Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
     for (unsigned tries = 0; tries < kTries; tries++) {
         if (!Shadows::top_up(*shadow, vcpu.tables).ok())
             return error(vcpu, Errno::kNoMem);
-        const L1Stage2 regime = l1_stage2(vcpu);
+        const nested::Stage2Regime* const regime = l1_stage2(vcpu);
         Resolution r;
         {
             Guard guard(vm_.mmu_lock);
             shadow->free_retired();  // what tier 0 had to leave
-            r = mmu().resolve(*shadow, pointer(regime), fault, vcpu.tables);
+            r = mmu().resolve(*shadow, regime, fault, vcpu.tables);
         }
         trace_shadow_fault(vcpu, fault.ipa, r.outcome);
         switch (r.outcome) {

@@ -12,7 +12,7 @@
 #include <kvm/stats.hpp>
 #include <nested/el2_hooks.hpp>
 #include <nested/shadow.hpp>
-#include <nested/walk_features.hpp>
+#include <nested/walk_stage2.hpp>
 #include <vhe/next.hpp>
 #include <vncr/register_file.hpp>
 
@@ -22,15 +22,17 @@ class Vm;
 class Vcpu;
 using vhe::Next;
 
-// The registers of L1's that a shadow's key is made of, as L1 wrote them.
+// The registers of L1's that its stage 2 and the key of its shadow are made of, as L1 wrote them.
 struct L1Stage2Registers {
-    u64 vttbr, vtcr, on;
+    using Hcr = arch::HCR_EL2;
+    u64 vttbr, vtcr, hcr;
 
     static L1Stage2Registers of(const vncr::RegisterFile& file) {
-        using H = arch::HCR_EL2;
         return {file.get<arch::VTTBR_EL2>().raw, file.get<arch::VTCR_EL2>().raw,
-                file.get<H>().raw & H::mask<H::VM, H::DC>()};
+                file.get<Hcr>().raw & Hcr::mask<Hcr::VM, Hcr::DC, Hcr::FWB>()};
     }
+    // HCR_EL2.DC makes VM count as 1 ([DDI0487] D24.2.58).
+    bool on() const { return hcr & Hcr::mask<Hcr::VM, Hcr::DC>(); }
     bool operator==(const L1Stage2Registers&) const = default;
 };
 
@@ -38,6 +40,9 @@ struct L1Stage2Registers {
 struct NestedMmuVcpu {
     nested::Shadow<Cpu>* shadow = nullptr;  // held: it stays, and so does its key
     L1Stage2Registers behind{};             // of which that is the key
+    nested::Stage2Regime regime{};          // l1_stage2()'s
+    L1Stage2Registers regime_of{};          // of which, and of SCTLR_EL2.EE, it was computed
+    bool has_regime = false;
     nested::MmuFeatures features{};
     bool has_features = false;  // they are the VM's ID registers', which do not change once a vCPU has run
 

@@ -47,9 +47,11 @@ public:
     static Status top_up(const Shadow& shadow, stage2::TableCache& cache) {
         return cache.top_up(shadow.tables.geometry().max_new_tables() + 1);
     }
+    // For walks of L1's tables, and of its guest's. While the lock is held.
+    LinearMemory<Canonical> memory() { return {canonical_, frames_}; }
     // L1's answer for an address: what AT S12E1* and the walks of L2's stage-1 tables need. kAbsent as in walk_stage2().
     Stage2Result translate(const Stage2Regime* regime, u64 ipa, bool write) {
-        LinearMemory<Canonical> memory(canonical_);
+        LinearMemory<Canonical> memory = this->memory();
         return regime ? walk_stage2(*regime, memory, ipa, write) : identity_stage2(ipa);
     }
 
@@ -101,6 +103,7 @@ private:
     void drop_untracked(Owing& owing);
 
     const Canonical& canonical_;
+    TableFrames frames_;
     MmuStats stats_;
     Rmap rmap_;
     ShadowPool<C> pool_;

@@ -24,6 +24,7 @@ template <arch::Cpu C, typename Canonical>
 void ShadowMmu<C, Canonical>::unmap_gfns(u64 start, u64 end, Cause cause) {
     Owing owing;
     drop_untracked(owing);
+    frames_.forget(start, end);
     rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
         Shadow& s = pool_[leaf.shadow];
         const arch::L2Ipa stop = leaf.at + stage2::span_of_level(leaf.level);

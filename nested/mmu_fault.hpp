@@ -100,13 +100,17 @@ FaultOutcome ShadowMmu<C, Canonical>::install(Shadow& shadow, arch::L2Ipa ipa, a
             return FaultOutcome::kNeedTables;
         rmap_.add_page(page);
     }
-    make_room(shadow, base, bytes, gfn, reclaim);
     const bool was_untracked = shadow.untracked();
     shadow.tables.policy().set_next_frame(gfn);
-    const Status mapped = shadow.tables.map(cache, base, canonical.pa.align_down(bytes), leaf.shift, leaf.attributes);
-    // Collapsing has retired a table, which nobody else walks.
-    if (reclaim == Reclaim::kNow)
-        shadow.free_retired();
+    const arch::Pa pa = canonical.pa.align_down(bytes);
+    Status mapped = shadow.tables.map_new(cache, base, pa, leaf.shift, leaf.attributes);
+    if (mapped.error() == Errno::kExist) [[unlikely]] {
+        make_room(shadow, base, bytes, gfn, reclaim);
+        mapped = shadow.tables.map(cache, base, pa, leaf.shift, leaf.attributes);
+        // Collapsing has retired a table, which nobody else walks.
+        if (reclaim == Reclaim::kNow)
+            shadow.free_retired();
+    }
     if (shadow.untracked() && !was_untracked)
         stats_.untracked++;
     any_untracked_ |= shadow.untracked();

@@ -4,6 +4,7 @@
 #include <arch/address.hpp>
 #include <concepts>
 #include <linux/port.h>
+#include <nested/table_frames.hpp>
 #include <stage2/pte.hpp>
 
 namespace nest::nested {
@@ -34,12 +35,20 @@ concept TableMemory = requires(M& m, arch::Ipa at, u64 word) {
 template <typename Canonical>
 class LinearMemory {
 public:
-    explicit LinearMemory(const Canonical& canonical) : canonical_(canonical) {}
+    LinearMemory(const Canonical& canonical, TableFrames& frames) : canonical_(canonical), frames_(frames) {}
 
     Word read(arch::Ipa at) {
-        u64* word;
-        const Access access = find(at, false, word);
-        return {access, access == Access::kDone ? __atomic_load_n(word, __ATOMIC_ACQUIRE) : 0};
+        u8* page = frames_.find(at.frame());
+        if (!page) {
+            u64* word;
+            const Access access = find(at, false, word);
+            if (access != Access::kDone)
+                return {access};
+            page = reinterpret_cast<u8*>(word) - at.raw % arch::kPageSize;
+            frames_.enter(at.frame(), page);
+        }
+        return {Access::kDone,
+                __atomic_load_n(reinterpret_cast<u64*>(page + at.raw % arch::kPageSize), __ATOMIC_ACQUIRE)};
     }
     Access exchange(arch::Ipa at, u64 expected, u64 desired) {
         u64* word;
@@ -64,6 +73,7 @@ private:
     }
 
     const Canonical& canonical_;
+    TableFrames& frames_;
 };
 
 }  // namespace nest::nested

@@ -49,6 +49,10 @@ public:
         Using u(policy_, cache);
         return table_.map(ipa, pa, block_shift, attributes);
     }
+    Status map_new(TableCache& cache, Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
+        Using u(policy_, cache);
+        return table_.map_new(ipa, pa, block_shift, attributes);
+    }
     typename Tables::Progress split(TableCache& cache, Address start, Address end, unsigned budget = kDefaultBudget) {
         Using u(policy_, cache);
         return table_.split(start, end, budget);

@@ -38,7 +38,13 @@ public:
     // split and keeps mapping the rest. -EAGAIN: the policy has no table left, fill up and call again. -EINVAL:
     // misaligned, outside, no such block size here, or execution from memory that is not Normal. -ERANGE: the output
     // lies above the machine's (or stage 2's) physical addresses.
-    Status map(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes);
+    Status map(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
+        return put<true>(ipa, pa, block_shift, attributes);
+    }
+    // The same, but -EEXIST where something is mapped in its place, be it larger, smaller or already that.
+    Status map_new(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
+        return put<false>(ipa, pa, block_shift, attributes);
+    }
     // For a permission fault: adds what `add` has to the leaf. -ENOENT: nothing is mapped there.
     Status relax(Address ipa, const Prot& add);
     // For dirty logging: as relax(write), but -E2BIG when the leaf is larger than 2^max_shift, so that the caller maps
@@ -126,8 +132,11 @@ private:
     }
 
     // stage2/table_map.hpp
+    template <bool kReplace>
+    Status put(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes);
     Status check(Address ipa, arch::Pa pa, unsigned level, const Attributes& attributes) const;
     void set_leaf(Entry e, Pte now);
+    void fill(const Entry& e, Pte now);
     void change_live(Entry e, Pte now);
     void prepare_memory(Pte now, unsigned level, bool new_memory, bool newly_executable);
     void break_entry(const Entry& e, unsigned level);

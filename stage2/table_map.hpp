@@ -19,7 +19,8 @@ Status Table<Policy>::check(Address ipa, arch::Pa pa, unsigned level, const Attr
 }
 
 template <typename Policy>
-Status Table<Policy>::map(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
+template <bool kReplace>
+Status Table<Policy>::put(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
     NEST_BUG_ON(ledger_.open);  // the old translation may still be in a TLB
     unsigned target = level_of_shift(block_shift);
     NEST_TRY(check(ipa, pa, target, attributes));
@@ -29,6 +30,8 @@ Status Table<Policy>::map(Address ipa, arch::Pa pa, unsigned block_shift, const 
         u64* slot = slot_of(table, ipa, level);
         Entry e{slot, Pte::of(policy_.load(slot)), level, ipa.align_down(span_of_level(level))};
         if (e.pte.is_leaf(level)) {
+            if constexpr (!kReplace)
+                return Errno::kExist;
             // A larger block that says the same stays: another vCPU took this fault first.
             Leaf here = decode(e, ipa);
             if (here.pa == pa && here.attributes == attributes) {
@@ -47,7 +50,14 @@ Status Table<Policy>::map(Address ipa, arch::Pa pa, unsigned block_shift, const 
         table = child(Pte::of(policy_.load(slot)));
     }
     u64* slot = slot_of(table, ipa, target);
-    set_leaf({slot, Pte::of(policy_.load(slot)), target, ipa}, now);
+    const Entry e{slot, Pte::of(policy_.load(slot)), target, ipa};
+    if constexpr (kReplace) {
+        set_leaf(e, now);
+    } else {
+        if (e.pte.valid())
+            return Errno::kExist;
+        fill(e, now);
+    }
     policy_.publish();
     return kOk;
 }
@@ -69,6 +79,12 @@ void Table<Policy>::set_leaf(Entry e, Pte now) {
         break_entry(e, e.level);
         note(e.base, e.level, e.pte, Pte{});
     }
+    fill(e, now);
+}
+
+// Where nothing is, or has just been broken.
+template <typename Policy>
+void Table<Policy>::fill(const Entry& e, Pte now) {
     prepare_memory(now, e.level, true, now.executable());
     policy_.store(e.slot, now.raw);
     note(e.base, e.level, Pte{}, now);

@@ -151,6 +151,45 @@ TEST_F(ResolveTest, AccessFlagOfL1NeedsAWritableTable) {
     EXPECT_TRUE(leaf() & 1 << 10);
 }
 
+// The walk remembers where L1's tables lie: not beyond the VMM's taking a page of them away.
+TEST_F(ResolveTest, ATableThatIsTakenAwayIsAskedForAgain) {
+    ASSERT_EQ(world.access(*shadow, &regime, {}).outcome, FaultOutcome::kResolved);
+    ASSERT_EQ(resolve().outcome, FaultOutcome::kResolved);
+    struct { u64 from, to, table; } const ranges[] = {
+        {World::kRamBase, World::kRamBase + 0x1000, World::kRamBase},
+        {World::kRamBase + 0x1000, World::kRamBase + 0x2000, World::kRamBase + 0x1000},
+        {World::kRamBase, World::kRamBase + World::kRamBytes, World::kRamBase},
+    };
+    for (const auto& range : ranges) {
+        world.canonical_unmap(range.from, range.to);
+        const Resolution r = resolve();
+        EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
+        EXPECT_TRUE(r.of_table);
+        EXPECT_EQ(r.canonical.raw, range.table);
+        ASSERT_EQ(world.access(*shadow, &regime, {}).outcome, FaultOutcome::kResolved);
+    }
+    world.canonical_unmap(World::kBigBase, World::kBigBase + 0x1000);
+    EXPECT_FALSE(resolve().of_table) << "another page than the tables'";
+}
+
+TEST(TableFrames, KeepsAndForgets) {
+    TableFrames frames;
+    u8 a, b;
+    EXPECT_EQ(frames.find(0), nullptr);
+    frames.enter(0, &a);
+    frames.enter(65, &b);
+    EXPECT_EQ(frames.find(0), &a);
+    EXPECT_EQ(frames.find(65), &b);
+    EXPECT_EQ(frames.find(1), nullptr) << "the same place";
+    frames.forget(1, 65);
+    EXPECT_EQ(frames.find(0), nullptr) << "a range of all places may forget more than it names";
+    frames.enter(65, &b);
+    frames.enter(2, &a);
+    frames.forget(64, 66);
+    EXPECT_EQ(frames.find(65), nullptr);
+    EXPECT_EQ(frames.find(2), &a);
+}
+
 TEST_F(ResolveTest, OutsideOfTheVm) {
     leaf() = (u64{1} << 44) | 1 << 10 | 3 << 6 | 15 << 2 | 3;  // beyond the canonical stage 2
     const Resolution r = world.access(*shadow, &regime, {});

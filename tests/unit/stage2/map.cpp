@@ -120,6 +120,29 @@ TEST_F(TableTest, TheSameAgainOnlyDropsWhatThisCpuCached) {
     EXPECT_EQ(walk(M2).attributes.software, 5);
 }
 
+TEST_F(TableTest, ANewMappingNeverTouchesAnOldOne) {
+    const auto map_new = [this](u64 ipa, unsigned shift) {
+        return table->map_new(Ipa(ipa), Pa(0x80'0000'0000 + ipa), shift, {kProtRw}).error();
+    };
+    map(M2, 4 * M2, 21);
+    map(4 * M2, 0x8000'0000);
+    memory.history.clear();
+    EXPECT_EQ(map_new(M2, 21), Errno::kExist) << "the same size";
+    EXPECT_EQ(map_new(M2 + K4, 12), Errno::kExist) << "smaller";
+    EXPECT_EQ(map_new(4 * M2, 21), Errno::kExist) << "larger";
+    EXPECT_EQ(map_new(4 * M2, 12), Errno::kExist);
+    EXPECT_EQ(map_new(4 * M2 + K4, 21), Errno::kInval);
+    EXPECT_TRUE(memory.history.empty());
+    expect_mapped(M2, 4 * M2, 2);
+    expect_mapped(4 * M2, 0x8000'0000, 3);
+    ASSERT_TRUE(table->map_new(Ipa(4 * M2 + K4), Pa(0x9000'0000), 12, {kProtRw}).ok());
+    EXPECT_EQ(memory.count(Step::kInvalidate), 0u);
+    EXPECT_EQ(memory.count(Step::kLocal), 0u);
+    EXPECT_LT(memory.position(Step::kClean), memory.position(Step::kStore));
+    EXPECT_LT(memory.position(Step::kStore), memory.position(Step::kPublish));
+    expect_mapped(4 * M2 + K4, 0x9000'0000, 3);
+}
+
 TEST_F(TableTest, SoftwareBitsChangeInPlace) {
     map(0, 0x8000'0000, 12, {kProtRw, MemoryType::Normal, 1});
     map(0, 0x8000'0000, 12, {kProtRw, MemoryType::Normal, 2});
