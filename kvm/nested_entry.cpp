@@ -200,7 +200,10 @@ void preempt_l2(Vcpu& vcpu) {
 
 bool follow_in_tier0(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
-    if (vcpu.serror.pending || !gic_is_idle(vcpu))
+    if (vcpu.serror.pending)
+        return false;
+    const GicChange gic = possible_gic_change(vcpu);
+    if (gic == GicChange::kNotHere)
         return false;
     if (v.in_guest() && !vcpu.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
         return false;
@@ -208,7 +211,7 @@ bool follow_in_tier0(Vcpu& vcpu) {
         return false;
     vcpu.served_world = v.world();
     vcpu.stats.nested_tier0_switches++;
-    return change_idle_gic(vcpu);
+    return change_gic(vcpu, gic);
 }
 
 void follow_world(Vcpu& vcpu) {

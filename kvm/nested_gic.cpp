@@ -56,19 +56,28 @@ void sync_gic(Vcpu& vcpu) {
     update_maintenance(vcpu);
 }
 
-bool gic_is_idle(const Vcpu& vcpu) {
-    if (!vcpu.has_gic() || vcpu.gic.work.load_relaxed() || vcpu.gic.hw.used || vcpu.l2_gic.used || vcpu.gic.hw.vmcr_dirty)
-        return false;
-    return !(vgic::any_list_register(vcpu.regs, machine().gic.list_registers()) & arch::ListRegister::State::kMask);
+GicChange possible_gic_change(Vcpu& vcpu) {
+    using arch::ListRegister;
+    if (!vcpu.has_gic() || vcpu.gic.hw.vmcr_dirty)
+        return GicChange::kNotHere;
+    if (vcpu.gic.hw.used && !vgic::sync_ended(cpu(), vcpu.gic)) [[unlikely]]
+        return GicChange::kNotHere;
+    if (vcpu.gic.work.load_relaxed())
+        return GicChange::kNotHere;
+    const u64 any = vgic::any_list_register(vcpu.regs, machine().gic.list_registers());
+    if (!(any & ListRegister::State::kMask)) [[likely]]
+        return GicChange::kIdle;
+    // A physical interrupt is looked up, and deactivated, under locks.
+    return any & ListRegister::HW::kMask ? GicChange::kNotHere : GicChange::kWithListRegisters;
 }
 
-bool change_idle_gic(Vcpu& vcpu) {
+bool change_gic(Vcpu& vcpu, GicChange how) {
     // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
     if (const bool wanted = wants_l2_interface(vcpu); wanted != vcpu.l2_gic.loaded) {
         if (wanted)
-            vgic::enter_nested_idle(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+            vgic::enter_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs, how == GicChange::kWithListRegisters);
         else
-            vgic::leave_nested_idle(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+            vgic::leave_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
     }
     return maintenance_level_of(vcpu) == vcpu.maintenance_level;
 }

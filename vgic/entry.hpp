@@ -180,4 +180,17 @@ inline void sync(C& cpu, CpuInterface& state) {
         fold_list_registers(state, now, eois);
 }
 
+// Tier 0: takes back list registers whose interrupts have all ended, as a guest's handlers leave them. False: there is
+// another, or it is not for tier 0; then sync() will.
+template <arch::Cpu C>
+inline bool sync_ended(C& cpu, CpuInterface& state) {
+    const unsigned used = state.hw.used;
+    const u64 empty = cpu.template read<arch::ICH_ELRSR_EL2>().raw;
+    if ((~empty & ((u64{1} << used) - 1)) || !fold_ended_list_registers(state))
+        return false;
+    for (unsigned i = 0; i < used; i++)
+        detail::write_list_register(cpu, i, 0);
+    return true;
+}
+
 }  // namespace nest::vgic

@@ -168,4 +168,22 @@ void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters],
     fold.finish();
 }
 
+bool fold_ended_list_registers(CpuInterface& cpu) {
+    if (cpu.lr_has_spi || cpu.lr_lacks_active || !cpu.lock.try_lock_in_tier0())
+        return false;
+    u32 which = 0;
+    for (unsigned i = 0; i < cpu.hw.used; i++)
+        which |= bit_of(static_cast<unsigned>(ListRegister::of(cpu.hw.lr[i]).get<ListRegister::vINTID>()));
+    const bool may = !(which & cpu.own.hw_level());
+    if (may) {
+        Fold fold(cpu, *cpu.distributor);
+        for (unsigned i = 0; i < cpu.hw.used; i++)
+            fold.take_back(ListRegister::of(cpu.hw.lr[i]), ListRegister{});
+        cpu.hw.used = 0;
+        cpu.refresh();
+    }
+    cpu.lock.unlock_in_tier0();
+    return may;
+}
+
 }  // namespace nest::vgic

@@ -30,6 +30,10 @@ void fill_list_registers(CpuInterface& cpu);
 // interrupts that had none. Kicks and notifies. Interrupts off, no lock held.
 void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters], unsigned eoi_count);
 
+// The same in tier 0, where all of them have become empty: not for SPIs, nor where the kernel has to be asked about a
+// physical interrupt, nor while somebody has the lock. False: nothing was done.
+[[nodiscard]] bool fold_ended_list_registers(CpuInterface& cpu);
+
 // Deactivates one interrupt as ICC_DIR_EL1 would; nothing if it is not active. The vCPU is out of the guest and synced.
 // May halt the VM: sleepable context.
 void deactivate(CpuInterface& cpu, unsigned intid);

@@ -98,11 +98,13 @@ inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr:
         fold_nested(l1, nested, file, now);
 }
 
-// The change of world in tier 0, where neither interface has a list register in use and flush() nothing to do for L1's:
-// L1's goes and L2's comes, or the other way round. As the long ways do it (sync, put, load, flush), without what cancels
-// out. Interrupts off.
+// The change of world in tier 0, where L1's interface has no list register in use and flush() nothing to do for it, and
+// none of L2's stands for a physical interrupt: L1's goes and L2's comes, or the other way round. As the long ways do it
+// (sync, put, load, flush), without what cancels out; no lock is taken. `filled`: L1 has filled list registers. Interrupts
+// off.
 template <arch::Cpu C>
-inline void enter_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
+inline void enter_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file,
+                                  bool filled) {
     const HostGic& gic = l1.distributor->gic();
     l1.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
     note_eoi_mode(l1);
@@ -111,12 +113,18 @@ inline void enter_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested,
         (group ? l1.hw.ap1r : l1.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
         cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
     });
-    cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic)));
+    if (filled) [[unlikely]]
+        flush_nested(cpu, l1, nested, file);
+    else
+        cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic)));
     nested.loaded = true;
 }
 template <arch::Cpu C>
-inline void leave_nested_idle(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
-    detail::read_l2_controls(cpu, file);
+inline void leave_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+    if (nested.used) [[unlikely]]
+        sync_nested(cpu, l1, nested, file);
+    else
+        detail::read_l2_controls(cpu, file);
     cpu.write(arch::ICH_VMCR_EL2::of(l1.hw.vmcr));
     detail::for_each_active_priorities(
         l1.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {

@@ -78,7 +78,13 @@ u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs) { return summarise
 u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs) { return summarise(file, lrs).empty; }
 
 bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs) {
-    return file.get<ICH_HCR_EL2>().get<ICH_HCR_EL2::En>() && nested_misr(file, lrs);
+    const auto hcr = file.get<ICH_HCR_EL2>();
+    if (!hcr.get<ICH_HCR_EL2::En>())
+        return false;
+    // Nothing has ended, and nothing else was asked for.
+    if (!(hcr.raw & kMaintenanceEnables) && !any_list_register(file, lrs)) [[likely]]
+        return false;
+    return nested_misr(file, lrs) != 0;
 }
 
 u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic) {
