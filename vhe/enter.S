@@ -76,7 +76,7 @@ leave_guest:
 	ldr	x0, [sp, #16 + FRAME_GUEST + 8]
 	ldr	x0, [x0, #HOST_DEFENCE]
 	cbnz	x0, defend			/* before the first indirect branch */
-defended:
+.Ldefended:
 	ldr	x0, [sp, #16 + FRAME_GUEST]
 	stp	x2, x3, [x0, #GUEST_X(2)]
 	stp	x4, x5, [x0, #GUEST_X(4)]
@@ -142,13 +142,13 @@ defend:
 	ldr	x0, [x0, #HOST_DEFENCE]
 3:
 	lsr	x0, x0, #32
-	cbz	x0, defended
+	cbz	x0, .Ldefended
 	stp	x1, x2, [sp, #-32]!		/* SMCCC 1.1: x0 to x3 are the firmware's */
 	str	x3, [sp, #16]
 	smc	#0
 	ldr	x3, [sp, #16]
 	ldp	x1, x2, [sp], #32
-	b	defended
+	b	.Ldefended
 	.size leave_guest, . - leave_guest
 
 /*

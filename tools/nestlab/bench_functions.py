@@ -18,54 +18,71 @@ from nestlab.errors import LabError
 from nestlab.kernels import Kernel
 from nestlab.machine import Machine
 
-WINDOWS = 15                # looks at the running loop, one second each, until one holds an operation
-LIMIT = 300                 # seconds for the job
-GUEST_END = 1 << 48         # what lies above is the host kernel's half of the address space
-EXECUTED = re.compile(r"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.M)
+WINDOWS = 40                # looks at the running loop, one second each, until one holds an operation
+LIMIT = {False: 300, True: 900}     # seconds for the job, in L0 and inside L1
+KERNEL_HALF = 1 << 48       # where the kernels' half of the address space begins
+# Program counter and flags of a translated block. In bits 7:4 of the flags QEMU keeps the translation regime; the odd ones
+# among its first six are EL2&0's, which only L0 is in.
+EXECUTED = re.compile(r"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/([0-9a-f]+)/", re.M)
+L0_REGIMES = (1, 3, 5)
+
+# What is not the module's. "a guest": L2's payload, and inside L1 also the program that is its VMM.
+USER, KERNEL, L1_KERNEL = "(a guest)", "(Linux in L0)", "(Linux in L1)"
 
 
 @dataclass(frozen=True)
 class Count:
-    """Instructions of one operation, by function; those of guest code under the name GUEST."""
+    """Instructions of one operation, by function; those of other code under the names above."""
 
     operation: str
     total: int
     functions: dict[str, int]
+    exits: int = 0      # of L0's: how often it came back from a guest
 
 
-GUEST = "(the guest)"
-KERNEL = "(Linux)"
+@dataclass(frozen=True)
+class Instruction:
+    """One that was executed."""
+
+    address: int
+    in_l0: bool
 
 
-def count(operation: str, kernel: Kernel, module: Path, cpu: str, median: float) -> Count:
+def count(operation: str, nested: bool, kernel: Kernel, module: Path, cpu: str, median: float) -> Count:
     """One operation whose length is the benchmark's median; LabError if none was seen."""
     folder = bench.get()
     reads = counter_reads(folder / "bench" / "payload.elf")
-    script = ("echo 0 >/proc/sys/kernel/kptr_restrict; grep '\\[nestvisor\\]' /proc/kallsyms | sed 's/^/@@SYMBOL /'\n"
-              f"cd /mnt/share/bench; echo @@READY; while :; do {shlex.join(bench_run.command(operation))} >/dev/null 2>&1; done\n")
+    loop = f"echo @@READY; while :; do {shlex.join(bench_run.command(operation))} >/dev/null 2>&1; done\n"
+    script = ("echo 0 >/proc/sys/kernel/kptr_restrict; grep '\\[nestvisor\\]' /proc/kallsyms | sed 's/^/@@SYMBOL /'\n" +
+              (bench_run.in_l1("cd /run/lab/bench; " + loop) if nested else "cd /mnt/share/bench; " + loop))
+    vcpus = next(row.vcpus for row in bench_run.operations() if row.name == operation)
     with tempfile.TemporaryDirectory(prefix="lab-") as work:
         monitor, log = Path(work, "monitor"), Path(work, "log")
-        machine = Machine(cpu=cpu, smp=1, icount=True, monitor=monitor, log=log)
+        machine = Machine(cpu=cpu, smp=2 if nested else vcpus, icount=True, monitor=monitor, log=log)
         boot = Boot(machine, kernel, module=module, share=folder, scripts=boottests.scripts(), job=script)
         symbols: dict[int, str] = {}
-        found: list[list[int]] = []
+        found: list[list[Instruction]] = []
+        ended = False       # by watch()
 
         def line(text: str) -> None:
+            nonlocal ended
             if text.startswith("@@SYMBOL "):
                 address, _, name = text.split()[1:4]
                 symbols[int(address, 16)] = name
             elif text.startswith("@@READY"):
+                ended = True
                 found.extend(watch(monitor, log, reads, median))
 
         try:
-            job.run(boot, LIMIT, line, log_name="bench-functions")
+            job.run(boot, LIMIT[nested], line, log_name="bench-functions")
         except LabError:
-            if not found:       # else watch() has ended the machine
+            if not ended:
                 raise
     if not found:
         raise LabError(f"{operation}: no operation of {median:,.0f} instructions in the trace")
     best = min(found, key=lambda run: abs(len(run) - median))
-    return Count(operation, len(best), by_function(best, symbols))
+    exits = sum(now.in_l0 and not before.in_l0 for before, now in zip(best, best[1:]))
+    return Count(operation, len(best), by_function(best, symbols), exits)
 
 
 def counter_reads(payload: Path) -> set[int]:
@@ -74,8 +91,8 @@ def counter_reads(payload: Path) -> set[int]:
     return {int(found, 16) for found in re.findall(r"^\s*([0-9a-f]+):\s.*\bmrs\s+x\d+, cntvct_el0", text, re.M)}
 
 
-def watch(monitor: Path, log: Path, reads: set[int], median: float) -> list[list[int]]:
-    """The program counters of each measured operation that one window holds; ends the machine."""
+def watch(monitor: Path, log: Path, reads: set[int], median: float) -> list[list[Instruction]]:
+    """The instructions of each measured operation that one window holds; ends the machine."""
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(monitor))
         line.sendall(b"one-insn-per-tb on\n")
@@ -94,26 +111,29 @@ def watch(monitor: Path, log: Path, reads: set[int], median: float) -> list[list
     return found
 
 
-def operations(trace: str, reads: set[int], median: float) -> list[list[int]]:
+def operations(trace: str, reads: set[int], median: float) -> list[list[Instruction]]:
     """The stretches between two reads of the counter that are as long as the benchmark found, by 2 % or 10."""
-    counters = [int(found, 16) for found in EXECUTED.findall(trace)]
-    ends = [index for index, address in enumerate(counters) if address in reads]
-    stretches = [counters[start:end] for start, end in zip(ends, ends[1:])]
+    executed = [Instruction(int(address, 16), int(flags, 16) >> 4 & 15 in L0_REGIMES)
+                for address, flags in EXECUTED.findall(trace)]
+    ends = [index for index, instruction in enumerate(executed) if instruction.address in reads and not instruction.in_l0]
+    stretches = [executed[start:end] for start, end in zip(ends, ends[1:])]
     return [stretch for stretch in stretches if abs(len(stretch) - median) <= max(10, median / 50)]
 
 
-def by_function(counters: list[int], symbols: dict[int, str]) -> dict[str, int]:
+def by_function(executed: list[Instruction], symbols: dict[int, str]) -> dict[str, int]:
     """Most first."""
     starts = sorted(symbols)
     # The module's functions lie together; what lies outside is the kernel's.
     first, last = (starts[0], starts[-1] + 0x1000) if starts else (0, 0)
 
-    def name(address: int) -> str:
-        if address < GUEST_END:
-            return GUEST
-        return symbols[starts[bisect.bisect_right(starts, address) - 1]] if first <= address < last else KERNEL
+    def name(instruction: Instruction) -> str:
+        if not instruction.in_l0:
+            return USER if instruction.address < KERNEL_HALF else L1_KERNEL
+        if not first <= instruction.address < last:
+            return KERNEL
+        return symbols[starts[bisect.bisect_right(starts, instruction.address) - 1]]
 
-    return dict(collections.Counter(map(name, counters)).most_common())
+    return dict(collections.Counter(map(name, executed)).most_common())
 
 
 def readable(names: list[str]) -> list[str]:
@@ -123,25 +143,29 @@ def readable(names: list[str]) -> list[str]:
             for line in text.splitlines()]
 
 
-def file_of(operation: str) -> Path:
-    return bench_data.DATA / f"functions-{operation.replace('/', '-')}.json"
+def file_of(operation: str, nested: bool) -> Path:
+    return bench_data.DATA / f"functions-{operation.replace('/', '-')}{'-in-l1' * nested}.json"
 
 
-def save(found: Count) -> None:
+def save(found: Count, nested: bool) -> None:
     bench_data.DATA.mkdir(parents=True, exist_ok=True)
-    file_of(found.operation).write_text(json.dumps({"total": found.total, "functions": found.functions}, indent=1) + "\n")
+    numbers = {"total": found.total, "exits": found.exits, "functions": found.functions}
+    file_of(found.operation, nested).write_text(json.dumps(numbers, indent=1) + "\n")
 
 
-def load(operation: str) -> Count | None:
-    file = file_of(operation)
+def load(operation: str, nested: bool) -> Count | None:
+    file = file_of(operation, nested)
     return Count(operation, **json.loads(file.read_text())) if file.exists() else None
 
 
-def measure_missed(kernel: Kernel, module: Path, cpu: str, rows: dict) -> None:
-    """For each goal in L0 that is missed."""
+def measure_missed(run: bench_data.Run, kernel: Kernel, module: Path, rows: dict) -> None:
+    """For each goal that a run has missed."""
     for (mode, name), wanted in bench_data.GOALS.items():
-        row = rows.get((mode, name))
-        if wanted.flat is None or not row or row.error or row.median <= wanted.flat:
+        row, limit = rows.get((mode, name)), wanted.median(run.nested)
+        if limit is None or not row or row.error or row.median <= limit:
             continue
-        say.step(f"{mode}/{name}: where {row.median:,.0f} instructions go")
-        save(count(f"{mode}/{name}", kernel, module, cpu, row.median))
+        say.step(f"{run.title}, {mode}/{name}: where {row.median:,.0f} instructions go")
+        try:
+            save(count(f"{mode}/{name}", run.nested, kernel, module, run.cpu, row.median), run.nested)
+        except LabError as error:
+            say.step(str(error))

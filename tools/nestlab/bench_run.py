@@ -109,13 +109,16 @@ class Reader:
         say.step(f"{self.where}: {self.name} " + (entry.get("error_message") or f"{entry['median']:,.0f}"))
 
 
+def in_l1(script: str) -> str:
+    """The shell commands that boot a Linux L1 and run `script` there; the programs are in /run/lab/bench."""
+    # CNTVCT_EL0 is to count all instructions, those that the VM waits for included: no adjustment by QEMU.
+    boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr' boot-l1.sh {L1_KERNEL} /tmp/job /mnt/share/bench"
+    return f"cat >/tmp/job <<'JOB'\n{script}JOB\n{boot_l1} | tr -d '\\r'\n"
+
+
 def run_program(boot: Boot, names: list[str], where: str, nested: bool) -> dict[str, dict]:
     """Google Benchmark's entries by name, from L0 or from a Linux L1 with its own KVM; those that came."""
-    script = program(names, "/run/lab/bench" if nested else "/mnt/share/bench")
-    if nested:
-        # CNTVCT_EL0 is to count all instructions, those that the VM waits for included: no adjustment by QEMU.
-        boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr' boot-l1.sh {L1_KERNEL} /tmp/job /mnt/share/bench"
-        script = f"cat >/tmp/job <<'JOB'\n{script}JOB\n{boot_l1} | tr -d '\\r'\n"
+    script = in_l1(program(names, "/run/lab/bench")) if nested else program(names, "/mnt/share/bench")
     reader = Reader(where)
     try:
         job.run(replace(boot, job=script), LIMIT[nested], reader.line, log_name="bench")

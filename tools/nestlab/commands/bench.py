@@ -19,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nested", action="store_true", help="measure inside a Linux L1, too (the peer takes an hour there)")
     options.add_cpu(parser)
     parser.add_argument("--functions", action="store_true",
-                        help="for each goal in L0 that is missed, count the instructions by function, too")
+                        help="for each goal that is missed, count the instructions by function, too")
     parser.add_argument("--only", metavar="GLOB", help="only operations of such names (flat/hypercall, …); keeps no result")
 
 
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
         if not args.only:
             header = {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
             bench_data.save(run, header, text)
-        if args.functions and run.side == "ours" and not run.nested:
-            bench_functions.measure_missed(kernel, file, args.cpu, rows)
+        if args.functions and run.side == "ours":
+            bench_functions.measure_missed(run, kernel, file, rows)
     for run, rows in found:
         for line in bench_doc.terminal(run, rows):
             say.result(line)
