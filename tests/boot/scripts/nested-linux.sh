@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # nested-linux.sh L1 L2…: boot Debian's cloud kernel L1 at virtual EL2, and in it the kernels L2 as its guests
-# (guest-linux.sh), to power-off of both. Environment: CPUS (2, of each), MEM (1G, of L1), L2_MEM (384M), LOAD (seconds of
-# work in L2, 0), GUEST_APPEND (quiet).
+# (guest-linux.sh), to power-off of both. Environment: CPUS (2, of L1), MEM (1G, of L1), L2_CPUS (as many), L2_MEM
+# (384M), LOAD (seconds of work in L2, 0), GUEST_APPEND (quiet).
 l1=$1
 shift
 cpus=${CPUS:-2}
 work=$(mktemp -d)
-echo "CPUS=$cpus MEM=${L2_MEM:-384M} LOAD=${LOAD:-0} GUEST_APPEND='${GUEST_APPEND-quiet}' guest-linux.sh $*" >"$work/job"
+echo "CPUS=${L2_CPUS:-$cpus} MEM=${L2_MEM:-384M} LOAD=${LOAD:-0} GUEST_APPEND='${GUEST_APPEND-quiet}' guest-linux.sh $*" >"$work/job"
 
 started=$(date +%s)
 CPUS=$cpus L1_APPEND="${GUEST_APPEND-quiet}" boot-l1.sh "$l1" "$work/job" "$(command -v guest-linux.sh)" |
