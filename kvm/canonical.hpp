@@ -20,7 +20,7 @@ inline constexpr u8 kOutsideLinearMap = 1;
 class Canonical {
 public:
     explicit Canonical(const CanonicalTables& tables) : tables_(tables) {}
-    stage2::Leaf walk(arch::Ipa ipa) const { return tables_.walk(ipa); }
+    stage2::Leaf walk(arch::Ipa ipa) const { return tables_.walk_locked(ipa); }
     arch::Ipa limit() const { return tables_.limit(); }
     static bool in_linear_map(const stage2::Leaf& leaf) { return !(leaf.attributes.software & kOutsideLinearMap); }
 

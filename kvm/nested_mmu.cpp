@@ -91,6 +91,7 @@ bool NestedMmu::find_shadow(Vcpu& vcpu) {
         hold_instead(vcpu, shadow);
     }
     use.behind = now;
+    use.regime_of_held = false;
     return true;
 }
 
@@ -107,6 +108,7 @@ Status NestedMmu::make_shadow(Vcpu& vcpu) {
     Guard guard(vm_.mmu_lock);
     hold_instead(vcpu, shadow);
     vcpu.shadow_use.behind = now;
+    vcpu.shadow_use.regime_of_held = false;
     return kOk;
 }
 

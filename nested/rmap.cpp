@@ -13,6 +13,7 @@ Status Rmap::init(size_t max_pages) {
 }
 
 void Rmap::destroy() {
+    recent_ = nullptr;
     memory_.destroy();
     places_.reset(0);
     groups_.reset(0);
@@ -23,7 +24,7 @@ bool Rmap::insert(const Leaf& leaf) {
     if (!memory)
         return false;
     const u64 key = group_key(leaf.gfn, leaf.level);
-    RmapGroup* group = *groups_.find(key);
+    RmapGroup* group = recent_ && recent_->key == key ? recent_ : *groups_.find(key);
     if (!group) {
         void* const more = memory_.take();
         if (!more) {
@@ -33,6 +34,7 @@ bool Rmap::insert(const Leaf& leaf) {
         group = ::new (more) RmapGroup{nullptr, key, nullptr};
         groups_.insert(*group);
     }
+    recent_ = group;
     RmapNode* const node = ::new (memory)
         RmapNode{nullptr, place_key(leaf.shadow, leaf.at, leaf.level), leaf.gfn, group->first, &group->first};
     if (node->next)
@@ -53,6 +55,8 @@ bool Rmap::remove(u16 shadow, arch::L2Ipa at, unsigned level) {
     if (node->next) {
         node->next->link = node->link;
     } else if (RmapGroup** group = groups_.find(group_key(node->gfn, level)); !(*group)->first) {
+        if (*group == recent_)
+            recent_ = nullptr;
         memory_.give_back(groups_.remove(group));
     }
     memory_.give_back(node);

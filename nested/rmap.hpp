@@ -107,6 +107,7 @@ private:
     RmapPages memory_;
     Places places_{memory_};
     Groups groups_{memory_};
+    RmapGroup* recent_ = nullptr;  // of the latest leaf: the next one often lies beside it
 };
 
 }  // namespace nest::nested

@@ -107,8 +107,6 @@ Route route_in_guest(const VirtualEl2& v, u64 esr) {
     switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
     case Ec::kHvc64: return hcr.get<H::HCD>() ? Route::kUndefined : Route::kForward;
     case Ec::kSysReg: return route_sysreg(v, SysRegIss::of(iss));
-    case Ec::kInstrAbortLower:
-    case Ec::kDataAbortLower: return Route::kStage2;
     case Ec::kDataAbortSame: return AbortIss::of(iss).get<AbortIss::VNCR>() ? Route::kVncr : Route::kUndefined;
     case Ec::kWfx: return forward_if(WfxIss::of(iss).get<WfxIss::TI>() & 1 ? hcr.get<H::TWE>() : hcr.get<H::TWI>());
     case Ec::kFpAccess: return forward_if(l1_traps_fp(v.file));
@@ -158,15 +156,16 @@ Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
 }
 
 Route route(const VirtualEl2& v, u64 esr) {
+    const Ec ec = static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>());
+    if (ec == Ec::kDataAbortLower || ec == Ec::kInstrAbortLower)
+        return Route::kStage2;
     if (v.in_guest()) [[likely]]
         return route_in_guest(v, esr);
     // Virtual EL2 itself, or its user space: only HVC is an exception of its own that we see.
-    switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
+    switch (ec) {
     case Ec::kHvc64: return v.hcr().get<H::HCD>() ? Route::kUndefined : Route::kForward;
     case Ec::kSysReg:
         return v.at_el0() ? route_sysreg(v, SysRegIss::of(esr & ESR_EL2::ISS::kMask)) : Route::kOurs;
-    case Ec::kInstrAbortLower:
-    case Ec::kDataAbortLower: return Route::kStage2;
     default: return Route::kOurs;
     }
 }

@@ -32,14 +32,6 @@ bool is_legal(unsigned granule, int level, unsigned input_bits, const MmuFeature
     return input_bits > entry && input_bits <= entry + bits_per_level(granule) + stage2::kMaxConcatenationBits;
 }
 
-stage2::MemoryType type_of(unsigned memattr, bool fwb) {
-    using stage2::MemoryType;
-    if (fwb)  // D8.6.6: 0xx Device, 101 Non-cacheable, 110 Write-Back, 111 what stage 1 says
-        return !(memattr & 4) ? MemoryType::Device_nGnRE : (memattr & 7) == 5 ? MemoryType::NormalNC : MemoryType::Normal;
-    // D8.6.5: outer and inner. Write-Through counts as Non-cacheable, which it may be.
-    return (memattr >> 2) == 0 ? MemoryType::Device_nGnRE : memattr == 15 ? MemoryType::Normal : MemoryType::NormalNC;
-}
-
 }  // namespace
 
 Stage2Regime stage2_regime(VTTBR_EL2 vttbr, VTCR_EL2 vtcr, bool big_endian, bool fwb, const MmuFeatures& vm) {
@@ -67,21 +59,6 @@ Stage2Regime stage2_regime(VTTBR_EL2 vttbr, VTCR_EL2 vtcr, bool big_endian, bool
     if (r.base >> r.output_bits)
         r.fsc = detail::fsc_of(arch::kFscAddressSize, 0);
     return r;
-}
-
-stage2::Attributes decode_stage2_leaf(const Stage2Regime& regime, u64 descriptor) {
-    stage2::Attributes a;
-    a.prot.r = descriptor >> 6 & 1;
-    a.prot.w = descriptor >> 7 & 1;
-    const unsigned xn = static_cast<unsigned>(descriptor >> 53) & 3;
-    if (regime.xnx) {
-        a.prot.x = xn != 2;
-        a.prot.x_at = xn == 1 ? stage2::ExecAt::El0Only : xn == 3 ? stage2::ExecAt::El1Only : stage2::ExecAt::Both;
-    } else {
-        a.prot.x = !(xn & 2);
-    }
-    a.type = type_of(descriptor >> 2 & 15, regime.fwb);
-    return a;
 }
 
 Stage2Result identity_stage2(u64 ipa) {

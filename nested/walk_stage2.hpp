@@ -45,8 +45,33 @@ struct Stage2Result {
     bool absent_write = false;
 };
 
+namespace detail {
+
+constexpr stage2::MemoryType type_of(unsigned memattr, bool fwb) {
+    using stage2::MemoryType;
+    if (fwb)  // D8.6.6: 0xx Device, 101 Non-cacheable, 110 Write-Back, 111 what stage 1 says
+        return !(memattr & 4) ? MemoryType::Device_nGnRE : (memattr & 7) == 5 ? MemoryType::NormalNC : MemoryType::Normal;
+    // D8.6.5: outer and inner. Write-Through counts as Non-cacheable, which it may be.
+    return (memattr >> 2) == 0 ? MemoryType::Device_nGnRE : memattr == 15 ? MemoryType::Normal : MemoryType::NormalNC;
+}
+
+}  // namespace detail
+
 // What a leaf of L1 permits.
-stage2::Attributes decode_stage2_leaf(const Stage2Regime& regime, u64 descriptor);
+constexpr stage2::Attributes decode_stage2_leaf(const Stage2Regime& regime, u64 descriptor) {
+    stage2::Attributes a;
+    a.prot.r = descriptor >> 6 & 1;
+    a.prot.w = descriptor >> 7 & 1;
+    const unsigned xn = static_cast<unsigned>(descriptor >> 53) & 3;
+    if (regime.xnx) {
+        a.prot.x = xn != 2;
+        a.prot.x_at = xn == 1 ? stage2::ExecAt::El0Only : xn == 3 ? stage2::ExecAt::El1Only : stage2::ExecAt::Both;
+    } else {
+        a.prot.x = !(xn & 2);
+    }
+    a.type = detail::type_of(descriptor >> 2 & 15, regime.fwb);
+    return a;
+}
 
 namespace detail {
 
@@ -129,21 +154,22 @@ Stage2Result walk_stage2(const Stage2Regime& regime, M& memory, u64 ipa, bool wr
         return stopped(WalkStatus::kFault, fsc_of(arch::kFscTranslation, 0));
     if (regime.fsc != Stage2Regime::kNoFault)
         return stopped(WalkStatus::kFault, regime.fsc);
+    const unsigned stride = bits_per_level(regime.granule);
     u64 table = regime.base;
-    for (unsigned level = regime.start_level;; level++) {
-        const unsigned shift = entry_shift(regime.granule, level);
-        const u64 index = level == regime.start_level ? ipa >> shift
-                                                      : ipa >> shift & ((u64{1} << bits_per_level(regime.granule)) - 1);
-        const arch::Ipa at(table + index * 8);
+    u64 index_mask = ~u64{0};  // the first tables are concatenated
+    unsigned shift = entry_shift(regime.granule, regime.start_level);
+    for (unsigned level = regime.start_level;; level++, shift -= stride, index_mask = (u64{1} << stride) - 1) {
+        const arch::Ipa at(table + (ipa >> shift & index_mask) * 8);
         const Word word = memory.read(at);
         if (word.access != Access::kDone)
             return not_reached(word.access, at, false, level);
         const u64 descriptor = in_order(word.value, regime.big_endian);
-        const bool table_or_page = descriptor & 2;
-        if (!(descriptor & 1) || (!table_or_page && !has_blocks(regime.granule, level)))
-            return stopped(WalkStatus::kFault, fsc_of(arch::kFscTranslation, level));
-        if (!table_or_page || level == kLastLevel)
+        const unsigned type = descriptor & 3;
+        if (type != 3 || level == kLastLevel) {
+            if (type != 3 && (type != 1 || !has_blocks(regime.granule, level)))
+                return stopped(WalkStatus::kFault, fsc_of(arch::kFscTranslation, level));
             return finish_stage2(regime, memory, Step{descriptor, at, level}, ipa, write);
+        }
         table = address_bits(descriptor, regime.granule);
         if (table >> regime.output_bits)
             return stopped(WalkStatus::kFault, fsc_of(arch::kFscAddressSize, level));

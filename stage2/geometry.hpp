@@ -21,7 +21,7 @@ constexpr u64 span_of_level(unsigned level) { return u64{1} << shift_of_level(le
 
 // The level whose leaf maps 2^shift bytes, or 0 (where no leaf can be) when none does.
 constexpr unsigned level_of_shift(unsigned shift) {
-    for (unsigned level = kFirstBlockLevel; level <= kLastLevel; level++)
+    for (unsigned level = kLastLevel; level >= kFirstBlockLevel; level--)
         if (shift_of_level(level) == shift)
             return level;
     return 0;

@@ -71,6 +71,7 @@ public:
         return table_.age(start, end, clear, budget);
     }
     Leaf walk(Address ipa) const { return table_.walk(ipa); }
+    Leaf walk_locked(Address ipa) const { return table_.walk_locked(ipa); }
     template <typename Fn>
     Address for_each_leaf(Address start, Address end, Fn&& fn, unsigned budget = kDefaultBudget) {
         return table_.for_each_leaf(start, end, fn, budget);

@@ -74,6 +74,8 @@ public:
 
     // Any context, no lock; a snapshot that may be outdated when it returns.
     Leaf walk(Address ipa) const;
+    // The same with the lock held: a page beside the last one needs no walk from the root.
+    Leaf walk_locked(Address ipa) const;
     // fn(Address base, const Leaf&) for each leaf that touches the range.
     template <typename Fn>
     Address for_each_leaf(Address start, Address end, Fn&& fn, unsigned budget = kDefaultBudget);
@@ -118,6 +120,15 @@ private:
     template <typename Fn>
     struct Reader;
 
+    // The last-level table of the latest page that map() or walk_locked() came to. It goes with the entry that links it.
+    struct Recent {
+        u64 region = ~u64{0};  // ipa / span_of_level(kLastLevel - 1)
+        u64* table = nullptr;
+    };
+    static u64 region_of(Address ipa) { return ipa.raw >> shift_of_level(kLastLevel - 1); }
+    void remember(Address ipa, u64* table) const { recent_ = {region_of(ipa), table}; }
+    void forget_recent() { recent_ = {}; }
+
     // stage2/table_walk.hpp
     template <typename V>
     Address visit(Address start, Address end, unsigned budget, V& visitor);
@@ -154,6 +165,7 @@ private:
     PteFormat format_;
     u64* root_ = nullptr;
     Ledger ledger_;
+    mutable Recent recent_;  // with the lock held only
 };
 
 }  // namespace nest::stage2

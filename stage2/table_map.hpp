@@ -6,7 +6,7 @@
 namespace nest::stage2 {
 
 template <typename Policy>
-Status Table<Policy>::check(Address ipa, arch::Pa pa, unsigned level, const Attributes& a) const {
+[[gnu::always_inline]] inline Status Table<Policy>::check(Address ipa, arch::Pa pa, unsigned level, const Attributes& a) const {
     if (level < kFirstBlockLevel || level < geometry_.start_level)
         return Errno::kInval;
     u64 bytes = span_of_level(level);
@@ -26,7 +26,12 @@ Status Table<Policy>::put(Address ipa, arch::Pa pa, unsigned block_shift, const 
     NEST_TRY(check(ipa, pa, target, attributes));
     Pte now = format_.leaf(pa, target, attributes);
     u64* table = root_;
-    for (unsigned level = geometry_.start_level; level < target; level++) {
+    unsigned level = geometry_.start_level;
+    if (target == kLastLevel && recent_.region == region_of(ipa)) {
+        table = recent_.table;
+        level = kLastLevel;
+    }
+    for (; level < target; level++) {
         u64* slot = slot_of(table, ipa, level);
         Entry e{slot, Pte::of(policy_.load(slot)), level, ipa.align_down(span_of_level(level))};
         if (e.pte.is_leaf(level)) {
@@ -49,6 +54,8 @@ Status Table<Policy>::put(Address ipa, arch::Pa pa, unsigned block_shift, const 
         }
         table = child(Pte::of(policy_.load(slot)));
     }
+    if (target == kLastLevel)
+        remember(ipa, table);
     u64* slot = slot_of(table, ipa, target);
     const Entry e{slot, Pte::of(policy_.load(slot)), target, ipa};
     if constexpr (kReplace) {
@@ -71,6 +78,7 @@ void Table<Policy>::set_leaf(Entry e, Pte now) {
     }
     if (e.pte.is_table(e.level)) {
         // Collapse. The subtree's leaves may be cached at any level below.
+        forget_recent();
         break_entry(e, kAnyLevel);
         TableChain chain;
         collect(child(e.pte), e.level + 1, e.base, chain);

@@ -38,7 +38,11 @@ struct Table<Policy>::Unmapper : Visitor {
         debt.invalidation_.add_empty_table(e.base.raw, e.span());
         debt.tables_.push(table.policy_, table.child(e.pte));
     }
-    void remove(const Entry& e) { table.policy_.store(e.slot, 0); }
+    void remove(const Entry& e) {
+        if (e.pte.is_table(e.level))
+            table.forget_recent();
+        table.policy_.store(e.slot, 0);
+    }
 };
 
 template <typename Policy>

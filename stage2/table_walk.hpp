@@ -23,6 +23,7 @@ void Table<Policy>::destroy() {
     if (!root_)
         return;
     NEST_BUG_ON(ledger_.open);
+    forget_recent();
     ledger_.retired.free_all(policy_);
     u64 entries = u64{kEntries} << geometry_.root_order;
     for (u64 i = 0; i < entries; i++) {
@@ -97,7 +98,7 @@ auto Table<Policy>::find_leaf(Address ipa) const -> Entry {
 }
 
 template <typename Policy>
-Leaf Table<Policy>::decode(const Entry& e, Address ipa) const {
+[[gnu::always_inline]] inline Leaf Table<Policy>::decode(const Entry& e, Address ipa) const {
     Leaf leaf;
     leaf.level = static_cast<u8>(e.level);
     leaf.valid = e.pte.is_leaf(e.level);
@@ -112,6 +113,20 @@ Leaf Table<Policy>::decode(const Entry& e, Address ipa) const {
 template <typename Policy>
 Leaf Table<Policy>::walk(Address ipa) const {
     return ipa < limit() ? decode(find_leaf(ipa), ipa) : Leaf{};
+}
+
+template <typename Policy>
+Leaf Table<Policy>::walk_locked(Address ipa) const {
+    if (recent_.region == region_of(ipa)) {
+        u64* slot = slot_of(recent_.table, ipa, kLastLevel);
+        return decode({slot, Pte::of(policy_.load(slot)), kLastLevel, ipa.align_down(arch::kPageSize)}, ipa);
+    }
+    if (ipa >= limit())
+        return {};
+    const Entry e = find_leaf(ipa);
+    if (e.level == kLastLevel)
+        remember(ipa, e.slot - geometry_.index(ipa.raw, kLastLevel));
+    return decode(e, ipa);
 }
 
 }  // namespace nest::stage2

@@ -24,7 +24,7 @@ public:
     // What kvm/ wraps its canonical tables in.
     struct View {
         const Canonical& tables;
-        stage2::Leaf walk(Ipa ipa) const { return tables.walk(ipa); }
+        stage2::Leaf walk(Ipa ipa) const { return tables.walk_locked(ipa); }
         Ipa limit() const { return tables.limit(); }
         bool in_linear_map(const stage2::Leaf& leaf) const { return leaf.attributes.type == stage2::MemoryType::Normal; }
     };

@@ -143,6 +143,34 @@ TEST_F(TableTest, ANewMappingNeverTouchesAnOldOne) {
     expect_mapped(4 * M2 + K4, 0x9000'0000, 3);
 }
 
+// The table that was used last is found without a walk: not beyond its end.
+TEST_F(TableTest, TheRecentTableGoesWithItsLink) {
+    const auto expect_both = [this](u64 ipa, bool mapped) {
+        EXPECT_EQ(table->walk_locked(Ipa(ipa)).valid, mapped) << std::hex << ipa;
+        EXPECT_EQ(walk(ipa).valid, mapped) << std::hex << ipa;
+    };
+    map(0, 0x8000'0000);
+    map(K4, 0x9000'0000);
+    expect_both(K4, true);
+    expect_both(2 * K4, false);
+    EXPECT_EQ(table->walk_locked(Ipa(K4 + 5)).pa.raw, 0x9000'0005u);
+    unmap(0, 2 * K4);  // it has become empty, and goes
+    expect_both(0, false);
+    map(0, 0xa000'0000);
+    expect_both(0, true);
+    unmap(0, M2);  // as a whole
+    expect_both(0, false);
+    map(K4, 0xb000'0000);
+    map(0, 4 * M2, 21);  // a block in its place
+    expect_both(K4, true);
+    EXPECT_EQ(table->walk_locked(Ipa(K4)).level, 2);
+    map(K4, 0xc000'0000);  // and pages again
+    EXPECT_EQ(table->walk_locked(Ipa(K4)).pa.raw, 0xc000'0000u);
+    EXPECT_EQ(table->walk_locked(Ipa(2 * K4)).pa.raw, 4 * M2 + 2 * K4);
+    EXPECT_FALSE(table->walk_locked(table->limit()).valid);
+    EXPECT_FALSE(table->walk_locked(Ipa(~u64{0})).valid);
+}
+
 TEST_F(TableTest, SoftwareBitsChangeInPlace) {
     map(0, 0x8000'0000, 12, {kProtRw, MemoryType::Normal, 1});
     map(0, 0x8000'0000, 12, {kProtRw, MemoryType::Normal, 2});
