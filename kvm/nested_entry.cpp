@@ -94,6 +94,14 @@ void follow_debug_traps(Vcpu& vcpu) {
 
 bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2::Delivery::kVel2Now; }
 
+// As tier 0 does it, for an exit by another interrupt: no alarm is set anew, nothing of the host's GIC is touched.
+bool switch_quiet_timers(Vcpu& vcpu, CNTHCTL_EL2 l1) {
+    const unsigned long flags = nest_port_irq_save();
+    const bool done = vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), vcpu.vel2.in_vel2(), l1);
+    nest_port_irq_restore(flags);
+    return done;
+}
+
 // The vector of the interrupt that ends L2's time; kSync: there is none. What L1 does not take waits for it at virtual EL2
 // (with a GIC), or is L2's (by the VMM's own lines, kvm/enter.cpp).
 nested::Vector interrupt_for_l1(Vcpu& vcpu) {
@@ -217,7 +225,9 @@ bool follow_in_tier0(Vcpu& vcpu) {
 void follow_world(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
     if (world_changed(vcpu)) {
-        vcpu.timers.switch_direct(cpu(), v.in_vel2(), v.get<CNTHCTL_EL2>());
+        const CNTHCTL_EL2 l1 = v.get<CNTHCTL_EL2>();
+        if (!switch_quiet_timers(vcpu, l1))
+            vcpu.timers.switch_direct(cpu(), v.in_vel2(), l1);
         vcpu.served_world = v.world();
     }
     vcpu.timers.catch_up();

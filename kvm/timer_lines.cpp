@@ -26,6 +26,13 @@ void TimerLines::change_hands(timer::Slot slot, timer::TimerId leaves, timer::Ti
     (void)vgic::map_hw(vcpu_.gic, vcpu_.timers.guest_intid(comes), vcpu_.timers.host_intid(slot));
 }
 
+bool TimerLines::quiet() {
+    u32 ppis = 0;
+    for (unsigned i = 0; i < vcpu_.timers.count(); i++)
+        ppis |= vgic::bit_of(vcpu_.timers.guest_intid(static_cast<timer::TimerId>(i)));
+    return vcpu_.has_gic() && vgic::all_quiet(vcpu_.gic, ppis);
+}
+
 void TimerLines::connect() {
     for (unsigned i = 0; i < vcpu_.timers.count(); i++)
         (void)vgic::set_owner(vcpu_.gic, vcpu_.timers.guest_intid(static_cast<timer::TimerId>(i)), this);

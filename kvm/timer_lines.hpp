@@ -15,6 +15,9 @@ public:
     void change_hands(timer::Slot slot, timer::TimerId leaves, timer::TimerId comes) override;
     void set_physical_active(timer::Slot slot, bool active) override;
 
+    // Does the vGIC know nothing of any of the timers? Synced; preemption off.
+    bool quiet();
+
     // At the first run: the vGIC learns which PPIs are the timers' and which machine interrupts stand behind them.
     void connect();
 

@@ -122,7 +122,7 @@ public:
     // Preemption off, interrupts on: when loaded it cancels the hrtimer. The vCPU is out of the guest, its vGIC synced.
     template <arch::Cpu C>
     void switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
-    // The same in tier 0, guest context loaded, where nothing but registers has to change: no timer asserts, and the alarm
+    // The same with interrupts off, also in tier 0, guest context loaded, where nothing but registers has to change: no timer asserts, and the alarm
     // that is set comes early enough for those that leave the hardware. The vGIC has nothing pending or active of this
     // vCPU; its mapping of the PPIs stays behind until catch_up(). False: nothing has changed, take switch_direct().
     template <arch::Cpu C>

@@ -94,6 +94,11 @@ bool hw_active(CpuInterface& cpu, unsigned intid) {
     return is_ppi(intid) && (cpu.own.hw & cpu.own.active & bit_of(intid));
 }
 
+bool all_quiet(CpuInterface& cpu, u32 which) {
+    IrqGuard guard(cpu.lock);
+    return !((cpu.own.line | cpu.own.latch | cpu.own.active) & which);
+}
+
 void reset_hw(CpuInterface& cpu, unsigned intid) {
     if (!is_ppi(intid))
         return;

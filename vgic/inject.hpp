@@ -29,6 +29,8 @@ Status map_hw(CpuInterface& cpu, unsigned intid, unsigned host_intid);
 Status unmap_hw(CpuInterface& cpu, unsigned intid);
 // Should the physical interrupt be active on this CPU while the vCPU is loaded? The vCPU is not in the guest.
 bool hw_active(CpuInterface& cpu, unsigned intid);
+// Is none of these private interrupts (bits by INTID) active, pending or its line high? The vCPU is not in the guest.
+bool all_quiet(CpuInterface& cpu, u32 which);
 // At a reset of the vCPU: not pending, not active. The vCPU is not in the guest.
 void reset_hw(CpuInterface& cpu, unsigned intid);
 

@@ -18,25 +18,15 @@ constexpr u64 kMaintenanceEnables =
 bool wants_eoi(ListRegister lr) { return !lr.get<ListRegister::HW>() && lr.get<ListRegister::EOI>(); }
 
 struct Summary {
-    u64 ended = 0;  // ICH_EISR_EL2
-    u64 empty = 0;  // ICH_ELRSR_EL2
     unsigned valid = 0;
     bool pending = false;
 };
 
 Summary summarise(const vncr::RegisterFile& file, unsigned lrs) {
     Summary s;
-    if (!any_list_register(file, lrs)) [[likely]] {
-        s.empty = (u64{1} << lrs) - 1;
-        return s;
-    }
     for (unsigned n = 0; n < lrs; n++) {
-        const ListRegister lr = list_register_of(file, n);
-        const u64 state = lr.get<ListRegister::State>();
-        if (state == arch::kLrInvalid)
-            (wants_eoi(lr) ? s.ended : s.empty) |= u64{1} << n;
-        else
-            s.valid++;
+        const u64 state = list_register_of(file, n).get<ListRegister::State>();
+        s.valid += state != arch::kLrInvalid;
         s.pending |= state == arch::kLrPending;
     }
     return s;
@@ -58,12 +48,13 @@ u64 nested_vtr(const HostGic& gic) {
 // [IHI0069] 12.4 ICH_MISR_EL2. ICH_HCR_EL2.En does not matter to it, only to the interrupt.
 u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs) {
     const auto hcr = file.get<ICH_HCR_EL2>();
+    const auto eoi = ICH_MISR_EL2{}.with<ICH_MISR_EL2::EOI>(nested_eisr(file, lrs) != 0);
+    if (!(hcr.raw & kMaintenanceEnables)) [[likely]]
+        return eoi.raw;
     const auto vmcr = file.get<ICH_VMCR_EL2>();
     const Summary s = summarise(file, lrs);
     const bool group0 = vmcr.get<ICH_VMCR_EL2::VENG0>(), group1 = vmcr.get<ICH_VMCR_EL2::VENG1>();
-    return ICH_MISR_EL2{}
-        .with<ICH_MISR_EL2::EOI>(s.ended != 0)
-        .with<ICH_MISR_EL2::U>(hcr.get<ICH_HCR_EL2::UIE>() && s.valid <= 1)
+    return eoi.with<ICH_MISR_EL2::U>(hcr.get<ICH_HCR_EL2::UIE>() && s.valid <= 1)
         .with<ICH_MISR_EL2::LRENP>(hcr.get<ICH_HCR_EL2::LRENPIE>() && hcr.get<ICH_HCR_EL2::EOIcount>())
         .with<ICH_MISR_EL2::NP>(hcr.get<ICH_HCR_EL2::NPIE>() && !s.pending)
         .with<ICH_MISR_EL2::VGrp0E>(hcr.get<ICH_HCR_EL2::VGrp0EIE>() && group0)
@@ -73,18 +64,28 @@ u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs) {
         .raw;
 }
 
-u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs) { return summarise(file, lrs).ended; }
+u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs) {
+    if (!any_list_register(file, lrs)) [[likely]]
+        return 0;
+    u64 ended = 0;
+    for (unsigned n = 0; n < lrs; n++) {
+        const ListRegister lr = list_register_of(file, n);
+        ended |= u64{lr.get<ListRegister::State>() == arch::kLrInvalid && wants_eoi(lr)} << n;
+    }
+    return ended;
+}
 
-u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs) { return summarise(file, lrs).empty; }
+u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs) {
+    u64 empty = 0;
+    for (unsigned n = 0; n < lrs; n++) {
+        const ListRegister lr = list_register_of(file, n);
+        empty |= u64{lr.get<ListRegister::State>() == arch::kLrInvalid && !wants_eoi(lr)} << n;
+    }
+    return empty;
+}
 
 bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs) {
-    const auto hcr = file.get<ICH_HCR_EL2>();
-    if (!hcr.get<ICH_HCR_EL2::En>())
-        return false;
-    // Nothing has ended, and nothing else was asked for.
-    if (!(hcr.raw & kMaintenanceEnables) && !any_list_register(file, lrs)) [[likely]]
-        return false;
-    return nested_misr(file, lrs) != 0;
+    return file.get<ICH_HCR_EL2>().get<ICH_HCR_EL2::En>() && nested_misr(file, lrs);
 }
 
 u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic) {
