@@ -67,8 +67,9 @@ def count(operation: str, nested: bool, kernel: Kernel, module: Path, cpu: str, 
         def line(text: str) -> None:
             nonlocal ended
             if text.startswith("@@SYMBOL "):
-                address, _, name = text.split()[1:4]
-                symbols[int(address, 16)] = name
+                address, kind, name = text.split()[1:4]
+                if kind in "tTwW":      # data of the module may lie beyond the kernel
+                    symbols[int(address, 16)] = name
             elif text.startswith("@@READY"):
                 ended = True
                 found.extend(watch(monitor, log, reads, median))
