@@ -17,19 +17,28 @@ constexpr u64 kMaintenanceEnables =
 // [IHI0069] 12.4 ICH_LR<n>_EL2: bit 41 is the EOI request only where there is no physical interrupt.
 bool wants_eoi(ListRegister lr) { return !lr.get<ListRegister::HW>() && lr.get<ListRegister::EOI>(); }
 
-struct Summary {
+// Each cause in ICH_MISR_EL2 has its enable at the same place in ICH_HCR_EL2; only EOI has none.
+static_assert(kMaintenanceEnables ==
+              ICH_MISR_EL2::mask<ICH_MISR_EL2::U, ICH_MISR_EL2::LRENP, ICH_MISR_EL2::NP, ICH_MISR_EL2::VGrp0E,
+                                 ICH_MISR_EL2::VGrp0D, ICH_MISR_EL2::VGrp1E, ICH_MISR_EL2::VGrp1D>());
+
+// The causes that list registers are.
+u64 causes_of(const vncr::RegisterFile& file, unsigned lrs) {
+    constexpr u64 kIdle = ICH_MISR_EL2::mask<ICH_MISR_EL2::U, ICH_MISR_EL2::NP>();
+    if (!any_list_register(file, lrs)) [[likely]]
+        return kIdle;
     unsigned valid = 0;
     bool pending = false;
-};
-
-Summary summarise(const vncr::RegisterFile& file, unsigned lrs) {
-    Summary s;
     for (unsigned n = 0; n < lrs; n++) {
         const u64 state = list_register_of(file, n).get<ListRegister::State>();
-        s.valid += state != arch::kLrInvalid;
-        s.pending |= state == arch::kLrPending;
+        valid += state != arch::kLrInvalid;
+        pending |= state == arch::kLrPending;
     }
-    return s;
+    return ICH_MISR_EL2{}
+        .with<ICH_MISR_EL2::EOI>(nested_eisr(file, lrs) != 0)
+        .with<ICH_MISR_EL2::U>(valid <= 1)
+        .with<ICH_MISR_EL2::NP>(!pending)
+        .raw;
 }
 
 }  // namespace
@@ -48,25 +57,15 @@ u64 nested_vtr(const HostGic& gic) {
 // [IHI0069] 12.4 ICH_MISR_EL2. ICH_HCR_EL2.En does not matter to it, only to the interrupt.
 u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs) {
     const auto hcr = file.get<ICH_HCR_EL2>();
-    const auto eoi = ICH_MISR_EL2{}.with<ICH_MISR_EL2::EOI>(nested_eisr(file, lrs) != 0);
-    if (!(hcr.raw & kMaintenanceEnables)) [[likely]]
-        return eoi.raw;
     const auto vmcr = file.get<ICH_VMCR_EL2>();
-    const Summary s = summarise(file, lrs);
-    const bool group0 = vmcr.get<ICH_VMCR_EL2::VENG0>(), group1 = vmcr.get<ICH_VMCR_EL2::VENG1>();
-    return eoi.with<ICH_MISR_EL2::U>(hcr.get<ICH_HCR_EL2::UIE>() && s.valid <= 1)
-        .with<ICH_MISR_EL2::LRENP>(hcr.get<ICH_HCR_EL2::LRENPIE>() && hcr.get<ICH_HCR_EL2::EOIcount>())
-        .with<ICH_MISR_EL2::NP>(hcr.get<ICH_HCR_EL2::NPIE>() && !s.pending)
-        .with<ICH_MISR_EL2::VGrp0E>(hcr.get<ICH_HCR_EL2::VGrp0EIE>() && group0)
-        .with<ICH_MISR_EL2::VGrp0D>(hcr.get<ICH_HCR_EL2::VGrp0DIE>() && !group0)
-        .with<ICH_MISR_EL2::VGrp1E>(hcr.get<ICH_HCR_EL2::VGrp1EIE>() && group1)
-        .with<ICH_MISR_EL2::VGrp1D>(hcr.get<ICH_HCR_EL2::VGrp1DIE>() && !group1)
-        .raw;
+    u64 causes = causes_of(file, lrs);
+    causes |= hcr.get<ICH_HCR_EL2::EOIcount>() ? ICH_MISR_EL2::LRENP::kMask : 0;
+    causes |= vmcr.get<ICH_VMCR_EL2::VENG0>() ? ICH_MISR_EL2::VGrp0E::kMask : ICH_MISR_EL2::VGrp0D::kMask;
+    causes |= vmcr.get<ICH_VMCR_EL2::VENG1>() ? ICH_MISR_EL2::VGrp1E::kMask : ICH_MISR_EL2::VGrp1D::kMask;
+    return causes & (hcr.raw | ICH_MISR_EL2::EOI::kMask) & (kMaintenanceEnables | ICH_MISR_EL2::EOI::kMask);
 }
 
 u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs) {
-    if (!any_list_register(file, lrs)) [[likely]]
-        return 0;
     u64 ended = 0;
     for (unsigned n = 0; n < lrs; n++) {
         const ListRegister lr = list_register_of(file, n);
