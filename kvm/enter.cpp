@@ -66,11 +66,6 @@ CPTR_EL2 cptr_for(const Vcpu& vcpu) {
     return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
 }
 
-void count_class(VcpuStats& stats, Ec ec) {
-    stats.exits_by_class[static_cast<unsigned>(ec)]++;
-    stats.hvc_exit_stat += ec == Ec::kHvc64 || ec == Ec::kHvc32;
-}
-
 // A roll-over of VMIDs, or another vCPU of ours on this CPU, may have changed what has to be in VTTBR_EL2.
 void load_stage2(Cpu& c, PerCpu& here, Vcpu& vcpu) {
     Vm& vm = vcpu.vm;
@@ -114,7 +109,7 @@ Exit enter_guest(Vcpu& vcpu) {
         if (exit.kind != vhe::ExitKind::kSync)
             break;
         const bool captured = vhe::capture_exit(c, vcpu.context);
-        count_class(vcpu.stats, vhe::exception_class(vcpu.context.esr));
+        vcpu.stats.exits_by_class[static_cast<unsigned>(vhe::exception_class(vcpu.context.esr))]++;
         if (!captured)
             continue;
         if (handle_in_guest_context(vcpu) != Next::kResume)

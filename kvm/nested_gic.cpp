@@ -10,10 +10,10 @@
 namespace nest::kvm {
 namespace {
 
-// L2 has an interface of its own where L1 takes the physical interrupts.
+// L2 has an interface of its own where L1 takes the physical interrupts. (Neither bit is ever RES0.)
 bool wants_l2_interface(const Vcpu& vcpu) {
     using H = arch::HCR_EL2;
-    return vcpu.vel2.in_guest() && vcpu.vel2.hcr().raw & H::mask<H::IMO, H::FMO>();
+    return vcpu.vel2.in_guest() && vcpu.regs.get<H>().raw & H::mask<H::IMO, H::FMO>();
 }
 
 bool maintenance_level_of(const Vcpu& vcpu) {
@@ -64,6 +64,9 @@ GicChange possible_gic_change(Vcpu& vcpu) {
         return GicChange::kNotHere;
     if (vcpu.gic.work.load_relaxed())
         return GicChange::kNotHere;
+    // L1 has not run since it entered L2 without one.
+    if (vcpu.l2_gic.loaded && !vcpu.l2_gic.used) [[likely]]
+        return GicChange::kIdle;
     const u64 any = vgic::any_list_register(vcpu.regs, machine().gic.list_registers());
     if (!(any & ListRegister::State::kMask)) [[likely]]
         return GicChange::kIdle;
@@ -73,13 +76,15 @@ GicChange possible_gic_change(Vcpu& vcpu) {
 
 bool change_gic(Vcpu& vcpu, GicChange how) {
     // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
-    if (const bool wanted = wants_l2_interface(vcpu); wanted != vcpu.l2_gic.loaded) {
-        if (wanted)
-            vgic::enter_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs, how == GicChange::kWithListRegisters);
-        else
-            vgic::leave_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
-    }
-    return maintenance_level_of(vcpu) == vcpu.maintenance_level;
+    const bool wanted = wants_l2_interface(vcpu), changes = wanted != vcpu.l2_gic.loaded;
+    if (changes && !wanted)
+        vgic::leave_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    const bool high = maintenance_level_of(vcpu);
+    if (high != vcpu.maintenance_level) [[unlikely]]
+        return false;
+    if (changes && wanted)
+        vgic::enter_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs, how == GicChange::kWithListRegisters, high);
+    return true;
 }
 
 bool l2_has_interrupt(const Vcpu& vcpu) {

@@ -28,6 +28,8 @@ void show(void* to, u32 vm, int vcpu, const char* name, const u64* values, unsig
 }  // namespace
 
 void complete(VcpuStats& stats) {
+    const auto of = [&](arch::Ec ec) { return get(stats.exits_by_class[static_cast<unsigned>(ec)]); };
+    set_stat(stats.hvc_exit_stat, of(arch::Ec::kHvc64) + of(arch::Ec::kHvc32));
     set_stat(stats.nested_vel2_exits, sum(stats.nested_vel2_exits_by_class));
     set_stat(stats.nested_l2_exits, sum(stats.nested_l2_exits_by_class));
 }

@@ -100,11 +100,11 @@ inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr:
 
 // The change of world in tier 0, where L1's interface has no list register in use and flush() nothing to do for it, and
 // none of L2's stands for a physical interrupt: L1's goes and L2's comes, or the other way round. As the long ways do it
-// (sync, put, load, flush), without what cancels out; no lock is taken. `filled`: L1 has filled list registers. Interrupts
-// off.
+// (sync, put, load, flush), without what cancels out; no lock is taken. `filled`: L1 has filled list registers; `high`:
+// nested_maintenance(). Interrupts off.
 template <arch::Cpu C>
 inline void enter_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file,
-                                  bool filled) {
+                                  bool filled, bool high) {
     const HostGic& gic = l1.distributor->gic();
     l1.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
     note_eoi_mode(l1);
@@ -116,7 +116,7 @@ inline void enter_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nes
     if (filled) [[unlikely]]
         flush_nested(cpu, l1, nested, file);
     else
-        cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic)));
+        cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic, high)));
     nested.loaded = true;
 }
 template <arch::Cpu C>

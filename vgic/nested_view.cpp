@@ -87,7 +87,7 @@ bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs) {
     return file.get<ICH_HCR_EL2>().get<ICH_HCR_EL2::En>() && nested_misr(file, lrs);
 }
 
-u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic) {
+u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic, bool high) {
     u64 known = kMaintenanceEnables | ICH_HCR_EL2::mask<ICH_HCR_EL2::En, ICH_HCR_EL2::TC, ICH_HCR_EL2::TALL0,
                                                         ICH_HCR_EL2::TALL1, ICH_HCR_EL2::EOIcount>();
     if (gic.vtr.get<ICH_VTR_EL2::TDS>())
@@ -95,7 +95,7 @@ u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic) {
     if (gic.vtr.get<ICH_VTR_EL2::SEIS>())
         known |= ICH_HCR_EL2::TSEI::kMask;
     // L1's interrupt is high already, and L1 does not take it. Our own would be as high, and L2 would never get to run.
-    if (nested_maintenance(file, gic.list_registers()))
+    if (high)
         known &= ~kMaintenanceEnables;
     return file.get<ICH_HCR_EL2>().raw & known;
 }

@@ -37,7 +37,10 @@ u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs);
 // The level of L1's maintenance interrupt.
 bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs);
 
-// What ICH_HCR_EL2 holds while L2 runs: L1's, without what this machine does not have.
-u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic);
+// What ICH_HCR_EL2 holds while L2 runs: L1's, without what this machine does not have. `high`: nested_maintenance().
+u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic, bool high);
+inline u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic) {
+    return nested_hcr(file, gic, nested_maintenance(file, gic.list_registers()));
+}
 
 }  // namespace nest::vgic

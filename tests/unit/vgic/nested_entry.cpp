@@ -241,6 +241,7 @@ struct Exchange : NestedMachine {
         cpu.registers[SysReg::ICH_AP1R0_EL2] = 0x100;
         cpu.registers[SysReg::ICH_HCR_EL2] |= u64{3} << 27;  // EOIcount
     }
+    bool high() { return vgic::nested_maintenance(file, 4); }
     std::vector<u64> state() {
         std::vector<u64> all;
         for (const SysReg r : {SysReg::ICH_VMCR_EL2, SysReg::ICH_AP1R0_EL2, SysReg::ICH_AP0R0_EL2, SysReg::ICH_HCR_EL2,
@@ -274,7 +275,7 @@ TEST_F(Exchange, IsTheLongWay) {
         c->registers[SysReg::ICH_VMCR_EL2] = 0xf000'0202;  // L1's doing: EOImode 1
         c->registers[SysReg::ICH_AP1R0_EL2] = 0x8;
     }
-    vgic::enter_nested_in_tier0(cpu, l1, n, file, false);
+    vgic::enter_nested_in_tier0(cpu, l1, n, file, false, high());
     other.to_l2();
     EXPECT_EQ(state(), other.state());
     EXPECT_TRUE(l1.split_eoi.load_relaxed());
@@ -289,7 +290,7 @@ TEST_F(Exchange, CarriesListRegisters) {
         for (unsigned i = 0; i < 3; i++)
             e->set_lr(i + 1, soft(40 + i).with<L::Priority>(0x10 + 8 * i));
     }
-    vgic::enter_nested_in_tier0(cpu, l1, n, file, true);
+    vgic::enter_nested_in_tier0(cpu, l1, n, file, true, high());
     other.to_l2();
     EXPECT_EQ(n.used, 3);
     EXPECT_EQ(state(), other.state());
