@@ -52,7 +52,7 @@ NEXT_STEPS = {
     },
     Run(nested=True): {
         ("flat", "mmio-vgic"): "as for l2/hypercall",
-        ("flat", "ipi"): "resume L2 in tier 0 with list registers in use",
+        ("flat", "ipi"): "take an interrupt that ends L2's time to virtual EL2 without the way through the run loop",
     },
 }
 HEAD = """\
