@@ -157,6 +157,7 @@ Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
 
 Route route(const VirtualEl2& v, u64 esr) {
     const Ec ec = static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>());
+    // Stage 2's, in either world: no control of L1's asks for them.
     if (ec == Ec::kDataAbortLower || ec == Ec::kInstrAbortLower)
         return Route::kStage2;
     if (v.in_guest()) [[likely]]

@@ -6,7 +6,8 @@
 namespace nest::stage2 {
 
 template <typename Policy>
-[[gnu::always_inline]] inline Status Table<Policy>::check(Address ipa, arch::Pa pa, unsigned level, const Attributes& a) const {
+[[gnu::always_inline]] inline Status Table<Policy>::check(Address ipa, arch::Pa pa, unsigned level,
+                                                          const Attributes& a) const {
     if (level < kFirstBlockLevel || level < geometry_.start_level)
         return Errno::kInval;
     u64 bytes = span_of_level(level);

@@ -122,9 +122,10 @@ public:
     // Preemption off, interrupts on: when loaded it cancels the hrtimer. The vCPU is out of the guest, its vGIC synced.
     template <arch::Cpu C>
     void switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
-    // The same with interrupts off, also in tier 0, guest context loaded, where nothing but registers has to change: no timer asserts, and the alarm
-    // that is set comes early enough for those that leave the hardware. The vGIC has nothing pending or active of this
-    // vCPU; its mapping of the PPIs stays behind until catch_up(). False: nothing has changed, take switch_direct().
+    // The same with interrupts off, also in tier 0, guest context loaded, where nothing but registers has to change: no
+    // timer asserts, and the alarm that is set comes early enough for those that leave the hardware. The vGIC has nothing
+    // pending or active of these timers; its mapping of the PPIs stays behind until catch_up(). False: nothing has
+    // changed, take switch_direct().
     template <arch::Cpu C>
     [[nodiscard]] bool try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
     // Before a list register is filled, after any number of those. Preemption off, interrupts on, vGIC synced.

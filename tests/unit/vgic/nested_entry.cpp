@@ -254,7 +254,8 @@ struct Exchange : NestedMachine {
             all.push_back(cpu.registers[list_register_name(i)]);
             all.push_back(lr(i).raw);
         }
-        all.insert(all.end(), {l1.hw.vmcr, l1.hw.ap1r[0], l1.hw.ap0r[0], l1.hw.hcr, n.loaded, n.used, l1.split_eoi.load_relaxed()});
+        all.insert(all.end(), {l1.hw.vmcr, l1.hw.ap1r[0], l1.hw.ap0r[0], l1.hw.hcr, n.loaded, n.used,
+                               l1.split_eoi.load_relaxed()});
         return all;
     }
 };
