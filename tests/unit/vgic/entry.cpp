@@ -29,6 +29,23 @@ TEST(Entry, IdleFlushWritesOneRegister) {
     EXPECT_EQ(cpu.log, (std::vector<Event>{wrote(SysReg::ICH_HCR_EL2, Hcr::mask<Hcr::En, Hcr::TDIR>())}));
 }
 
+TEST(Entry, QuietMeansNoTraceOfAnInterrupt) {
+    constexpr u32 kTimers = u32{1} << 27 | u32{1} << 30;
+    Machine m(1);
+    vgic::CpuInterface& cpu = m.cpu(0);
+    EXPECT_TRUE(vgic::all_quiet(cpu, kTimers));
+    m.inject(0, 26, true);
+    EXPECT_TRUE(vgic::all_quiet(cpu, kTimers)) << "another's";
+    m.enable(0, 27);
+    m.inject(0, 27, true);
+    EXPECT_FALSE(vgic::all_quiet(cpu, kTimers)) << "its line is high";
+    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 27u); });
+    m.inject(0, 27, false);
+    EXPECT_FALSE(vgic::all_quiet(cpu, kTimers)) << "it is active";
+    m.run(0, [](FakeGuest& g) { g.eoi(27); });
+    EXPECT_TRUE(vgic::all_quiet(cpu, kTimers));
+}
+
 TEST(Entry, IdleSyncReadsVmcrAndSwitchesOff) {
     Machine m(1);
     FakeCpu& cpu = m.cpus[0];

@@ -66,7 +66,8 @@ TEST(Threads, EveryEdgeArrivesOnce) {
         for (unsigned n = 0; !stop; n++)
             write(0x6100 + 8 * (n % kSpi), n % 3 & 1, 8);
     });
-    for (unsigned done = 0; done < kSpi * kRounds;) {
+    // An IPI, too, has to arrive: on a busy machine one of the two may hardly have run when the SPIs are through.
+    for (unsigned done = 0; done < kSpi * kRounds || !(ipis[0] + ipis[1]);) {
         done = 0;
         for (unsigned i = 0; i < kSpi; i++) {
             if (sent[i] == received[i] && sent[i] < kRounds) {
@@ -83,7 +84,6 @@ TEST(Threads, EveryEdgeArrivesOnce) {
     router.join();
     for (unsigned i = 0; i < kSpi; i++)
         EXPECT_EQ(received[i], kRounds);
-    EXPECT_GT(ipis[0] + ipis[1], 0u);
 }
 
 }  // namespace
