@@ -7,6 +7,7 @@ import unittest
 
 from nestlab import bench_data, bench_doc, bench_functions, bench_run
 from nestlab.bench_data import Row, Run
+from nestlab.bench_functions import Instruction
 
 ENTRY = {"name": "flat/hypercall/iterations:2000/manual_time", "iterations": 2000, "median": 300.0, "min": 290.0, "p90": 301.0,
          "max": 9000.0, "disturbed": 2.0, "kvm.exits": 1.0, "kvm.exits_by_class[22]": 1.0}
@@ -37,22 +38,33 @@ class Bench(unittest.TestCase):
         self.assertEqual(len(bench_data.misses(Run(), rows(**changes))), 1)
 
     def test_an_operation_is_what_lies_between_two_reads_of_the_counter(self):
-        addresses = [0x40000010, 0xffff800000001000, 0xffff800000001004, 0x40000020, 0x40000010, 0x40000020]
-        trace = "".join(f"Trace 0: 0x7f00 [00000000/{address:016x}/0000/0000] \nnoise\n" for address in addresses)
+        # L1's kernel, and L0's twice: once where the payload reads the counter.
+        executed = [Instruction(0x40000010, False), Instruction(0xffff800000001000, False),
+                    Instruction(0xffff800000001004, True), Instruction(0x40000010, True), Instruction(0x40000020, False),
+                    Instruction(0x40000010, False), Instruction(0x40000020, False)]
+        trace = "".join(f"Trace 0: 0x7f00 [00000000/{each.address:016x}/{0x14000051 if each.in_l0 else 0x14000021:08x}/0000] \n"
+                        "noise\n" for each in executed)
         reads = {0x40000010, 0x40000020}
-        self.assertEqual(bench_functions.operations(trace, reads, 3), [addresses[:3], addresses[3:4], addresses[4:5]],
+        self.assertEqual(bench_functions.operations(trace, reads, 3), [executed[:4], executed[4:5], executed[5:6]],
                          "within ten instructions of the median")
-        self.assertEqual(bench_functions.operations(trace, reads, 14), [])
+        self.assertEqual(bench_functions.operations(trace, reads, 15), [])
 
     def test_instructions_belong_to_the_function_that_they_lie_in(self):
         symbols = {0xffff800000001000: "b", 0xffff800000000f00: "a"}
-        counters = [0x40000010, 0xffff800000001000, 0xffff800000001004, 0xffff800000000ffc, 0xffff000000000000]
-        self.assertEqual(bench_functions.by_function(counters, symbols),
-                         {"b": 2, "a": 1, bench_functions.GUEST: 1, bench_functions.KERNEL: 1})
+        inside = [0xffff800000001000, 0xffff800000001004, 0xffff800000000ffc, 0xffff000000000000]
+        executed = [Instruction(address, True) for address in inside]
+        executed += [Instruction(0x40000010, False), Instruction(0xffff800000001000, False)]
+        self.assertEqual(bench_functions.by_function(executed, symbols),
+                         {"b": 2, "a": 1, bench_functions.KERNEL: 1, bench_functions.USER: 1, bench_functions.L1_KERNEL: 1})
 
     def test_every_missed_goal_in_l0_can_name_a_next_step(self):
         self.assertTrue({key for key, goal in bench_data.GOALS.items() if key[0] == "l2" and goal.flat} <=
-                        set(bench_doc.NEXT_STEPS))
+                        set(bench_doc.NEXT_STEPS[Run()]))
+
+    def test_a_next_step_belongs_to_a_goal(self):
+        for run, steps in bench_doc.NEXT_STEPS.items():
+            for key in steps:
+                self.assertIsNotNone(bench_data.GOALS[key].median(run.nested), key)
 
     def test_every_goal_names_an_operation(self):
         names = {operation.name for operation in bench_run.operations()}
