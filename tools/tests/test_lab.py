@@ -39,10 +39,10 @@ class Judge(unittest.TestCase):
 
 class Mirror(unittest.TestCase):
     def test_both_formats(self):
-        old = mirror.parse_one_line("# deb x y z\ndeb [arch=amd64 signed-by=/k.gpg] http://m/debian bookworm main\n"
-                                    "deb-src http://m/debian bookworm main\n")
-        new = mirror.parse_deb822("Types: deb\nURIs: http://m/debian\nSuites: bookworm bookworm-updates\nSigned-By: /k.gpg\n")
-        self.assertEqual([source.uri for source in old + new], ["http://m/debian"] * 2)
+        old = mirror.parse_one_line("# deb x y z\ndeb [arch=amd64 signed-by=/k.gpg] http://mirror.example/os bookworm main\n"
+                                    "deb-src http://mirror.example/os bookworm main\n")
+        new = mirror.parse_deb822("Types: deb\nURIs: http://mirror.example/os\nSuites: bookworm bookworm-updates\nSigned-By: /k.gpg\n")
+        self.assertEqual([source.uri for source in old + new], ["http://mirror.example/os"] * 2)
         self.assertEqual({source.signed_by for source in old + new}, {"/k.gpg"})
         self.assertIn("bookworm-updates", new[0].suites)
 
