@@ -35,11 +35,10 @@ const nested::Stage2Regime* l1_stage2(Vcpu& vcpu) {
     if (in_l2 && use.regime_of_held && use.regime.big_endian == big_endian) [[likely]]
         return use.behind.on() ? &use.regime : nullptr;
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
-    if (!use.has_regime || use.regime_of != now || use.regime.big_endian != big_endian) [[unlikely]] {
+    if (use.regime_of != now || use.regime.big_endian != big_endian) [[unlikely]] {
         use.regime = nested::stage2_regime(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(), big_endian,
                                            vcpu.vel2.hcr().get<HCR_EL2::FWB>(), mmu_features(vcpu));
         use.regime_of = now;
-        use.has_regime = true;
     }
     use.regime_of_held = use.shadow && now == use.behind;
     return now.on() ? &use.regime : nullptr;

@@ -40,9 +40,8 @@ struct L1Stage2Registers {
 struct NestedMmuVcpu {
     nested::Shadow<Cpu>* shadow = nullptr;  // held: it stays, and so does its key
     L1Stage2Registers behind{};             // of which that is the key
-    nested::Stage2Regime regime{};  // l1_stage2()'s
+    nested::Stage2Regime regime{};  // l1_stage2()'s, where stage 2 is on
     L1Stage2Registers regime_of{};  // of which, and of SCTLR_EL2.EE, it was computed
-    bool has_regime = false;
     bool regime_of_held = false;    // they are those in `behind`
     nested::MmuFeatures features{};
     bool has_features = false;  // they are the VM's ID registers', which do not change once a vCPU has run

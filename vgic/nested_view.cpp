@@ -17,6 +17,16 @@ constexpr u64 kMaintenanceEnables =
 // [IHI0069] 12.4 ICH_LR<n>_EL2: bit 41 is the EOI request only where there is no physical interrupt.
 bool wants_eoi(ListRegister lr) { return !lr.get<ListRegister::HW>() && lr.get<ListRegister::EOI>(); }
 
+// The list registers without an interrupt, as bits: those that ask for an EOI, or those that do not.
+u64 invalid(const vncr::RegisterFile& file, unsigned lrs, bool eoi) {
+    u64 found = 0;
+    for (unsigned n = 0; n < lrs; n++) {
+        const ListRegister lr = list_register_of(file, n);
+        found |= u64{lr.get<ListRegister::State>() == arch::kLrInvalid && wants_eoi(lr) == eoi} << n;
+    }
+    return found;
+}
+
 // Each cause in ICH_MISR_EL2 has its enable at the same place in ICH_HCR_EL2; only EOI has none.
 static_assert(kMaintenanceEnables ==
               ICH_MISR_EL2::mask<ICH_MISR_EL2::U, ICH_MISR_EL2::LRENP, ICH_MISR_EL2::NP, ICH_MISR_EL2::VGrp0E,
@@ -35,7 +45,7 @@ u64 causes_of(const vncr::RegisterFile& file, unsigned lrs) {
         pending |= state == arch::kLrPending;
     }
     return ICH_MISR_EL2{}
-        .with<ICH_MISR_EL2::EOI>(nested_eisr(file, lrs) != 0)
+        .with<ICH_MISR_EL2::EOI>(invalid(file, lrs, true) != 0)
         .with<ICH_MISR_EL2::U>(valid <= 1)
         .with<ICH_MISR_EL2::NP>(!pending)
         .raw;
@@ -65,23 +75,9 @@ u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs) {
     return causes & (hcr.raw | ICH_MISR_EL2::EOI::kMask) & (kMaintenanceEnables | ICH_MISR_EL2::EOI::kMask);
 }
 
-u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs) {
-    u64 ended = 0;
-    for (unsigned n = 0; n < lrs; n++) {
-        const ListRegister lr = list_register_of(file, n);
-        ended |= u64{lr.get<ListRegister::State>() == arch::kLrInvalid && wants_eoi(lr)} << n;
-    }
-    return ended;
-}
+u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs) { return invalid(file, lrs, true); }
 
-u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs) {
-    u64 empty = 0;
-    for (unsigned n = 0; n < lrs; n++) {
-        const ListRegister lr = list_register_of(file, n);
-        empty |= u64{lr.get<ListRegister::State>() == arch::kLrInvalid && !wants_eoi(lr)} << n;
-    }
-    return empty;
-}
+u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs) { return invalid(file, lrs, false); }
 
 bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs) {
     return file.get<ICH_HCR_EL2>().get<ICH_HCR_EL2::En>() && nested_misr(file, lrs);

@@ -52,9 +52,9 @@ def count(operation: str, nested: bool, kernel: Kernel, module: Path, cpu: str, 
     """One operation whose length is the benchmark's median; LabError if none was seen."""
     folder = bench.get()
     reads = counter_reads(folder / "bench" / "payload.elf")
-    loop = f"echo @@READY; while :; do {shlex.join(bench_run.command(operation))} >/dev/null 2>&1; done\n"
+    loop = f"cd {bench_run.FOLDER[nested]}; echo @@READY; while :; do {shlex.join(bench_run.command(operation))} >/dev/null 2>&1; done\n"
     script = ("echo 0 >/proc/sys/kernel/kptr_restrict; grep '\\[nestvisor\\]' /proc/kallsyms | sed 's/^/@@SYMBOL /'\n" +
-              (bench_run.in_l1("cd /run/lab/bench; " + loop) if nested else "cd /mnt/share/bench; " + loop))
+              bench_run.placed(loop, nested))
     vcpus = next(row.vcpus for row in bench_run.operations() if row.name == operation)
     with tempfile.TemporaryDirectory(prefix="lab-") as work:
         monitor, log = Path(work, "monitor"), Path(work, "log")

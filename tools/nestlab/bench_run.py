@@ -17,6 +17,7 @@ from nestlab.machine import Machine
 
 L1_KERNEL = "7.2"
 LIMIT = {False: 1200, True: 3600}       # seconds, in L0 and inside L1
+FOLDER = {False: "/mnt/share/bench", True: "/run/lab/bench"}    # of the programs there
 # Operations that one side cannot be asked for.
 LEFT_OUT = {("peer", "l2/shadow-fault-after-discard"): "Linux's own KVM did not come back within six minutes"}
 
@@ -109,8 +110,10 @@ class Reader:
         say.step(f"{self.where}: {self.name} " + (entry.get("error_message") or f"{entry['median']:,.0f}"))
 
 
-def in_l1(script: str) -> str:
-    """The shell commands that boot a Linux L1 and run `script` there; the programs are in /run/lab/bench."""
+def placed(script: str, nested: bool) -> str:
+    """The script as L0's job: itself, or the shell commands that boot a Linux L1 and run it there."""
+    if not nested:
+        return script
     # CNTVCT_EL0 is to count all instructions, those that the VM waits for included: no adjustment by QEMU.
     boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr' boot-l1.sh {L1_KERNEL} /tmp/job /mnt/share/bench"
     return f"cat >/tmp/job <<'JOB'\n{script}JOB\n{boot_l1} | tr -d '\\r'\n"
@@ -118,7 +121,7 @@ def in_l1(script: str) -> str:
 
 def run_program(boot: Boot, names: list[str], where: str, nested: bool) -> dict[str, dict]:
     """Google Benchmark's entries by name, from L0 or from a Linux L1 with its own KVM; those that came."""
-    script = in_l1(program(names, "/run/lab/bench")) if nested else program(names, "/mnt/share/bench")
+    script = placed(program(names, FOLDER[nested]), nested)
     reader = Reader(where)
     try:
         job.run(replace(boot, job=script), LIMIT[nested], reader.line, log_name="bench")
