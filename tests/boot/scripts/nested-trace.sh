@@ -62,10 +62,12 @@ rm -f /tmp/seen
 		/mnt/share/guests/nested_guests stage2-live-changes-other-vcpu >/tmp/cases 2>&1 || exit 1
 	done
 ) &
+counted() { grep -Eq "$1" /tmp/vms; }
 : >/tmp/vms
 for round in $(seq 300); do
 	cat $debug/nestvisor/vms >/tmp/vms
-	grep -q 'vcpu [0-9]* nested_erets: ' /tmp/vms && grep -q 'vcpu [0-9]* nested_l2_exits_by_class' /tmp/vms && break
+	# A VM's lines come before its vCPUs': the first ERET may fall between the two.
+	counted '^vm [0-9]+ nested_erets: ' && counted ' vcpu [0-9]+ nested_l2_exits_by_class' && break
 done
 touch /tmp/seen
 wait $! || { cat /tmp/cases; exit 1; }
