@@ -2,7 +2,7 @@
 """What a run of exit_latency found, where it is kept, and the goals that it is held against."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nestlab import paths
@@ -39,10 +39,11 @@ class Run:
     side: str = "ours"
     cpu: str = "max"
     nested: bool = False
+    qemu: bool = False          # with QEMU as the VMM
 
     @property
     def file(self) -> Path:
-        return DATA / ("-".join([self.side, self.cpu, *["in-l1"] * self.nested]) + ".json")
+        return DATA / ("-".join([*["qemu"] * self.qemu, self.side, self.cpu, *["in-l1"] * self.nested]) + ".json")
 
     @property
     def title(self) -> str:
@@ -72,11 +73,10 @@ def save(run: Run, header: dict, text: str) -> None:
 
 
 def load(run: Run) -> tuple[dict, dict[tuple[str, str], Row]] | None:
-    """(header, rows by mode and name) of the last run; None if there was none."""
-    if not run.file.exists():
-        return None
-    text = run.file.read_text()
-    return json.loads(text)["lab"], {(row.mode, row.name): row for row in parse(text)}
+    """(header, rows by mode and name) of the last run with either VMM; None if there was none."""
+    texts = [each.file.read_text() for each in (run, replace(run, qemu=True)) if each.file.exists()]
+    header = {key: value for text in reversed(texts) for key, value in json.loads(text)["lab"].items()}
+    return (header, {(row.mode, row.name): row for text in texts for row in parse(text)}) if texts else None
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Goal:
 GOALS = {
     ("flat", "hypercall"): Goal(300, 5000),
     ("flat", "mmio-vgic"): Goal(600, 6500),
-    ("flat", "mmio-user"): Goal(8000, 46000),
+    ("flat", "mmio-user-qemu"): Goal(8000, 46000),
     ("flat", "ipi"): Goal(4000, 19000),
     ("flat", "timer"): Goal(4400, 20000),
     ("l2", "hypercall"): Goal(1000, exits=2),

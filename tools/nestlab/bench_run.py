@@ -39,11 +39,15 @@ def operations() -> list[Operation]:
     return found
 
 
+def chosen(run: Run, only: str | None) -> list[Operation]:
+    """Those of such names that a run can have: a guest of a Linux L1 is a flat one."""
+    wanted = [operation for operation in operations() if fnmatch.fnmatch(operation.name, only or "*")]
+    return [operation for operation in wanted if not run.nested or operation.name.startswith("flat/")]
+
+
 def measure(run: Run, kernel: Kernel, module: Path | None, only: str | None) -> str:
     """Google Benchmark's JSON of a whole run."""
-    wanted = [operation for operation in operations() if fnmatch.fnmatch(operation.name, only or "*")]
-    if run.nested:
-        wanted = [operation for operation in wanted if operation.name.startswith("flat/")]
+    wanted = chosen(run, only)
     if not wanted:
         raise LabError(f"no operation has a name like {only}; they are listed in {bench.SOURCES / 'operations.def'}")
     # Two vCPUs that wait for each other need a CPU each; all else is steadier on one. An L1 has two in any case.
@@ -110,12 +114,12 @@ class Reader:
         say.step(f"{self.where}: {self.name} " + (entry.get("error_message") or f"{entry['median']:,.0f}"))
 
 
-def placed(script: str, nested: bool) -> str:
-    """The script as L0's job: itself, or the shell commands that boot a Linux L1 and run it there."""
+def placed(script: str, nested: bool, folder: str = FOLDER[False]) -> str:
+    """The script as L0's job: itself, or the shell commands that boot a Linux L1 and run it there, `folder` with it."""
     if not nested:
         return script
     # CNTVCT_EL0 is to count all instructions, those that the VM waits for included: no adjustment by QEMU.
-    boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr' boot-l1.sh {L1_KERNEL} /tmp/job /mnt/share/bench"
+    boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr' boot-l1.sh {L1_KERNEL} /tmp/job {folder}"
     return f"cat >/tmp/job <<'JOB'\n{script}JOB\n{boot_l1} | tr -d '\\r'\n"
 
 

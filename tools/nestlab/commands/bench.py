@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What an exit costs, in instructions (benchmarks/exit_latency), ours or (--peer) Linux's own KVM.
 
-With --nested also inside a Linux L1. Results go to build/bench/ (JSON, and performance.html with plots) and to
+With --nested also inside a Linux L1. Operations whose names end in -qemu have QEMU 11 as the VMM, all others a small
+one of the benchmark's own. Results go to build/bench/ (JSON, and performance.html with plots) and to
 docs/performance.md, which shows the last run of each side. The exit status is 1 where something could not be measured.
 """
 
 import argparse
-import fnmatch
 import time
 
-from nestlab import bench_data, bench_doc, bench_functions, bench_page, bench_run, say
+from nestlab import bench_data, bench_doc, bench_functions, bench_page, bench_run, bench_vmm, say
 from nestlab.bench_data import Run
 from nestlab.commands import options
 
@@ -20,7 +20,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     options.add_cpu(parser)
     parser.add_argument("--functions", action="store_true",
                         help="for each goal that is missed, count the instructions by function, too")
-    parser.add_argument("--only", metavar="GLOB", help="only operations of such names (flat/hypercall, …); keeps no result")
+    parser.add_argument("--only", metavar="GLOB", help="only operations of such names (flat/hypercall, …); keeps no "
+                        "result but that of 'flat/*-qemu'")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,21 +29,23 @@ def run(args: argparse.Namespace) -> int:
     found = []
     for nested in [False, True] if args.nested else [False]:
         run = Run("peer" if args.peer else "ours", args.cpu, nested)
-        text = bench_run.measure(run, kernel, file, args.only)
-        rows = {(row.mode, row.name): row for row in bench_data.parse(text)}
-        found.append((run, rows))
-        if not args.only:
-            header = {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
-            bench_data.save(run, header, text)
-        if args.functions and run.side == "ours":
-            bench_functions.measure_missed(run, kernel, file, rows)
+        rows = {}
+        if bench_run.chosen(run, args.only) or not bench_vmm.chosen(args.only):
+            text = bench_run.measure(run, kernel, file, args.only)
+            rows = {(row.mode, row.name): row for row in bench_data.parse(text)}
+            if not args.only:
+                header = {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
+                bench_data.save(run, header, text)
+            if args.functions and run.side == "ours":
+                bench_functions.measure_missed(run, kernel, file, rows)
+        found.append((run, rows | bench_vmm.measure(run, kernel, file, args.only)))
     for run, rows in found:
         for line in bench_doc.terminal(run, rows):
             say.result(line)
         if run.side == "ours":
             for miss in bench_data.misses(run, rows):
                 say.result(f"missed: {miss}")
-    if not args.only:
+    if not args.only or bench_vmm.keeps(args.only):
         say.step(f"wrote {bench_doc.write()} and {bench_page.write()}")
     return int(any(row.error and (run.side, f"{row.mode}/{row.name}") not in bench_run.LEFT_OUT
                    for run, rows in found for row in rows.values()))
