@@ -4,7 +4,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nestlab import bench_data, bench_functions, paths
+from nestlab import bench_boots, bench_data, bench_functions, paths
 from nestlab.bench_data import Row, Run
 from nestlab.machine import CPU_MODELS
 from nestlab.results import SIDES
@@ -124,7 +124,10 @@ def write() -> Path:
     if main := loaded.get(Run()):
         parts.append("## Exits by class\n\nOurs, of one operation: what the guest did (ESR_EL2.EC), or an interrupt of L0.\n\n" +
                      classes(main[1]))
-    parts.append(goals({run: rows for run, (_, rows) in loaded.items() if run.side == "ours" and run.cpu == "max"}))
+    boots = bench_boots.load()
+    parts += [bench_boots.section(boots)] * (boots is not None)
+    parts.append(goals({run: rows for run, (_, rows) in loaded.items() if run.side == "ours" and run.cpu == "max"},
+                       bench_boots.misses(boots)))
     parts.append(functions({run: loaded[run][1] for run in NEXT_STEPS if run in loaded}))
     parts.append("## What the operations are\n\n" + "\n".join(f"* {name}: {about}" for name, about in WHAT.items()) + "\n")
     DOC.write_text("\n".join(parts))
@@ -175,8 +178,8 @@ def classes(rows: dict[tuple[str, str], Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def goals(ours: dict[Run, dict[tuple[str, str], Row]]) -> str:
-    found = [miss for run, rows in ours.items() for miss in bench_data.misses(run, rows)]
+def goals(ours: dict[Run, dict[tuple[str, str], Row]], more: list[str]) -> str:
+    found = [miss for run, rows in ours.items() for miss in bench_data.misses(run, rows)] + more
     text = "\n".join(f"* {miss}" for miss in found) or "All goals of the runs above are met."
     return f"## Goals that are missed\n\n{text}\n"
 

@@ -4,14 +4,18 @@
 With --nested also inside a Linux L1. Operations whose names end in -qemu have QEMU 11 as the VMM, all others a small
 one of the benchmark's own. Results go to build/bench/ (JSON, and performance.html with plots) and to
 docs/performance.md, which shows the last run of each side. The exit status is 1 where something could not be measured.
+
+With --boots it measures something else: L0 → L1 → L2 from start to power-off, ours and Linux's own KVM in turn, in
+seconds by the clock on the wall. Leave the computer alone meanwhile.
 """
 
 import argparse
 import time
 
-from nestlab import bench_data, bench_doc, bench_functions, bench_page, bench_run, bench_vmm, say
+from nestlab import bench_boots, bench_data, bench_doc, bench_functions, bench_page, bench_run, bench_vmm, say
 from nestlab.bench_data import Run
 from nestlab.commands import options
+from nestlab.errors import LabError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +26,13 @@ def add(parser: argparse.ArgumentParser) -> None:
                         help="for each goal that is missed, count the instructions by function, too")
     parser.add_argument("--only", metavar="GLOB", help="only operations of such names (flat/hypercall, …); keeps no "
                         "result but that of 'flat/*-qemu'")
+    parser.add_argument("--boots", metavar="N", type=int, nargs="?", const=3,
+                        help="boot N pairs of nested guests instead (default: 3); five to ten minutes a pair")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.boots is not None:
+        return boots(args)
     kernel, file = options.l0(args.peer)
     found = []
     for nested in [False, True] if args.nested else [False]:
@@ -49,3 +57,12 @@ def run(args: argparse.Namespace) -> int:
         say.step(f"wrote {bench_doc.write()} and {bench_page.write()}")
     return int(any(row.error and (run.side, f"{row.mode}/{row.name}") not in bench_run.LEFT_OUT
                    for run, rows in found for row in rows.values()))
+
+
+def boots(args: argparse.Namespace) -> int:
+    if args.boots < 1 or args.peer or args.nested or args.functions or args.only:
+        raise LabError("--boots wants a number of at least 1, and goes with --cpu only: it boots both sides")
+    pairs = bench_boots.measure(args.boots, args.cpu, {"ours": options.l0(False), "peer": options.l0(True)})
+    say.result(bench_boots.verdict(pairs))
+    say.step(f"wrote {bench_doc.write()}")
+    return int(pairs.ratio() is None)
