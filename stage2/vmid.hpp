@@ -40,6 +40,7 @@ public:
         if (!map_ || !cpus_)
             return Errno::kNoMem;
         bits_ = bits;
+        number_mask_ = first_generation() - 1;
         next_ = 1;
         generation_.store_relaxed(first_generation());
         map_[0] = 1;  // VMID 0 is the host's
@@ -62,7 +63,7 @@ public:
     // The CPU stops running any: at the vCPU's put, so that a roll-over need not reserve it.
     void clear(unsigned cpu) { __atomic_store_n(&cpus_[cpu].active, first_generation(), __ATOMIC_RELAXED); }
 
-    u64 number_of(u64 id) const { return id & (first_generation() - 1); }
+    u64 number_of(u64 id) const { return id & number_mask_; }
     u64 generation() const { return generation_.load_relaxed() >> bits_; }
 
 private:
@@ -72,7 +73,7 @@ private:
     };
 
     u64 first_generation() const { return u64{1} << bits_; }  // with number 0: also "runs none"
-    bool is_current(u64 id) const { return ((id ^ generation_.load_relaxed()) >> bits_) == 0; }
+    bool is_current(u64 id) const { return (id ^ generation_.load_relaxed()) <= number_mask_; }
 
     [[gnu::noinline, gnu::cold]] u64 load_slowly(Vmid& vmid, u64& active) {
         IrqGuard guard(lock_);
@@ -159,6 +160,7 @@ private:
     C& cpu_;
     SpinLock lock_;
     unsigned bits_ = 8;
+    u64 number_mask_ = 0xff;
     u64 next_ = 1;
     Atomic<u64> generation_;
     Buffer<u64> map_;

@@ -28,6 +28,9 @@ bool capture_exit(C& cpu, GuestContext& context) {
     using namespace arch;
     context.esr = cpu.template read<ESR_EL2>().raw;
     Ec ec = exception_class(context.esr);
+    // Below the aborts there is no address: most exits.
+    if (ec < Ec::kInstrAbortLower) [[likely]]
+        return true;
     if (ec != Ec::kDataAbortLower && ec != Ec::kInstrAbortLower) {
         if (ec == Ec::kWatchpointLower || ec == Ec::kPcAlignment || ec == Ec::kSoftStepLower)
             context.far = cpu.template read<FAR_EL2>().raw;
