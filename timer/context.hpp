@@ -54,6 +54,7 @@ public:
         vcpu_offset_ = vcpu ? vcpu : &kNoShare;
     }
     u64 offset() const { return vm_offset_->load_relaxed() + *vcpu_offset_; }
+    u64 vcpu_share() const { return *vcpu_offset_; }
     u64 guest_count(u64 host_count) const { return host_count - offset(); }
 
     bool may_fire() const { return (ctl() & kCtlWritable) == kCtlEnable; }

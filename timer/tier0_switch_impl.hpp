@@ -18,17 +18,12 @@ namespace nest::timer {
     return soft_armed_ && alarm_ > host_count && alarm_ <= deadline;
 }
 
-template <arch::Cpu C>
-bool VcpuTimers::try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
-    if (!loaded_ || !irqchip_in_kernel_ || hyp_is_direct() == hyp || needs_flush())
-        return false;
-    return hyp ? exchange<true>(cpu, l1) : exchange<false>(cpu, l1);
-}
-
-// One function for each direction, so that the contexts are at known places.
+// One function for each direction, so that the contexts are at known places. What the VM gives to the offsets is that of
+// the generation, which has not changed.
 template <bool hyp, arch::Cpu C>
 [[gnu::always_inline]] inline bool VcpuTimers::exchange(C& cpu, arch::CNTHCTL_EL2 l1) {
-    static_assert(index_of(TimerId::kHypVirtual) == 2 && index_of(TimerId::kHypPhysical) == 3);
+    if (needs_flush())
+        return false;
     TimerContext* const leave = &contexts_[hyp ? 0 : 2];
     TimerContext* const come = &contexts_[hyp ? 2 : 0];
     // The callback looks at the soft timers of this moment, and must not do so half-way. With no alarm set there is none.
@@ -38,7 +33,8 @@ template <bool hyp, arch::Cpu C>
     const Live v{read_ctl(cpu, Slot::kVirtual), read_cval(cpu, Slot::kVirtual)};
     const Live p{read_ctl(cpu, Slot::kPhysical),
                  mirrored(leave[1]) ? leave[1].cval() : read_cval(cpu, Slot::kPhysical)};
-    const bool any_enabled = (v.ctl | p.ctl | come[0].ctl() | come[1].ctl()) & kCtlEnable;
+    const u64 next_v = come[0].ctl(), next_p = come[1].ctl();
+    const bool any_enabled = (v.ctl | p.ctl | next_v | next_p) & kCtlEnable;
     bool may = !come[0].level && !come[1].level;
     if (any_enabled && may) {
         const u64 now = host_count(cpu);
@@ -56,12 +52,13 @@ template <bool hyp, arch::Cpu C>
         make_direct(hyp);
         if (!hyp && l1 != l1_controls_) [[unlikely]]
             set_l1_controls(l1);
-        restore_compare<Slot::kVirtual>(cpu, come[0]);
-        restore_compare<Slot::kPhysical>(cpu, come[1]);
+        // L1 offsets L2's virtual timer alone.
+        restore_compare<Slot::kVirtual>(cpu, come[0], el2_share_ + (hyp ? 0 : come[0].vcpu_share()));
+        restore_compare<Slot::kPhysical>(cpu, come[1], el2_share_);
         if (any_enabled)
             cpu.isb();  // restore_all() says why
-        write_ctl(cpu, Slot::kVirtual, come[0].ctl() & kCtlWritable);
-        write_ctl(cpu, Slot::kPhysical, come[1].ctl() & kCtlWritable);
+        write_ctl(cpu, Slot::kVirtual, next_v & kCtlWritable);
+        write_ctl(cpu, Slot::kPhysical, next_p & kCtlWritable);
         come[0].in_hardware = come[1].in_hardware = true;
         set_traps(cpu, trap_bits_[hyp]);
     }

@@ -99,7 +99,7 @@ public:
     // WFIT's condition: the guest's virtual count has reached `deadline`.
     template <arch::Cpu C>
     bool count_reached(C& cpu, u64 deadline) {
-        return context(map_[0]).guest_count(host_count(cpu)) >= deadline;
+        return context(direct(Slot::kVirtual)).guest_count(host_count(cpu)) >= deadline;
     }
 
     // A trapped MRS or MSR; no locks, no sleeping, tier 0 may call it. Writes to counters are ignored, as nothing
@@ -127,13 +127,20 @@ public:
     // pending or active of these timers; its mapping of the PPIs stays behind until catch_up(). False: nothing has
     // changed, take switch_direct().
     template <arch::Cpu C>
-    [[nodiscard]] bool try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
+    [[nodiscard]] bool try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
+        if (!loaded_ || !irqchip_in_kernel_ || hyp_direct_ == hyp)
+            return false;
+        return hyp ? exchange<true>(cpu, l1) : exchange<false>(cpu, l1);
+    }
+    // The same for a caller that knows: the vCPU is loaded, the interrupt controller the kernel's, the other pair direct.
+    template <bool hyp, arch::Cpu C>
+    [[nodiscard]] bool exchange(C& cpu, arch::CNTHCTL_EL2 l1);
     // Before a list register is filled, after any number of those. Preemption off, interrupts on, vGIC synced.
     void catch_up() {
         if (told_hyp_ != hyp_is_direct()) [[unlikely]]
             tell_direct();
     }
-    bool hyp_is_direct() const { return direct(Slot::kVirtual) == TimerId::kHypVirtual; }
+    bool hyp_is_direct() const { return hyp_direct_; }
     // What of the guest's accesses traps now.
     TimerTraps traps() const { return traps_of(has_el2_ && hyp_is_direct()); }
     bool has_el2() const { return has_el2_; }
@@ -142,7 +149,7 @@ public:
 
     TimerContext& context(TimerId id) { return contexts_[index_of(id)]; }
     const TimerContext& context(TimerId id) const { return contexts_[index_of(id)]; }
-    TimerId direct(Slot slot) const { return map_[index_of(slot)]; }
+    TimerId direct(Slot slot) const { return static_cast<TimerId>(index_of(slot) + (hyp_direct_ ? 2 : 0)); }
     u32 host_intid(Slot slot) const { return vm_->host().intid[index_of(slot)]; }
     u32 guest_intid(TimerId id) const { return vm_->ppi(id); }
     bool loaded() const { return loaded_; }
@@ -152,18 +159,16 @@ private:
     void set_l1_controls(arch::CNTHCTL_EL2 l1);
     void claim_lines(u64 host_count);
     void make_direct(bool hyp) {
-        map_[0] = hyp ? TimerId::kHypVirtual : TimerId::kVirtual;
-        map_[1] = hyp ? TimerId::kHypPhysical : TimerId::kPhysical;
+        static_assert(index_of(TimerId::kHypVirtual) == 2 && index_of(TimerId::kHypPhysical) == 3);
+        hyp_direct_ = hyp;
     }
     void tell_direct();
     struct Live {
         u64 ctl, cval;
     };
-    template <bool hyp, arch::Cpu C>
-    bool exchange(C& cpu, arch::CNTHCTL_EL2 l1);
     bool may_leave(const TimerContext& t, const Live& live, u64 host_count) const;
     template <Slot kSlot, arch::Cpu C>
-    void restore_compare(C& cpu, TimerContext& t);
+    void restore_compare(C& cpu, TimerContext& t, u64 offset);
     template <arch::Cpu C>
     void save(C& cpu);
     template <arch::Cpu C>
@@ -190,9 +195,10 @@ private:
     VmTimers* vm_ = nullptr;
     IrqLines* lines_ = nullptr;
     TimerContext contexts_[kTimerCount];
-    TimerId map_[2] = {TimerId::kVirtual, TimerId::kPhysical};  // by Slot
+    bool has_cntpoff_ = false;   // the machine's, known once loaded
     bool regime_shift_ = false;  // CNTPOFF_EL2 applies an offset other than 0
     bool guest_regime_ = false;
+    bool hyp_direct_ = false;    // virtual EL2's pair is in the hardware
     bool told_hyp_ = false;      // the pair that the vGIC takes for the hardware's
     bool has_el2_ = false;
     bool enabled_ = false;
@@ -204,6 +210,7 @@ private:
     bool soft_dirty_ = false;
     bool ppi_held_[2] = {};    // no in-kernel GIC: we hold the PPI active, by Slot
     u32 generation_ = 0;
+    u64 el2_share_ = 0;        // in that generation, with virtual EL2: the VM's part of each offset (init_el2())
     Wait wait_{};
     arch::CNTHCTL_EL2 l1_controls_{};   // L1's CNTHCTL_EL2 when L2's pair was made direct
     arch::CNTHCTL_EL2 trap_bits_[2]{};  // what traps while L2's pair, or a flat guest's, is direct; and virtual EL2's

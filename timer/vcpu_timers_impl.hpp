@@ -18,17 +18,18 @@ private:
 }  // namespace detail
 
 template <Slot kSlot, arch::Cpu C>
-[[gnu::always_inline]] inline void VcpuTimers::restore_compare(C& cpu, TimerContext& t) {
-    t.loaded_offset = t.offset();
+[[gnu::always_inline]] inline void VcpuTimers::restore_compare(C& cpu, TimerContext& t, u64 offset) {
+    const u64 cval = t.cval();
+    t.loaded_offset = offset;
     if constexpr (kSlot == Slot::kVirtual) {
-        cpu.write(arch::CNTVOFF_EL2::of(t.loaded_offset));
-        write_cval(cpu, kSlot, t.cval());
+        cpu.write(arch::CNTVOFF_EL2::of(offset));
+        write_cval(cpu, kSlot, cval);
     } else {
-        if (vm_->host().cntpoff) {
-            cpu.write(arch::CNTPOFF_EL2::of(t.loaded_offset));
-            regime_shift_ = t.loaded_offset != 0;
+        if (has_cntpoff_) {
+            cpu.write(arch::CNTPOFF_EL2::of(offset));
+            regime_shift_ = offset != 0;
         }
-        write_cval(cpu, kSlot, t.loaded_offset && !guest_regime_ ? t.host_compare(host_count(cpu)) : t.cval());
+        write_cval(cpu, kSlot, offset && !guest_regime_ ? t.host_compare(host_count(cpu)) : cval);
     }
 }
 
@@ -38,8 +39,10 @@ void VcpuTimers::restore_all(C& cpu) {
     generation_ = vm_->generation();
     TimerContext& v = context(direct(Slot::kVirtual));
     TimerContext& p = context(direct(Slot::kPhysical));
-    restore_compare<Slot::kVirtual>(cpu, v);
-    restore_compare<Slot::kPhysical>(cpu, p);
+    has_cntpoff_ = vm_->host().cntpoff;
+    el2_share_ = vm_->physical_offset().load_relaxed();
+    restore_compare<Slot::kVirtual>(cpu, v, v.offset());
+    restore_compare<Slot::kPhysical>(cpu, p, p.offset());
     cpu.isb();
     write_ctl(cpu, Slot::kVirtual, v.ctl() & kCtlWritable);
     write_ctl(cpu, Slot::kPhysical, p.ctl() & kCtlWritable);
