@@ -73,6 +73,13 @@ Returned emulate_eret(C& cpu, VirtualEl2& v, u64 esr, PacOf&& pac) {
             return Returned::kFpac;
     }
     const bool tge = v.tge();
+    // Plainly to L2: nothing of what follows applies.
+    if (is_below_el2(spsr) && !((spsr & P::SS::kMask) | tge)) [[likely]] {
+        vhe::GuestContext& context = v.context;
+        context.pstate = spsr & known_spsr_bits(v.config().features.mte);
+        context.pc = address;
+        return Returned::kGuest;
+    }
     if ((spsr & P::SS::kMask) || is_illegal_return(spsr, tge)) [[unlikely]]
         detail::return_with_care(v, spsr, tge);
     else

@@ -41,13 +41,13 @@ inline u64 abort_esr(const VirtualEl2& v, bool instruction, u64 iss) {
 }
 
 namespace detail {
-// Before a switch the values go into the file, which the switch loads; at virtual EL2 itself straight to where they
-// are.
+
+// Values for virtual EL2's registers, where it has them now.
 template <arch::Cpu C>
-void leave_syndrome(C& cpu, VirtualEl2& v, const Exception& e, bool loaded) {
+void leave_syndrome(C& cpu, VirtualEl2& v, const Exception& e, u64 old, bool loaded) {
     using arch::SysReg;
     v.write(cpu, SysReg::ELR_EL2, v.context.pc, loaded);
-    v.write(cpu, SysReg::SPSR_EL2, v.guest_pstate(), loaded);
+    v.write(cpu, SysReg::SPSR_EL2, old, loaded);
     if (e.has_esr)
         v.write(cpu, SysReg::ESR_EL2, e.esr, loaded);
     if (e.has_far)
@@ -63,27 +63,53 @@ void enter_vector(C& cpu, VirtualEl2& v, Vector vector, u64 old, bool loaded) {
     v.context.pc = v.read(cpu, SysReg::VBAR_EL2, loaded) + vector_block(old) + static_cast<u64>(vector);
     v.context.pstate = pstate_at_entry(old, {sctlr, v.e2h() && v.tge(), v.config().features.mte});
 }
+
+// From L2: the values go into the file, from which the switch loads them. L2 runs with TGE clear.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void take_from_guest(C& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+    using arch::SysReg;
+    vhe::GuestContext& context = v.context;
+    const u64 old = context.pstate;
+    {
+        const vncr::RegisterFile::View view = v.file.view();
+        view.set(SysReg::ELR_EL2, context.pc);
+        view.set(SysReg::SPSR_EL2, old);
+        if (e.has_esr)
+            view.set(SysReg::ESR_EL2, e.esr);
+        if (e.has_far)
+            view.set(SysReg::FAR_EL2, e.far);
+        if (e.has_hpfar)
+            view.set(SysReg::HPFAR_EL2, e.hpfar);
+    }
+    switch_to_vel2(cpu, v, args);
+    const vncr::RegisterFile::View view = v.file.view();
+    const auto sctlr = arch::SCTLR_EL1::of(view.get(SysReg::SCTLR_EL2));
+    context.pc = view.get(SysReg::VBAR_EL2) + guest_vector_block(old) + static_cast<u64>(e.vector);
+    context.pstate = pstate_at_entry(old, {sctlr, false, v.config().features.mte});
+}
+
 }  // namespace detail
 
 // To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap
 // or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
 // are in this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
 template <arch::Cpu C>
-bool take_exception(C& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+[[gnu::always_inline]] inline bool take_exception(C& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+    if (v.in_guest()) {
+        detail::take_from_guest(cpu, v, e, args);
+        return true;
+    }
     const u64 old = v.guest_pstate();
-    const bool from_guest = v.in_guest();
-    detail::leave_syndrome(cpu, v, e, true);
-    if (from_guest)
-        switch_to_vel2(cpu, v, args);
+    detail::leave_syndrome(cpu, v, e, old, true);
     detail::enter_vector(cpu, v, e.vector, old, true);
-    return from_guest;
+    return false;
 }
 
 // The same while the vCPU is not loaded (KVM_SET_VCPU_EVENTS, a reset). `cpu` is not touched.
 template <arch::Cpu C>
 void take_exception_in_memory(C& cpu, VirtualEl2& v, const Exception& e) {
     const u64 old = v.guest_pstate();
-    detail::leave_syndrome(cpu, v, e, false);
+    detail::leave_syndrome(cpu, v, e, old, false);
     v.set_world(World::kVel2);
     detail::enter_vector(cpu, v, e.vector, old, false);
 }

@@ -19,12 +19,14 @@ constexpr u64 to_hardware_view(u64 pstate) {
     return mode == arch::kModeEL2t || mode == arch::kModeEL2h ? pstate ^ (arch::kModeEL1t ^ arch::kModeEL2t) : pstate;
 }
 
-// Offset of the block of vectors for an exception to EL2 from `pstate` (the guest's view).
+// Offset of the block of vectors for an exception to EL2 from below it.
+constexpr u64 guest_vector_block(u64 pstate) { return pstate & arch::SPSR_EL2::M4::kMask ? 0x600 : 0x400; }
+// The same from `pstate` (the guest's view) at any EL.
 constexpr u64 vector_block(u64 pstate) {
     switch (pstate & 0x1f) {
     case arch::kModeEL2t: return 0x000;
     case arch::kModeEL2h: return 0x200;
-    default: return pstate & arch::SPSR_EL2::M4::kMask ? 0x600 : 0x400;
+    default: return guest_vector_block(pstate);
     }
 }
 
@@ -53,6 +55,12 @@ constexpr u64 known_spsr_bits(bool mte) {
     return P::mask<P::N, P::Z, P::C, P::V, P::DIT, P::UAO, P::PAN, P::SS, P::IL, P::SSBS, P::BTYPE, P::D, P::A, P::I,
                    P::F, P::M>() |
            (mte ? P::TCO::kMask : 0);
+}
+
+// A mode of EL0 or EL1, in AArch64.
+constexpr bool is_below_el2(u64 spsr) {
+    constexpr u64 kModes = u64{1} << arch::kModeEL0t | u64{1} << arch::kModeEL1t | u64{1} << arch::kModeEL1h;
+    return kModes >> (spsr & 0x1f) & 1;
 }
 
 // AArch64.IllegalExceptionReturn for a return from EL2 of a VM whose every EL is AArch64.

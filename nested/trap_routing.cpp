@@ -101,31 +101,6 @@ bool is_hypervisors(Encoding e) {
 
 Route forward_if(bool condition) { return condition ? Route::kForward : Route::kOurs; }
 
-Route route_in_guest(const VirtualEl2& v, u64 esr) {
-    const u64 iss = esr & ESR_EL2::ISS::kMask;
-    const HCR_EL2 hcr = v.hcr();
-    switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
-    case Ec::kHvc64: return hcr.get<H::HCD>() ? Route::kUndefined : Route::kForward;
-    case Ec::kSysReg: return route_sysreg(v, SysRegIss::of(iss));
-    case Ec::kDataAbortSame: return AbortIss::of(iss).get<AbortIss::VNCR>() ? Route::kVncr : Route::kUndefined;
-    case Ec::kWfx: return forward_if(WfxIss::of(iss).get<WfxIss::TI>() & 1 ? hcr.get<H::TWE>() : hcr.get<H::TWI>());
-    case Ec::kFpAccess: return forward_if(l1_traps_fp(v.file));
-    case Ec::kSmc64: return forward_if(hcr.get<H::TSC>());
-    case Ec::kSvc64:
-        return forward_if(v.get<HFGITR_EL2>().raw >> (v.at_el0() ? 52 : 53) & 1);
-    case Ec::kEret: return forward_if(hcr.get<H::NV>() || (v.get<HFGITR_EL2>().raw >> 51 & 1));
-    case Ec::kPauth:
-        if (!v.config().features.has(Feature::kPauth))
-            return Route::kUndefined;
-        return forward_if(!hcr.get<H::API>());
-    case Ec::kBreakpointLower:
-    case Ec::kSoftStepLower:
-    case Ec::kWatchpointLower:
-    case Ec::kBrk64: return forward_if(v.get<M>().get<M::TDE>());
-    default: return Route::kOurs;  // SVE, SME, LS64, MOPS, AArch32: no VM with EL2 has them, and the flat path knows
-    }
-}
-
 }  // namespace
 
 Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
@@ -155,19 +130,27 @@ Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
     return forward_if(row->control == Control::kSgi && control_traps(v, Control::kTc, is_read, host));
 }
 
-Route route(const VirtualEl2& v, u64 esr) {
-    const Ec ec = static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>());
-    // Stage 2's, in either world: no control of L1's asks for them.
-    if (ec == Ec::kDataAbortLower || ec == Ec::kInstrAbortLower)
-        return Route::kStage2;
-    if (v.in_guest()) [[likely]]
-        return route_in_guest(v, esr);
-    // Virtual EL2 itself, or its user space: only HVC is an exception of its own that we see.
-    switch (ec) {
-    case Ec::kHvc64: return v.hcr().get<H::HCD>() ? Route::kUndefined : Route::kForward;
-    case Ec::kSysReg:
-        return v.at_el0() ? route_sysreg(v, SysRegIss::of(esr & ESR_EL2::ISS::kMask)) : Route::kOurs;
-    default: return Route::kOurs;
+// All that route() has not decided.
+Route detail::route_in_guest(const VirtualEl2& v, u64 esr) {
+    const u64 iss = esr & ESR_EL2::ISS::kMask;
+    const HCR_EL2 hcr = v.hcr();
+    switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
+    case Ec::kDataAbortSame: return AbortIss::of(iss).get<AbortIss::VNCR>() ? Route::kVncr : Route::kUndefined;
+    case Ec::kWfx: return forward_if(WfxIss::of(iss).get<WfxIss::TI>() & 1 ? hcr.get<H::TWE>() : hcr.get<H::TWI>());
+    case Ec::kFpAccess: return forward_if(l1_traps_fp(v.file));
+    case Ec::kSmc64: return forward_if(hcr.get<H::TSC>());
+    case Ec::kSvc64:
+        return forward_if(v.get<HFGITR_EL2>().raw >> (v.at_el0() ? 52 : 53) & 1);
+    case Ec::kEret: return forward_if(hcr.get<H::NV>() || (v.get<HFGITR_EL2>().raw >> 51 & 1));
+    case Ec::kPauth:
+        if (!v.config().features.has(Feature::kPauth))
+            return Route::kUndefined;
+        return forward_if(!hcr.get<H::API>());
+    case Ec::kBreakpointLower:
+    case Ec::kSoftStepLower:
+    case Ec::kWatchpointLower:
+    case Ec::kBrk64: return forward_if(v.get<M>().get<M::TDE>());
+    default: return Route::kOurs;  // SVE, SME, LS64, MOPS, AArch32: no VM with EL2 has them, and the flat path knows
     }
 }
 

@@ -14,10 +14,33 @@ enum class Route : u8 {
     kVncr,       // an access of L2, a hypervisor itself, to the VNCR page that L1 gave it
 };
 
-// `esr` is the exit's. Tier 0; a search of eight steps for a system register, else a few tests.
-Route route(const VirtualEl2& v, u64 esr);
-
 // The part for EC 0x18 of an exit from L2.
 Route route_sysreg(const VirtualEl2& v, arch::SysRegIss iss);
+
+namespace detail {
+Route route_in_guest(const VirtualEl2& v, u64 esr);
+}
+
+// `esr` is the exit's. Tier 0; a search of eight steps for a system register, else a few tests.
+inline Route route(const VirtualEl2& v, u64 esr) {
+    using namespace arch;
+    switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
+    // Stage 2's, in either world: no control of L1's asks for them.
+    case Ec::kDataAbortLower:
+    case Ec::kInstrAbortLower:
+        return Route::kStage2;
+    case Ec::kHvc64:
+        if (v.in_guest()) [[likely]]
+            return v.world_traps.l2_hvc_is_undefined() ? Route::kUndefined : Route::kForward;
+        return v.hcr().get<HCR_EL2::HCD>() ? Route::kUndefined : Route::kForward;
+    case Ec::kSysReg:
+        // Virtual EL2 itself, or its user space: of what we see, only HVC and its user space's accesses are its own.
+        if (v.in_guest() || v.at_el0())
+            return route_sysreg(v, SysRegIss::of(esr & ESR_EL2::ISS::kMask));
+        return Route::kOurs;
+    default:
+        return v.in_guest() ? detail::route_in_guest(v, esr) : Route::kOurs;
+    }
+}
 
 }  // namespace nest::nested

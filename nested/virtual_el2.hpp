@@ -80,10 +80,11 @@ public:
     const vhe::TrapConfig& traps() const { return in_guest() ? world_traps.l2() : world_traps.vel2(); }
     // What the hardware gets while the FP/SIMD registers in it are the guest's or not. L1 may trap them of L2: then they
     // may be loaded, and the trap stays.
-    arch::CPTR_EL2 cptr(bool fp_loaded) const {
-        const arch::CPTR_EL2 closed = traps().cptr;
-        return fp_loaded && !(in_guest() && world_traps.l2_forwards_fp()) ? closed.with<arch::CPTR_EL2::FPEN>(3) : closed;
+    arch::CPTR_EL2 cptr(bool fp_loaded) const { return in_guest() ? cptr_in_guest(fp_loaded) : cptr_in_vel2(fp_loaded); }
+    arch::CPTR_EL2 cptr_in_guest(bool fp_loaded) const {
+        return opened(world_traps.l2().cptr, fp_loaded && !world_traps.l2_forwards_fp());
     }
+    arch::CPTR_EL2 cptr_in_vel2(bool fp_loaded) const { return opened(world_traps.vel2().cptr, fp_loaded); }
 
     // One of L1's own registers wherever it is now. `loaded`: the vCPU's registers are in this CPU's hardware.
     template <arch::Cpu C>
@@ -104,6 +105,10 @@ public:
     u64 vncr_page = 0;            // while L2 has NV: the linear-map address that L1's VNCR_EL2 translates to
 
 private:
+    static arch::CPTR_EL2 opened(arch::CPTR_EL2 closed, bool open) {
+        return open ? closed.with<arch::CPTR_EL2::FPEN>(3) : closed;
+    }
+
     const Config* config_ = nullptr;
     World world_ = World::kFlat;
     bool hypervises_ = false;

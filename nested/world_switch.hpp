@@ -17,17 +17,25 @@ struct SwitchArgs {
     bool under_host = false;      // TGE is set: HCR_EL2 and CPTR_EL2 are the host's until activate()
 };
 
-// L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
-// own.
+namespace detail {
 template <arch::Cpu C>
-[[gnu::always_inline]] inline void sync_l2_serror(C& cpu, VirtualEl2& v) {
+[[gnu::always_inline]] inline void sync_serror_of_l2(C& cpu, VirtualEl2& v) {
     using VSE = arch::HCR_EL2::VSE;
-    if (!v.in_guest() || !v.traps().hcr.get<VSE>()) [[likely]]
+    if (!v.world_traps.l2().hcr.get<VSE>()) [[likely]]
         return;
     if (cpu.template read<arch::HCR_EL2>().template get<VSE>())
         return;
     v.world_traps.l2_serror_taken();
     v.file.set(v.file.get<arch::HCR_EL2>().with<VSE>(0));
+}
+}  // namespace detail
+
+// L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
+// own.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void sync_l2_serror(C& cpu, VirtualEl2& v) {
+    if (v.in_guest())
+        detail::sync_serror_of_l2(cpu, v);
 }
 
 // VSESR_EL2 and VDISR_EL2 for L2, in the rare case that there is something in them. Otherwise VDISR_EL2 stays what it is
@@ -35,9 +43,9 @@ template <arch::Cpu C>
 template <arch::Cpu C>
 void load_l2_serror(C& cpu, VirtualEl2& v) {
     using namespace arch;
-    const auto deferred = v.get<VDISR_EL2>();
-    if (!v.traps().hcr.get<HCR_EL2::VSE>() && deferred.raw == 0) [[likely]]
+    if (!v.world_traps.l2().hcr.get<HCR_EL2::VSE>() && v.file.get<VDISR_EL2>().raw == 0) [[likely]]
         return;
+    const auto deferred = v.get<VDISR_EL2>();
     // A VM without FEAT_RAS has no syndrome to give, but hardware reports one: IMPLEMENTATION DEFINED.
     cpu.write(v.config().features.has(Feature::kRas) ? v.get<VSESR_EL2>() : VSESR_EL2::of(1 << 24));
     v.file.set(SysReg::DISR_EL1, cpu.template read<VDISR_EL2>().raw);
@@ -58,12 +66,11 @@ void save_l2_serror(C& cpu, VirtualEl2& v) {
 
 namespace detail {
 template <arch::Cpu C>
-void write_entry_controls(C& cpu, const VirtualEl2& v, SwitchArgs args) {
-    using namespace arch;
+void write_entry_controls(C& cpu, arch::CPTR_EL2 cptr, arch::HCR_EL2 hcr, SwitchArgs args) {
     if (args.under_host)
         return;
-    cpu.write(v.cptr(args.fp_loaded));
-    cpu.write(args.serror_pending ? v.traps().hcr.with<HCR_EL2::VSE>(1) : v.traps().hcr);
+    cpu.write(cptr);
+    cpu.write(args.serror_pending ? hcr.with<arch::HCR_EL2::VSE>(1) : hcr);
 }
 }  // namespace detail
 
@@ -71,38 +78,46 @@ void write_entry_controls(C& cpu, const VirtualEl2& v, SwitchArgs args) {
 template <arch::Cpu C>
 void switch_to_guest(C& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
+    vncr::RegisterFile& file = v.file;
+    const vhe::TrapConfig& l2 = v.world_traps.l2();
     // Walks that were under way in virtual EL2's regime end before a register of it changes ([DDI0487] D8.1.2).
     cpu.template dsb<Barrier::NSH>();
-    vhe::save_vel2_banked(cpu, v.file);
-    vhe::load_el1_banked(cpu, v.file);
-    cpu.write(v.get<VPIDR_EL2>());
-    cpu.write(v.get<VMPIDR_EL2>());
+    vhe::save_vel2_banked(cpu, file);
+    vhe::load_el1_banked(cpu, file);
+    const auto midr = v.get<VPIDR_EL2>();
+    const auto mpidr = v.get<VMPIDR_EL2>();
+    cpu.write(midr);
+    cpu.write(mpidr);
     v.set_world(World::kGuest);
-    v.world_traps.follow_l1(v.config(), v.file);
-    v.world_traps.exchange(cpu, v.traps());
-    if (v.traps().hcr.get<HCR_EL2::NV>()) [[unlikely]]
-        cpu.write(VNCR_EL2::of(v.vncr_page));
+    v.world_traps.follow_l1(v.config(), file);
     load_l2_serror(cpu, v);
-    detail::write_entry_controls(cpu, v, args);
+    v.world_traps.exchange(cpu, l2);
+    const HCR_EL2 hcr = l2.hcr;
+    if (hcr.get<HCR_EL2::NV>()) [[unlikely]]
+        cpu.write(VNCR_EL2::of(v.vncr_page));
+    detail::write_entry_controls(cpu, v.cptr_in_guest(args.fp_loaded), hcr, args);
 }
 
 // An exception from L2 to virtual EL2. What it leaves in ESR_EL2 and the like is put into the file before.
 template <arch::Cpu C>
 void switch_to_vel2(C& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
+    vncr::RegisterFile& file = v.file;
+    const bool had_nv = v.world_traps.l2().hcr.get<HCR_EL2::NV>();
     cpu.template dsb<Barrier::NSH>();
-    sync_l2_serror(cpu, v);
+    detail::sync_serror_of_l2(cpu, v);
     save_l2_serror(cpu, v);
-    vhe::save_el1_banked(cpu, v.file);
-    vhe::load_vel2_banked(cpu, v.file);
-    cpu.write(VPIDR_EL2::of(v.file.get(SysReg::MIDR_EL1)));
-    cpu.write(VMPIDR_EL2::of(v.file.get(SysReg::MPIDR_EL1)));
-    const bool had_nv = v.traps().hcr.get<HCR_EL2::NV>();
+    vhe::save_el1_banked(cpu, file);
+    vhe::load_vel2_banked(cpu, file);
+    const u64 midr = file.get(SysReg::MIDR_EL1), mpidr = file.get(SysReg::MPIDR_EL1);
+    cpu.write(VPIDR_EL2::of(midr));
+    cpu.write(VMPIDR_EL2::of(mpidr));
+    const vhe::TrapConfig& vel2 = v.world_traps.vel2();
     v.set_world(World::kVel2);
-    v.world_traps.exchange(cpu, v.traps());
+    v.world_traps.exchange(cpu, vel2);
     if (had_nv) [[unlikely]]
-        cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(v.file.page())));
-    detail::write_entry_controls(cpu, v, args);
+        cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(file.page())));
+    detail::write_entry_controls(cpu, v.cptr_in_vel2(args.fp_loaded), vel2.hcr, args);
 }
 
 // At Vcpu::load(), before vhe::load(): computes v.traps(), which vhe::load() then writes, and gives this CPU the rest

@@ -24,6 +24,7 @@ struct NestedInterface {
     u8 from[kMaxListRegisters] = {};  // which of L1's list registers is behind it
     u8 used = 0;                      // list registers in use since the last flush
     bool loaded = false;
+    bool empty = false;               // L1's list registers are known to be 0 since it has entered L2
 };
 
 // Fills nested.lr, .from and .used from L1's list registers. Interrupts off, no lock held.
@@ -66,6 +67,7 @@ void load_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::
         cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
     });
     nested.loaded = true;
+    nested.empty = false;
 }
 
 // ICH_VMCR_EL2 is in the file already, since the last sync.
@@ -100,24 +102,30 @@ inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr:
 
 // The change of world in tier 0, where L1's interface has no list register in use and flush() nothing to do for it, and
 // none of L2's stands for a physical interrupt: L1's goes and L2's comes, or the other way round. As the long ways do it
-// (sync, put, load, flush), without what cancels out; no lock is taken. `filled`: L1 has filled list registers; `high`:
-// nested_maintenance(). Interrupts off.
+// (sync, put, load, flush), without what cancels out; no lock is taken. Interrupts off.
+struct NestedEntry {
+    bool filled;  // L1 has filled list registers
+    bool empty;   // they are all 0
+    bool high;    // nested_maintenance()
+};
 template <arch::Cpu C>
 inline void enter_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file,
-                                  bool filled, bool high) {
+                                  NestedEntry how) {
     const HostGic& gic = l1.distributor->gic();
+    const vncr::RegisterFile::View view = file.view();
     l1.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
     note_eoi_mode(l1);
-    detail::write_l2_vmcr(cpu, file);
+    cpu.write(arch::ICH_VMCR_EL2::of(view.get(arch::SysReg::ICH_VMCR_EL2) & detail::kVmcrKnown));
     detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
         (group ? l1.hw.ap1r : l1.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
-        cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
+        cpu.write(R::of(static_cast<u32>(view.get(R::kReg))));
     });
-    if (filled) [[unlikely]]
+    if (how.filled) [[unlikely]]
         flush_nested(cpu, l1, nested, file);
     else
-        cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic, high)));
+        cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic, how.high)));
     nested.loaded = true;
+    nested.empty = how.empty;
 }
 template <arch::Cpu C>
 inline void leave_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
@@ -125,10 +133,11 @@ inline void leave_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nes
         sync_nested(cpu, l1, nested, file);
     else
         detail::read_l2_controls(cpu, file);
+    const vncr::RegisterFile::View view = file.view();
     cpu.write(arch::ICH_VMCR_EL2::of(l1.hw.vmcr));
     detail::for_each_active_priorities(
         l1.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
-            file.set(cpu.template read<R>());
+            view.set(R::kReg, cpu.template read<R>().raw);
             cpu.write(R::of(group ? l1.hw.ap1r[n] : l1.hw.ap0r[n]));
         });
     // What came up for L1 meanwhile comes with a kick, which ends the run before it begins.

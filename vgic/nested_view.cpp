@@ -10,10 +10,6 @@ using arch::ICH_VMCR_EL2;
 using arch::ICH_VTR_EL2;
 using arch::ListRegister;
 
-constexpr u64 kMaintenanceEnables =
-    ICH_HCR_EL2::mask<ICH_HCR_EL2::UIE, ICH_HCR_EL2::LRENPIE, ICH_HCR_EL2::NPIE, ICH_HCR_EL2::VGrp0EIE,
-                      ICH_HCR_EL2::VGrp0DIE, ICH_HCR_EL2::VGrp1EIE, ICH_HCR_EL2::VGrp1DIE>();
-
 // [IHI0069] 12.4 ICH_LR<n>_EL2: bit 41 is the EOI request only where there is no physical interrupt.
 bool wants_eoi(ListRegister lr) { return !lr.get<ListRegister::HW>() && lr.get<ListRegister::EOI>(); }
 
@@ -78,22 +74,5 @@ u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs) {
 u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs) { return invalid(file, lrs, true); }
 
 u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs) { return invalid(file, lrs, false); }
-
-bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs) {
-    return file.get<ICH_HCR_EL2>().get<ICH_HCR_EL2::En>() && nested_misr(file, lrs);
-}
-
-u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic, bool high) {
-    u64 known = kMaintenanceEnables | ICH_HCR_EL2::mask<ICH_HCR_EL2::En, ICH_HCR_EL2::TC, ICH_HCR_EL2::TALL0,
-                                                        ICH_HCR_EL2::TALL1, ICH_HCR_EL2::EOIcount>();
-    if (gic.vtr.get<ICH_VTR_EL2::TDS>())
-        known |= ICH_HCR_EL2::TDIR::kMask;
-    if (gic.vtr.get<ICH_VTR_EL2::SEIS>())
-        known |= ICH_HCR_EL2::TSEI::kMask;
-    // L1's interrupt is high already, and L1 does not take it. Our own would be as high, and L2 would never get to run.
-    if (high)
-        known &= ~kMaintenanceEnables;
-    return file.get<ICH_HCR_EL2>().raw & known;
-}
 
 }  // namespace nest::vgic

@@ -34,11 +34,37 @@ u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs);
 u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs);
 u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs);
 
-// The level of L1's maintenance interrupt.
-bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs);
+// What of ICH_HCR_EL2 asks for a maintenance interrupt.
+inline constexpr u64 kMaintenanceEnables =
+    arch::ICH_HCR_EL2::mask<arch::ICH_HCR_EL2::UIE, arch::ICH_HCR_EL2::LRENPIE, arch::ICH_HCR_EL2::NPIE,
+                            arch::ICH_HCR_EL2::VGrp0EIE, arch::ICH_HCR_EL2::VGrp0DIE, arch::ICH_HCR_EL2::VGrp1EIE,
+                            arch::ICH_HCR_EL2::VGrp1DIE>();
+
+// Can L1's maintenance interrupt be high at all? `empty`: the caller knows any_list_register() to be 0.
+inline bool maintenance_is_possible(const vncr::RegisterFile& file, bool empty) {
+    const auto hcr = file.get<arch::ICH_HCR_EL2>();
+    // Of the causes, only an EOI needs no enable; it needs a list register.
+    return hcr.get<arch::ICH_HCR_EL2::En>() && !(empty && !(hcr.raw & kMaintenanceEnables));
+}
+// Its level.
+inline bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs) {
+    return maintenance_is_possible(file, false) && nested_misr(file, lrs) != 0;
+}
 
 // What ICH_HCR_EL2 holds while L2 runs: L1's, without what this machine does not have. `high`: nested_maintenance().
-u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic, bool high);
+inline u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic, bool high) {
+    using arch::ICH_HCR_EL2;
+    u64 known = kMaintenanceEnables | ICH_HCR_EL2::mask<ICH_HCR_EL2::En, ICH_HCR_EL2::TC, ICH_HCR_EL2::TALL0,
+                                                        ICH_HCR_EL2::TALL1, ICH_HCR_EL2::EOIcount>();
+    if (gic.vtr.get<arch::ICH_VTR_EL2::TDS>())
+        known |= ICH_HCR_EL2::TDIR::kMask;
+    if (gic.vtr.get<arch::ICH_VTR_EL2::SEIS>())
+        known |= ICH_HCR_EL2::TSEI::kMask;
+    // L1's interrupt is high already, and L1 does not take it. Our own would be as high, and L2 would never get to run.
+    if (high)
+        known &= ~kMaintenanceEnables;
+    return file.get<ICH_HCR_EL2>().raw & known;
+}
 inline u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic) {
     return nested_hcr(file, gic, nested_maintenance(file, gic.list_registers()));
 }

@@ -276,7 +276,7 @@ TEST_F(Exchange, IsTheLongWay) {
         c->registers[SysReg::ICH_VMCR_EL2] = 0xf000'0202;  // L1's doing: EOImode 1
         c->registers[SysReg::ICH_AP1R0_EL2] = 0x8;
     }
-    vgic::enter_nested_in_tier0(cpu, l1, n, file, false, high());
+    vgic::enter_nested_in_tier0(cpu, l1, n, file, {false, false, high()});
     other.to_l2();
     EXPECT_EQ(state(), other.state());
     EXPECT_TRUE(l1.split_eoi.load_relaxed());
@@ -291,7 +291,7 @@ TEST_F(Exchange, CarriesListRegisters) {
         for (unsigned i = 0; i < 3; i++)
             e->set_lr(i + 1, soft(40 + i).with<L::Priority>(0x10 + 8 * i));
     }
-    vgic::enter_nested_in_tier0(cpu, l1, n, file, true, high());
+    vgic::enter_nested_in_tier0(cpu, l1, n, file, {true, false, high()});
     other.to_l2();
     EXPECT_EQ(n.used, 3);
     EXPECT_EQ(state(), other.state());
