@@ -5,6 +5,8 @@
 #include <kvm/guest_debug.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/nested_entry.hpp>
+#include <kvm/stage2_load.hpp>
+#include <kvm/stay.hpp>
 #include <kvm/vm.hpp>
 #include <vhe/native.hpp>
 #include <vhe/world_switch.hpp>
@@ -66,30 +68,27 @@ CPTR_EL2 cptr_for(const Vcpu& vcpu) {
     return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
 }
 
-// A roll-over of VMIDs, or another vCPU of ours on this CPU, may have changed what has to be in VTTBR_EL2.
-void load_stage2(Cpu& c, PerCpu& here, Vcpu& vcpu) {
-    Vm& vm = vcpu.vm;
-    const bool shadow = vcpu.vel2.in_guest();
-    const VTTBR_EL2 vttbr = shadow ? vm.nested_mmu.shadow_vttbr(vcpu, here.id) : vm.stage2.vttbr(here.id);
-    if (here.vttbr == vttbr.raw) [[likely]]
-        return;
-    c.write(shadow ? vm.nested_mmu.shadow_vtcr(vcpu) : vm.stage2.vtcr());
-    c.write(vttbr);
-    here.vttbr = vttbr.raw;
-}
+}  // namespace
 
-Next handle_in_guest_context(Vcpu& vcpu) {
-    if (vcpu.vel2.present()) {
-        switch (handle_nested_exit(vcpu)) {
-        case NestedExit::kResume: return Next::kResume;
-        case NestedExit::kHost: return Next::kHost;
-        case NestedExit::kFlat: break;
+Exit stay_flat(Cpu& c, PerCpu& here, Vcpu& vcpu) {
+    for (;;) {
+        Exit exit{static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context)), false};
+        vcpu.stats.exits++;
+        if (exit.kind != vhe::ExitKind::kSync)
+            return exit;
+        const bool captured = vhe::capture_exit(c, vcpu.context);
+        vcpu.stats.exits_by_class[static_cast<unsigned>(vhe::exception_class(vcpu.context.esr))]++;
+        if (!captured)
+            continue;
+        if (handle_flat_exit(vcpu) != Next::kResume)
+            return exit;
+        vcpu.stats.tier0_exits++;
+        if (vcpu.has_requests() || vcpu.timers.needs_flush()) [[unlikely]] {
+            exit.handled = true;
+            return exit;
         }
     }
-    return handle_flat_exit(vcpu);
 }
-
-}  // namespace
 
 Exit enter_guest(Vcpu& vcpu) {
     Cpu& c = cpu();
@@ -102,31 +101,9 @@ Exit enter_guest(Vcpu& vcpu) {
                   reinterpret_cast<u64>(nest_guest_vectors));
     vcpu.guest_context = true;
     vcpu.timers.enter_guest_regime(c);
-    Exit exit{};
-    for (;;) {
-        exit.kind = static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context));
-        vcpu.stats.exits++;
-        if (exit.kind != vhe::ExitKind::kSync)
-            break;
-        const bool captured = vhe::capture_exit(c, vcpu.context);
-        vcpu.stats.exits_by_class[static_cast<unsigned>(vhe::exception_class(vcpu.context.esr))]++;
-        if (!captured)
-            continue;
-        if (handle_in_guest_context(vcpu) != Next::kResume)
-            break;
-        vcpu.stats.tier0_exits++;
-        const bool as_it_is = !vcpu.vel2.present() || follow_debug(vcpu, debug);
-        bool stay = as_it_is && !vcpu.has_requests() && !vcpu.timers.needs_flush();
-        if (stay && world_changed(vcpu)) {
-            stay = follow_in_tier0(vcpu);
-            if (stay)
-                load_stage2(c, here, vcpu);
-        }
-        if (!stay) [[unlikely]] {
-            exit.handled = true;
-            break;
-        }
-    }
+    const Exit exit = vcpu.vel2.present() ? stay_nested(c, here, vcpu, debug) : stay_flat(c, here, vcpu);
+    if (vcpu.vel2.present())
+        nested::sync_l2_serror(c, vcpu.vel2);
     if (vcpu.serror.pending)
         vcpu.serror.pending = c.read<HCR_EL2>().get<HCR_EL2::VSE>();
     vcpu.guest_context = false;

@@ -23,32 +23,26 @@ inline const vhe::TrapConfig& active_traps(const Vcpu& vcpu) {
 // preferred return address.
 void forward_to_vel2(Vcpu& vcpu, const nested::Exception& exception);
 
-// Tier 0 of an exit of a vCPU with virtual EL2. kFlat: what a flat guest would get, of the registers of the world that
-// it is in.
-enum class NestedExit : u8 { kResume, kHost, kFlat };
-NestedExit handle_nested_exit(Vcpu& vcpu);
-
 // Tier 0, after an exit was handled: MDSCR_EL1, which virtual EL2 may write without our seeing it, takes effect. `loaded`:
 // what activate() gave the hardware, kept up to date. False: the next entry has to go by way of the host.
 bool follow_debug_change(Vcpu& vcpu, vhe::DebugEntry& loaded);
-inline bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+// Nothing but MDSCR_EL1's own value can ask for more than what is loaded, as long as no debug register is written.
+inline bool stays_quiet(const Vcpu& vcpu, const vhe::DebugEntry& loaded) {
     using M = arch::MDSCR_EL1;
-    const M mdscr = vcpu.regs.get<M>();
-    const bool quiet = mdscr == loaded.mdscr && !loaded.bank && !(mdscr.raw & M::mask<M::MDE, M::KDE>()) &&
-                       vcpu.debug.control == 0 && !vcpu.debug.os_lock;
     // Of an MDSCR_EL1 without KDE.
     const auto traps = nested::debug_traps_for(vcpu.debug.armed, M{}, false, vcpu.vel2.hypervises());
-    return (quiet && traps == vcpu.debug_traps) || follow_debug_change(vcpu, loaded);
+    return !loaded.bank && !(loaded.mdscr.raw & M::mask<M::MDE, M::KDE>()) && vcpu.debug.control == 0 &&
+           !vcpu.debug.os_lock && traps == vcpu.debug_traps;
+}
+inline bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+    return (vcpu.regs.get<arch::MDSCR_EL1>() == loaded.mdscr && stays_quiet(vcpu, loaded)) ||
+           follow_debug_change(vcpu, loaded);
 }
 
 // An interrupt or SError for L1 ends L2's time. Before an entry, tier 1.
 void preempt_l2(Vcpu& vcpu);
 // The same question with interrupts off, after the vCPU has announced its entry. Tier 1.
 bool must_preempt_l2(Vcpu& vcpu);
-
-// Tier 0, after the registers have changed worlds: what serves the world follows at once, if no interrupt, timer or new
-// shadow is involved. False: by way of the host. VTTBR_EL2 is left to the caller.
-[[nodiscard]] bool follow_in_tier0(Vcpu& vcpu);
 
 // Brings timers in line with the world that the vCPU is in. Before an entry: preemption off, interrupts on, vGIC synced.
 void follow_world(Vcpu& vcpu);

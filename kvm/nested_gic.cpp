@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/nested_gic.hpp>
 
-#include <kvm/machine.hpp>
-#include <kvm/vm.hpp>
-#include <vgic/entry.hpp>
+#include <kvm/nested_gic_tier0.hpp>
 #include <vgic/inject.hpp>
-#include <vgic/nested.hpp>
 
 namespace nest::kvm {
 namespace {
-
-// L2 has an interface of its own where L1 takes the physical interrupts. (Neither bit is ever RES0.)
-bool wants_l2_interface(const Vcpu& vcpu) {
-    using H = arch::HCR_EL2;
-    return vcpu.vel2.in_guest() && vcpu.regs.get<H>().raw & H::mask<H::IMO, H::FMO>();
-}
 
 bool maintenance_level_of(const Vcpu& vcpu) {
     return vgic::nested_maintenance(vcpu.regs, machine().gic.list_registers());
@@ -54,37 +45,6 @@ void sync_gic(Vcpu& vcpu) {
     }
     vgic::sync_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
     update_maintenance(vcpu);
-}
-
-GicChange possible_gic_change(Vcpu& vcpu) {
-    using arch::ListRegister;
-    if (!vcpu.has_gic() || vcpu.gic.hw.vmcr_dirty)
-        return GicChange::kNotHere;
-    if (vcpu.gic.hw.used && !vgic::sync_ended(cpu(), vcpu.gic)) [[unlikely]]
-        return GicChange::kNotHere;
-    if (vcpu.gic.work.load_relaxed())
-        return GicChange::kNotHere;
-    // L1 has not run since it entered L2 without one.
-    if (vcpu.l2_gic.loaded && !vcpu.l2_gic.used) [[likely]]
-        return GicChange::kIdle;
-    const u64 any = vgic::any_list_register(vcpu.regs, machine().gic.list_registers());
-    if (!(any & ListRegister::State::kMask)) [[likely]]
-        return GicChange::kIdle;
-    // A physical interrupt is looked up, and deactivated, under locks.
-    return any & ListRegister::HW::kMask ? GicChange::kNotHere : GicChange::kWithListRegisters;
-}
-
-bool change_gic(Vcpu& vcpu, GicChange how) {
-    // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
-    const bool wanted = wants_l2_interface(vcpu), changes = wanted != vcpu.l2_gic.loaded;
-    if (changes && !wanted)
-        vgic::leave_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
-    const bool high = maintenance_level_of(vcpu);
-    if (high != vcpu.maintenance_level) [[unlikely]]
-        return false;
-    if (changes && wanted)
-        vgic::enter_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs, how == GicChange::kWithListRegisters, high);
-    return true;
 }
 
 bool l2_has_interrupt(const Vcpu& vcpu) {

@@ -119,7 +119,4 @@ void NestedMmu::drop_shadow(Vcpu& vcpu) {
     hold_instead(vcpu, nullptr);
 }
 
-arch::VTTBR_EL2 NestedMmu::shadow_vttbr(Vcpu& vcpu, unsigned cpu) { return vcpu.shadow_use.shadow->tables.vttbr(cpu); }
-arch::VTCR_EL2 NestedMmu::shadow_vtcr(Vcpu& vcpu) { return vcpu.shadow_use.shadow->tables.vtcr(); }
-
 }  // namespace nest::kvm

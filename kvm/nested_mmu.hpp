@@ -80,8 +80,8 @@ public:
     // The vCPU is reset.
     void drop_shadow(Vcpu& vcpu);
     // What to load on this CPU while the vCPU holds a shadow. Preemption off; ask again before each entry.
-    arch::VTTBR_EL2 shadow_vttbr(Vcpu& vcpu, unsigned cpu);
-    arch::VTCR_EL2 shadow_vtcr(Vcpu& vcpu);
+    static arch::VTTBR_EL2 shadow_vttbr(NestedMmuVcpu& use, unsigned cpu) { return use.shadow->tables.vttbr(cpu); }
+    static arch::VTCR_EL2 shadow_vtcr(const NestedMmuVcpu& use) { return use.shadow->tables.vtcr(); }
 
     // ---- a stage-2 abort of L2: the vCPU's last exit
 

@@ -28,8 +28,13 @@ void show(void* to, u32 vm, int vcpu, const char* name, const u64* values, unsig
 }  // namespace
 
 void complete(VcpuStats& stats) {
+    // A vCPU with virtual EL2 counts by world alone.
+    for (unsigned ec = 0; ec < kClasses; ec++)
+        if (const u64 both = get(stats.nested_vel2_exits_by_class[ec]) + get(stats.nested_l2_exits_by_class[ec]))
+            set_stat(stats.exits_by_class[ec], both);
     const auto of = [&](arch::Ec ec) { return get(stats.exits_by_class[static_cast<unsigned>(ec)]); };
     set_stat(stats.hvc_exit_stat, of(arch::Ec::kHvc64) + of(arch::Ec::kHvc32));
+    set_stat(stats.nested_erets, get(stats.nested_vel2_exits_by_class[static_cast<unsigned>(arch::Ec::kEret)]));
     set_stat(stats.nested_vel2_exits, sum(stats.nested_vel2_exits_by_class));
     set_stat(stats.nested_l2_exits, sum(stats.nested_l2_exits_by_class));
 }
@@ -40,6 +45,7 @@ void complete(Vm& vm) {
     vm.nested_mmu.report(to);
     VmStats all{};
     vm.for_each_vcpu([&](Vcpu& vcpu) {
+        complete(vcpu.stats);
         const VcpuStats& one = vcpu.stats;
 #define SUM(field) all.field += get(one.field)
         SUM(exits), SUM(tier0_exits), SUM(tier1_exits), SUM(user_exits), SUM(irq_exits), SUM(nested_forwards);

@@ -34,8 +34,9 @@ void tell(Vcpu& vcpu);
 
 // An exception that virtual EL2 takes: before it, PC being the preferred return address.
 inline void trace_forward(Vcpu& vcpu, const nested::Exception& e) {
+    // A copy: an exception whose address nobody takes lives in registers.
     if (detail::traced<NEST_TRACE_FORWARD, NEST_TRACE_INTERRUPT>()) [[unlikely]]
-        detail::record_forward(vcpu, e);
+        detail::record_forward(vcpu, nested::Exception(e));
 }
 // After emulate_eret(), before what it asks for: PC and PSTATE are the target's.
 inline void trace_eret(Vcpu& vcpu, nested::Returned returned) {

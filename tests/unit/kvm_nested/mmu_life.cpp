@@ -49,10 +49,10 @@ TEST_F(NestedVmTest, InTierZeroAShadowIsOnlyFoundWithoutWaiting) {
 TEST_F(NestedVmTest, EachShadowHasItsOwnVmid) {
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
     using V = arch::VTTBR_EL2;
-    const V canonical = core().vm.stage2.vttbr(0), shadow = mmu().shadow_vttbr(core(), 0);
+    const V canonical = core().vm.stage2.vttbr(0), shadow = mmu().shadow_vttbr(core().shadow_use, 0);
     EXPECT_NE(canonical.get<V::VMID>(), shadow.get<V::VMID>());
     EXPECT_NE(canonical.get<V::BADDR>(), shadow.get<V::BADDR>());
-    EXPECT_EQ(mmu().shadow_vtcr(core()).get<arch::VTCR_EL2::T0SZ>(), 16u) << "as large as PARange says";
+    EXPECT_EQ(mmu().shadow_vtcr(core().shadow_use).get<arch::VTCR_EL2::T0SZ>(), 16u) << "as large as PARange says";
 }
 
 TEST_F(NestedVmTest, AResetGivesTheShadowBack) {
@@ -212,7 +212,7 @@ TEST_F(NestedVmTest, ALargeTlbiIsDoneInPieces) {
 TEST_F(NestedVmTest, StageOneGoesUnderTheShadowsVmid) {
     map_l2(kL2, kData);
     ASSERT_EQ(access(kL2), Next::kResume);
-    const u64 vmid = mmu().shadow_vttbr(core(), 0).get<arch::VTTBR_EL2::VMID>();
+    const u64 vmid = mmu().shadow_vttbr(core().shadow_use, 0).get<arch::VTTBR_EL2::VMID>();
     cpu().registers[SysReg::VTTBR_EL2] = core().vm.stage2.vttbr(0).raw;
     cpu().log.clear();
     EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVa), 0x123, true), Outcome::kDone);

@@ -13,8 +13,8 @@ struct NestedRunTest : NestedVmTest {
     static u64 baddr(arch::VTTBR_EL2 v) { return v.get<arch::VTTBR_EL2::BADDR>(); }
     bool runs_on_shadow() {
         const auto loaded = arch::VTTBR_EL2::of(loaded_vttbr());
-        return core().shadow_use.shadow && baddr(loaded) == baddr(mmu().shadow_vttbr(core(), 0)) &&
-               cpu().registers[SysReg::VTCR_EL2] == mmu().shadow_vtcr(core()).raw;
+        return core().shadow_use.shadow && baddr(loaded) == baddr(mmu().shadow_vttbr(core().shadow_use, 0)) &&
+               cpu().registers[SysReg::VTCR_EL2] == mmu().shadow_vtcr(core().shadow_use).raw;
     }
     bool runs_on_canonical() { return baddr(arch::VTTBR_EL2::of(loaded_vttbr())) == baddr(core().vm.stage2.vttbr(0)); }
     static auto l2_abort(u64 l2, u64 iss = kTranslation3) {
@@ -82,6 +82,28 @@ TEST_F(NestedRunTest, AliasesAreResolvedInTierZero) {
     EXPECT_TRUE(shadow_leaf(kL2 + kPage).valid);
     EXPECT_EQ(core().stats.tier0_exits, 1u);
     EXPECT_EQ(test::port().guest_enters, enters + 1) << "one stay in the guest";
+}
+
+// Between the two, an interrupt of the host: HCR_EL2 is written anew for the next stay.
+TEST_F(NestedRunTest, AnSerrorThatL2HasTakenDoesNotComeAgain) {
+    using H = arch::HCR_EL2;
+    map_l2(kL2, kData);
+    set_hcr(H::mask<H::VM, H::AMO, H::VSE>());
+    core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, true);
+    bool before = false, after = true;
+    guest_does({[&](GuestContext&) {
+                    before = cpu().registers[SysReg::HCR_EL2] & H::VSE::kMask;
+                    cpu().registers[SysReg::HCR_EL2] &= ~H::VSE::kMask;  // L2 takes it
+                    return ExitKind::kIrq;
+                },
+                [&](GuestContext&) {
+                    after = cpu().registers[SysReg::HCR_EL2] & H::VSE::kMask;
+                    test::port().signal_pending = test::port().entry_blocked = true;
+                    return ExitKind::kIrq;
+                }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_TRUE(before);
+    EXPECT_FALSE(after);
 }
 
 TEST_F(NestedRunTest, AnMmioLoadOfL2IsFinishedAtTheNextRun) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The nested transitions as the tracer gets them: what is put down, and when it is told.
 #include <kvm/nested_entry.hpp>
+#include <kvm/report.hpp>
 #include <kvm/trace.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
 
@@ -114,6 +115,7 @@ TEST_F(TraceTest, NothingIsPutDownWhileNobodyListens) {
     guest_does({wfi(), eret_to(0x2000, arch::kModeEL1h)});
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     EXPECT_EQ(core().stats.nested_forwards, 1u);
+    complete(core().stats);
     EXPECT_EQ(core().stats.nested_erets, 1u);
     EXPECT_TRUE(traced().empty());
     EXPECT_TRUE(core().trace.empty());
