@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The root disk of L0 (and of L1): busybox, QEMU 11 for arm64, and guests ready to boot."""
+"""The root disk of L0 (and of L1): busybox, QEMU 11 for arm64, kexec, and guests ready to boot."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nestlab import apt, hosttools, images, initramfs, kernels, paths, proc, say, staging
 
-PACKAGES = ["busybox-static", "qemu-system-arm"]
+PACKAGES = ["busybox-static", "kexec-tools", "qemu-system-arm"]
 GUESTS = ["6.12", "7.2"]                # cloud kernels: /guest/linux-<v> and /guest/initrd-<v>
 FOLDERS = ["dev", "proc", "sys", "run", "mnt", "root", "var", "guest"]
 IN_RAM = {"tmp": "run/tmp", "var/tmp": "../run/tmp", "mnt": "run/mnt"}     # the disk itself is mounted read-only
@@ -22,20 +22,20 @@ def busybox() -> Path:
 
 def tree() -> Path:
     """The unpacked packages, in the cache."""
-    top = paths.cache("root", "tree")
+    top = paths.cache("root", "tree-" + "-".join(PACKAGES))
     with staging.locked(top):
         if not top.exists():
             hosttools.need(hosttools.IMAGES)
             staging.need_space(top, 1)
-            say.step("making the arm64 root file system (QEMU 11, busybox)")
+            say.step("making the arm64 root file system (QEMU 11, busybox, kexec)")
             with staging.staged(top) as work:
-                bootstrap(work)
-                furnish(work / "tree")
+                bootstrap(work, work / top.name)
+                furnish(work / top.name)
     return top
 
 
-def bootstrap(work: Path) -> None:
-    """Unpack PACKAGES and what they need; no program of theirs runs."""
+def bootstrap(work: Path, top: Path) -> None:
+    """Unpack PACKAGES and what they need to `top`; no program of theirs runs."""
     apt.configured()
     sources, pins, tar = apt.root() / "root.list", apt.root() / "root.pref", work / "tree.tar"
     sources.write_text(apt.entries(["trixie", "trixie-backports"], "arm64"))
@@ -44,8 +44,8 @@ def bootstrap(work: Path) -> None:
     proc.run(["mmdebstrap", "--quiet", f"--mode={mode}", "--variant=extract", "--arch=arm64", "--skip=output/dev",
               f'--aptopt=Dir::Etc::preferences "{pins}"', '--aptopt=APT::Install-Recommends "false"',
               "--include=" + ",".join(PACKAGES), "trixie", str(tar), str(sources)], "mmdebstrap")
-    (work / "tree").mkdir()
-    proc.run(["tar", "-xf", str(tar), "-C", str(work / "tree"), "--no-same-owner", "--exclude=./dev/*"], "unpacking the root")
+    top.mkdir()
+    proc.run(["tar", "-xf", str(tar), "-C", str(top), "--no-same-owner", "--exclude=./dev/*"], "unpacking the root")
 
 
 def furnish(top: Path) -> None:
@@ -83,7 +83,7 @@ def applets() -> list[str]:
 def image() -> Path:
     """The root disk, rebuilt when a guest kernel or a guest script changed."""
     guests = {short: kernels.get(short, "cloud-arm64") for short in GUESTS}
-    recipe = [(initramfs.SCRIPTS / "guest-init").read_text(), *(kernel.version for kernel in guests.values())]
+    recipe = [*PACKAGES, (initramfs.SCRIPTS / "guest-init").read_text(), *(kernel.version for kernel in guests.values())]
     recipe += [Path(module.__file__).read_text() for module in (initramfs, images)]
     key = hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12]
     made = paths.cache("root", f"{key}.ext4")
