@@ -6,25 +6,18 @@ import collections
 import json
 import re
 import shlex
-import socket
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nestlab import bench, bench_data, bench_run, boottests, guests, job, proc, say
+from nestlab import bench, bench_data, bench_run, bench_trace, boottests, guests, job, proc, say
+from nestlab.bench_trace import Instruction
 from nestlab.boot import Boot
 from nestlab.errors import LabError
 from nestlab.kernels import Kernel
-from nestlab.machine import Machine
 
-WINDOWS = 40                # looks at the running loop, one second each, until one holds an operation
 LIMIT = {False: 300, True: 900}     # seconds for the job, in L0 and inside L1
 KERNEL_HALF = 1 << 48       # where the kernels' half of the address space begins
-# Program counter and flags of a translated block. In bits 7:4 of the flags QEMU keeps the translation regime; the odd ones
-# among its first six are EL2&0's, which only L0 is in.
-EXECUTED = re.compile(r"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/([0-9a-f]+)/", re.M)
-L0_REGIMES = (1, 3, 5)
 
 # What is not the module's. "a guest": L2's payload, and inside L1 also the program that is its VMM.
 USER, KERNEL, L1_KERNEL = "(a guest)", "(Linux in L0)", "(Linux in L1)"
@@ -40,29 +33,20 @@ class Count:
     exits: int = 0      # of L0's: how often it came back from a guest
 
 
-@dataclass(frozen=True)
-class Instruction:
-    """One that was executed."""
-
-    address: int
-    in_l0: bool
-
-
 def count(operation: str, nested: bool, kernel: Kernel, module: Path, cpu: str, median: float) -> Count:
     """One operation whose length is the benchmark's median; LabError if none was seen."""
     folder = bench.get()
-    reads = counter_reads(folder / "bench" / "payload.elf")
     loop = f"cd {bench_run.FOLDER[nested]}; echo @@READY; while :; do {shlex.join(bench_run.command(operation))} >/dev/null 2>&1; done\n"
     script = ("echo 0 >/proc/sys/kernel/kptr_restrict; grep '\\[nestvisor\\]' /proc/kallsyms | sed 's/^/@@SYMBOL /'\n" +
               bench_run.placed(loop, nested))
     vcpus = next(row.vcpus for row in bench_run.operations() if row.name == operation)
     with tempfile.TemporaryDirectory(prefix="lab-") as work:
-        monitor, log = Path(work, "monitor"), Path(work, "log")
-        machine = Machine(cpu=cpu, smp=2 if nested else vcpus, icount=True, monitor=monitor, log=log)
-        boot = Boot(machine, kernel, module=module, share=folder, scripts=boottests.scripts(), job=script)
+        tracer = bench_trace.Tracer(Path(work), folder / "bench" / "payload.elf")
+        boot = Boot(tracer.machine(cpu, 2 if nested else vcpus), kernel, module=module, share=folder,
+                    scripts=boottests.scripts(), job=script)
         symbols: dict[int, str] = {}
         found: list[list[Instruction]] = []
-        ended = False       # by watch()
+        ended = False       # by the tracer
 
         def line(text: str) -> None:
             nonlocal ended
@@ -72,7 +56,8 @@ def count(operation: str, nested: bool, kernel: Kernel, module: Path, cpu: str, 
                     symbols[int(address, 16)] = name
             elif text.startswith("@@READY"):
                 ended = True
-                found.extend(watch(monitor, log, reads, median))
+                found.extend(tracer.watch(median))
+                tracer.end()
 
         try:
             job.run(boot, LIMIT[nested], line, log_name="bench-functions")
@@ -82,43 +67,7 @@ def count(operation: str, nested: bool, kernel: Kernel, module: Path, cpu: str, 
     if not found:
         raise LabError(f"{operation}: no operation of {median:,.0f} instructions in the trace")
     best = min(found, key=lambda run: abs(len(run) - median))
-    exits = sum(now.in_l0 and not before.in_l0 for before, now in zip(best, best[1:]))
-    return Count(operation, len(best), by_function(best, symbols), exits)
-
-
-def counter_reads(payload: Path) -> set[int]:
-    """Where the payload reads CNTVCT_EL0: at each end of what is measured."""
-    text = proc.run([f"{guests.CROSS}objdump", "-d", str(payload)], "reading the benchmark's payload")
-    return {int(found, 16) for found in re.findall(r"^\s*([0-9a-f]+):\s.*\bmrs\s+x\d+, cntvct_el0", text, re.M)}
-
-
-def watch(monitor: Path, log: Path, reads: set[int], median: float) -> list[list[Instruction]]:
-    """The instructions of each measured operation that one window holds; ends the machine."""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.connect(str(monitor))
-        line.sendall(b"one-insn-per-tb on\n")
-        found, seen = [], 0
-        for _ in range(WINDOWS):
-            line.sendall(b"log exec,nochain\n")
-            time.sleep(1)
-            line.sendall(b"log none\n")
-            time.sleep(0.3)
-            text = log.read_text(errors="replace") if log.exists() else ""
-            found = operations(text[seen:], reads, median)
-            seen = len(text)
-            if found:
-                break
-        line.sendall(b"quit\n")
-    return found
-
-
-def operations(trace: str, reads: set[int], median: float) -> list[list[Instruction]]:
-    """The stretches between two reads of the counter that are as long as the benchmark found, by 2 % or 10."""
-    executed = [Instruction(int(address, 16), int(flags, 16) >> 4 & 15 in L0_REGIMES)
-                for address, flags in EXECUTED.findall(trace)]
-    ends = [index for index, instruction in enumerate(executed) if instruction.address in reads and not instruction.in_l0]
-    stretches = [executed[start:end] for start, end in zip(ends, ends[1:])]
-    return [stretch for stretch in stretches if abs(len(stretch) - median) <= max(10, median / 50)]
+    return Count(operation, len(best), by_function(best, symbols), bench_trace.exits(best))
 
 
 def by_function(executed: list[Instruction], symbols: dict[int, str]) -> dict[str, int]:

@@ -5,9 +5,9 @@ import json
 import re
 import unittest
 
-from nestlab import bench_data, bench_doc, bench_functions, bench_run, bench_vmm
+from nestlab import bench_data, bench_doc, bench_functions, bench_run, bench_trace, bench_vmm
 from nestlab.bench_data import Row, Run
-from nestlab.bench_functions import Instruction
+from nestlab.bench_trace import Instruction
 
 ENTRY = {"name": "flat/hypercall/iterations:2000/manual_time", "iterations": 2000, "median": 300.0, "min": 290.0, "p90": 301.0,
          "max": 9000.0, "disturbed": 2.0, "kvm.exits": 1.0, "kvm.exits_by_class[22]": 1.0}
@@ -17,6 +17,12 @@ def rows(**changes) -> dict:
     """What parse() makes of one entry."""
     parsed = bench_data.parse(json.dumps({"benchmarks": [{**ENTRY, **changes}]}))
     return {(row.mode, row.name): row for row in parsed}
+
+
+def trace(executed: list[Instruction]) -> str:
+    """As QEMU writes it, with other lines between."""
+    return "".join(f"Trace {each.cpu}: 0x7f00 [00000000/{each.address:016x}/{0x14000051 if each.in_l0 else 0x14000021:08x}"
+                   "/0000] \nnoise\n" for each in executed)
 
 
 class Bench(unittest.TestCase):
@@ -42,12 +48,23 @@ class Bench(unittest.TestCase):
         executed = [Instruction(0x40000010, False), Instruction(0xffff800000001000, False),
                     Instruction(0xffff800000001004, True), Instruction(0x40000010, True), Instruction(0x40000020, False),
                     Instruction(0x40000010, False), Instruction(0x40000020, False)]
-        trace = "".join(f"Trace 0: 0x7f00 [00000000/{each.address:016x}/{0x14000051 if each.in_l0 else 0x14000021:08x}/0000] \n"
-                        "noise\n" for each in executed)
         reads = {0x40000010, 0x40000020}
-        self.assertEqual(bench_functions.operations(trace, reads, 3), [executed[:4], executed[4:5], executed[5:6]],
+        self.assertEqual(bench_trace.operations(trace(executed), reads, 3), [executed[:4], executed[4:5], executed[5:6]],
                          "within ten instructions of the median")
-        self.assertEqual(bench_functions.operations(trace, reads, 15), [])
+        self.assertEqual(bench_trace.operations(trace(executed), reads, 15), [])
+
+    def test_another_cpu_that_reads_the_counter_ends_no_operation(self):
+        work = [Instruction(0x40000030, False, number % 2) for number in range(20)]
+        executed = [Instruction(0x40000010, False), *work, Instruction(0x40000010, False, 1), *work,
+                    Instruction(0x40000020, False)]
+        self.assertEqual(bench_trace.operations(trace(executed), {0x40000010, 0x40000020}, 42), [executed[:-1]])
+
+    def test_an_exit_is_a_cpu_that_comes_back_to_l0(self):
+        guest, l0 = Instruction(1, False), Instruction(2, True)
+        other_guest, other_l0 = Instruction(1, False, 1), Instruction(2, True, 1)
+        self.assertEqual(bench_trace.exits([l0, guest, l0, l0, guest, l0]), 2)
+        self.assertEqual(bench_trace.exits([guest, other_l0, guest, other_l0]), 0, "two CPUs, each of which stays where it is")
+        self.assertEqual(bench_trace.exits([guest, other_guest, l0, other_l0]), 2)
 
     def test_instructions_belong_to_the_function_that_they_lie_in(self):
         symbols = {0xffff800000001000: "b", 0xffff800000000f00: "a"}
