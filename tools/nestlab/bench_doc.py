@@ -4,7 +4,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nestlab import bench_boots, bench_data, bench_functions, paths
+from nestlab import bench_boots, bench_data, bench_functions, bench_neve, paths
 from nestlab.bench_data import Row, Run
 from nestlab.machine import CPU_MODELS
 from nestlab.results import SIDES
@@ -121,6 +121,7 @@ def write() -> Path:
     for each in tables({run: rows for run, (_, rows) in loaded.items()}):
         more = "" if each.cpu == "max" else f", on {each.cpu}"
         parts.append(f"## {each.title}{more}\n\n{each.about}\n\n" + table(each.columns, each.mode))
+    parts += bench_neve.sections()
     if main := loaded.get(Run()):
         parts.append("## Exits by class\n\nOurs, of one operation: what the guest did (ESR_EL2.EC), or an interrupt of L0.\n\n" +
                      classes(main[1]))

@@ -3,10 +3,14 @@
 
 import json
 import re
+import tempfile
 import unittest
+import unittest.mock
+from pathlib import Path
 
-from nestlab import bench_data, bench_doc, bench_functions, bench_run, bench_trace, bench_vmm
+from nestlab import bench_data, bench_doc, bench_functions, bench_neve, bench_run, bench_trace, bench_vmm
 from nestlab.bench_data import Row, Run
+from nestlab.bench_neve import Cost
 from nestlab.bench_trace import Instruction
 
 ENTRY = {"name": "flat/hypercall/iterations:2000/manual_time", "iterations": 2000, "median": 300.0, "min": 290.0, "p90": 301.0,
@@ -106,6 +110,29 @@ class Bench(unittest.TestCase):
     def test_a_miss_is_marked_in_the_table(self):
         table = bench_doc.table({Run(): {("flat", "hypercall"): Row("flat", "hypercall", median=400, samples=1)}}, "flat")
         self.assertIn("**400, missed**", table)
+
+    def test_nv2_on_and_off_stand_side_by_side(self):
+        off, on = {"flat/hypercall": Cost(90.25, 4, 70500)}, {name: Cost(5.0, 8, 4749) for name in bench_neve.OPERATIONS}
+        lines = bench_neve.table([off, on])
+        self.assertEqual(lines[0], "| operation | exits nv2=0 | exits nv2=1 | instructions nv2=0 | instructions nv2=1 |")
+        self.assertEqual(lines[2:4], ["| hypercall | 90.2 (4) | 5.0 (8) | 70,500 | 4,749 |",
+                                      "| device I/O (mmio-user) | not seen | 5.0 (8) |  | 4,749 |"])
+
+    def test_nv2_on_and_off_needs_both(self):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(bench_data, "DATA", Path(folder)):
+            header, costs = {"kernel": "6", "l1": "7", "date": "today"}, {"flat/eoi": Cost(0.0, 9, 3.0)}
+            bench_neve.save("max", 1, header, costs)
+            self.assertEqual(bench_neve.sections(), [])
+            bench_neve.save("max", 0, header, costs)
+            self.assertEqual(bench_neve.load("max", 0), (header, costs))
+            self.assertIn("| eoi | 0.0 (9) | 0.0 (9) | 3 | 3 |", bench_neve.sections()[0])
+
+    def test_each_operation_is_measured_before_it_is_looked_at(self):
+        script = bench_neve.script(0)
+        self.assertIn("insmod $LAB_MODULE nv2=0", script.splitlines()[0])
+        for name in bench_neve.OPERATIONS:
+            self.assertIn(name, {operation.name for operation in bench_run.operations()})
+            self.assertLess(script.index(f"@@BENCH {name};"), script.index(f"@@TRACE {name};"))
 
 
 if __name__ == "__main__":

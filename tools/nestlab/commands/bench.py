@@ -7,20 +7,26 @@ docs/performance.md, which shows the last run of each side. The exit status is 1
 
 With --boots it measures something else: L0 → L1 → L2 from start to power-off, ours and Linux's own KVM in turn, in
 seconds by the clock on the wall. Leave the computer alone meanwhile.
+
+With --neve it counts, with the module's parameter nv2=0 and nv2=1, how often a guest of a Linux L1 makes a CPU
+come back to L0, and the instructions.
 """
 
 import argparse
 import time
 
-from nestlab import bench_boots, bench_data, bench_doc, bench_functions, bench_page, bench_run, bench_vmm, say
+from nestlab import bench_boots, bench_data, bench_doc, bench_functions, bench_neve, bench_page, bench_run, bench_vmm, say
 from nestlab.bench_data import Run
 from nestlab.commands import options
 from nestlab.errors import LabError
+from nestlab.kernels import Kernel
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", action="store_true", help="Linux 7.2's own nested KVM as L0, without the module")
     parser.add_argument("--nested", action="store_true", help="measure inside a Linux L1, too (the peer takes an hour there)")
+    parser.add_argument("--neve", action="store_true",
+                        help="FEAT_NV2 on and off below a Linux L1: exits to L0 and instructions, both (ten minutes)")
     options.add_cpu(parser)
     parser.add_argument("--functions", action="store_true",
                         help="for each goal that is missed, count the instructions by function, too")
@@ -33,6 +39,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.boots is not None:
         return boots(args)
+    if args.neve:
+        return neve(args)
     kernel, file = options.l0(args.peer)
     found = []
     for nested in [False, True] if args.nested else [False]:
@@ -42,8 +50,7 @@ def run(args: argparse.Namespace) -> int:
             text = bench_run.measure(run, kernel, file, args.only)
             rows = {(row.mode, row.name): row for row in bench_data.parse(text)}
             if not args.only:
-                header = {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
-                bench_data.save(run, header, text)
+                bench_data.save(run, header(kernel), text)
             if args.functions and run.side == "ours":
                 bench_functions.measure_missed(run, kernel, file, rows)
         found.append((run, rows | bench_vmm.measure(run, kernel, file, args.only)))
@@ -66,3 +73,22 @@ def boots(args: argparse.Namespace) -> int:
     say.result(bench_boots.verdict(pairs))
     say.step(f"wrote {bench_doc.write()}")
     return int(pairs.ratio() is None)
+
+
+def neve(args: argparse.Namespace) -> int:
+    if args.peer or args.nested or args.functions or args.only:
+        raise LabError("--neve goes with --cpu only")
+    kernel, file = options.l0(False)
+    missing = 0
+    for nv2 in bench_neve.VALUES:
+        costs = bench_neve.measure(kernel, file, args.cpu, nv2)
+        missing += len(bench_neve.OPERATIONS) - len(costs)
+        if costs:
+            bench_neve.save(args.cpu, nv2, header(kernel), costs)
+    say.step(f"wrote {bench_doc.write()}")
+    return int(missing > 0)
+
+
+def header(kernel: Kernel) -> dict:
+    """What a file of results says about its run."""
+    return {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
