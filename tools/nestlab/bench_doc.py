@@ -131,7 +131,7 @@ def write() -> Path:
                        bench_boots.misses(boots)))
     parts.append(functions({run: loaded[run][1] for run in NEXT_STEPS if run in loaded}))
     parts.append("## What the operations are\n\n" + "\n".join(f"* {name}: {about}" for name, about in WHAT.items()) + "\n")
-    DOC.write_text("\n".join(parts))
+    DOC.write_text("\n".join(filter(None, parts)))
     return DOC
 
 
@@ -186,8 +186,8 @@ def goals(ours: dict[Run, dict[tuple[str, str], Row]], more: list[str]) -> str:
 
 
 def functions(found: dict[Run, dict[tuple[str, str], Row]]) -> str:
-    """Where the instructions of a missed goal go, as far as they were counted."""
-    text = "## Missed goals by function\n"
+    """Where the instructions of a missed goal go, as far as they were counted; nothing where none is missed."""
+    text = ""
     for run, rows in found.items():
         for key, step in NEXT_STEPS[run].items():
             counted = bench_functions.load("/".join(key), run.nested)
@@ -196,7 +196,7 @@ def functions(found: dict[Run, dict[tuple[str, str], Row]]) -> str:
             where = counted.operation + (" inside Linux L1" if run.nested else "")
             text += (f"\n{where}, one of {counted.total:,} instructions with {counted.exits} exits to L0. Next: {step}.\n\n"
                      "| function | instructions |\n| --- | ---: |\n" + by_function(counted))
-    return text
+    return "## Missed goals by function\n" + text if text else ""
 
 
 def by_function(counted: bench_functions.Count) -> str:
