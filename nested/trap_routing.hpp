@@ -29,10 +29,8 @@ inline Route route(const VirtualEl2& v, u64 esr) {
     case Ec::kDataAbortLower:
     case Ec::kInstrAbortLower:
         return Route::kStage2;
-    case Ec::kHvc64:
-        if (v.in_guest()) [[likely]]
-            return v.world_traps.l2_hvc_is_undefined() ? Route::kUndefined : Route::kForward;
-        return v.hcr().get<HCR_EL2::HCD>() ? Route::kUndefined : Route::kForward;
+    case Ec::kHvc64:  // HCR_EL2.HCD is RES0 (register_masks.def)
+        return Route::kForward;
     case Ec::kSysReg:
         // Virtual EL2 itself, or its user space: of what we see, only HVC and its user space's accesses are its own.
         if (v.in_guest() || v.at_el0())

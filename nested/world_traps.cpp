@@ -23,7 +23,6 @@ void WorldTraps::make_l2(const Config& config, const vncr::RegisterFile& file) {
     l2_ = l2_traps(*ours_, config, file);
     l2_.mdcr = l2_.mdcr.with<MDCR_EL2::HPMN>(hpmn_);
     l2_forwards_fp_ = l1_traps_fp(file);
-    l2_hvc_is_undefined_ = config.masks.get<arch::HCR_EL2>(file).get<arch::HCR_EL2::HCD>();
     unsigned differing = 0;
     const auto note = [&](unsigned bit, u64 a, u64 b) { differing |= a != b ? bit : 0; };
     note(kMdcr, vel2_.mdcr.raw, l2_.mdcr.raw);

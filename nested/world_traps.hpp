@@ -37,9 +37,6 @@ public:
     // L2 has taken the virtual SError that L1 had left pending.
     void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }
 
-    // Is HVC disabled in L2? Of HCR_EL2.HCD as L2 was entered with it: L1 does not run meanwhile.
-    bool l2_hvc_is_undefined() const { return l2_hvc_is_undefined_; }
-
     // The registers of the world that `next` is for, of which the hardware holds the other's. Not HCR_EL2 and CPTR_EL2.
     template <arch::Cpu C>
     void exchange(C& cpu, const vhe::TrapConfig& next) const {
@@ -89,7 +86,6 @@ private:
     u16 differing_ = 0;       // registers of this machine in which the two differ
     u16 writable_ = 0;        // those that this machine has
     bool l2_forwards_fp_ = false;
-    bool l2_hvc_is_undefined_ = false;
     u64 hpmn_ = 0;            // MDCR_EL2.HPMN of this CPU's host
     const vhe::TrapConfig* ours_ = nullptr;
 };

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Tier 0 takes a vCPU from L2 to virtual EL2 and back, again and again in one stay: what L1 writes meanwhile into memory,
+// where nobody sees it, must act at the next entry all the same.
+#include <kvm/abi/device.hpp>
+#include <kvm/report.hpp>
+#include <tests/unit/kvm_nested/mmu_fixture.hpp>
+#include <vgic/device_abi.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using H = arch::HCR_EL2;
+using vhe::ExitKind;
+using vhe::GuestContext;
+using Step = std::function<ExitKind(GuestContext&)>;
+
+struct StayTest : NestedVmTest {
+    static constexpr u64 kVector = 0xffff'0400;
+    void* gic = nullptr;
+
+    void SetUp() override {
+        NestedVmTest::SetUp();
+        abi::CreateDevice device{abi::KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
+        ASSERT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &device), 0);
+        gic = test::port().files.at(static_cast<int>(device.fd)).object;
+        const u64 distributor = 0x800'0000, redistributors = 0x80a'0000;
+        set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_DIST, &distributor);
+        set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_REDIST, &redistributors);
+        set(vgic::KVM_DEV_ARM_VGIC_GRP_CTRL, vgic::KVM_DEV_ARM_VGIC_CTRL_INIT, nullptr);
+        set_hcr(H::mask<H::VM, H::IMO, H::FMO>());
+        set_l1(SysReg::ICH_HCR_EL2, 1);
+        // The first switches make the shadow, and show whether L1 has run L2.
+        stay({});
+    }
+    void TearDown() override {
+        nest_device_release(gic);
+        NestedVmTest::TearDown();
+    }
+    void set(u32 group, u64 number, const u64* value) {
+        vgic::DeviceAttr attr{0, group, number, reinterpret_cast<u64>(value)};
+        ASSERT_EQ(nest_device_ioctl(gic, abi::KVM_SET_DEVICE_ATTR, reinterpret_cast<u64>(&attr)), 0);
+    }
+    static u64 hardware(SysReg reg) { return cpu().registers[reg]; }
+    static Step hvc() {
+        return [](GuestContext& c) {
+            c.pc = 0x1004;
+            test::set_syndrome(Ec::kHvc64, 0, 0, 0);
+            return ExitKind::kSync;
+        };
+    }
+    // L1 does something, and returns to L2.
+    static Step eret(std::function<void()> first = [] {}) {
+        return [=](GuestContext&) {
+            first();
+            cpu().registers[SysReg::ELR_EL12] = 0x1000;
+            cpu().registers[SysReg::SPSR_EL12] = arch::kModeEL1h;
+            test::set_syndrome(Ec::kEret, 0, 0, 0);
+            return ExitKind::kSync;
+        };
+    }
+    // From L2 and back, then these.
+    void stay(std::vector<Step> steps) {
+        steps.insert(steps.begin(), {hvc(), eret()});
+        test::port().signal_pending = test::port().entry_blocked = false;
+        guest_does(std::move(steps));
+        const u64 decided = core().stats.tier0_exits;
+        ASSERT_EQ(ioctl(abi::KVM_RUN), -4);
+        decided_ = core().stats.tier0_exits - decided;
+    }
+    // What the hardware holds when L2 runs again after L1 has done `first`.
+    u64 at_next_entry(SysReg reg, std::function<void()> first) {
+        u64 value = ~u64{0};
+        const unsigned enters = test::port().guest_enters;
+        stay({hvc(), eret(first), [&, reg](GuestContext&) {
+                  value = hardware(reg);
+                  test::port().signal_pending = test::port().entry_blocked = true;
+                  return ExitKind::kIrq;
+              }});
+        stays_ = test::port().guest_enters - enters;
+        return value;
+    }
+    u64 decided_ = 0;
+    unsigned stays_ = 0;
+};
+
+TEST_F(StayTest, WorldsChangeWithoutTheHost) {
+    const u64 switches = core().stats.nested_tier0_switches, forwards = core().stats.nested_forwards;
+    const unsigned enters = test::port().guest_enters;
+    stay({hvc(), eret(), hvc(), eret()});
+    EXPECT_EQ(core().stats.nested_tier0_switches - switches, 6u);
+    EXPECT_EQ(core().stats.nested_forwards - forwards, 3u);
+    EXPECT_EQ(decided_, 6u);
+    EXPECT_EQ(test::port().guest_enters - enters, 1u) << "one stay in the guest";
+    const u64 erets = core().stats.nested_vel2_exits_by_class[static_cast<unsigned>(Ec::kEret)];
+    complete(core().stats);
+    EXPECT_EQ(core().stats.nested_erets, erets);
+    EXPECT_EQ(core().stats.exits_by_class[static_cast<unsigned>(Ec::kHvc64)],
+              core().stats.nested_l2_exits_by_class[static_cast<unsigned>(Ec::kHvc64)]);
+}
+
+TEST_F(StayTest, MdscrFollows) {
+    constexpr u64 kTdcc = 1 << 12;
+    EXPECT_EQ(at_next_entry(SysReg::MDSCR_EL1, [&] { set_l1(SysReg::MDSCR_EL1, kTdcc); }), kTdcc);
+    EXPECT_EQ(stays_, 1u);
+}
+
+// L1 arms its breakpoints for L2: these are loaded by way of the host.
+TEST_F(StayTest, BreakpointsEndTheStay) {
+    constexpr u64 kMde = 1 << 15;
+    EXPECT_EQ(at_next_entry(SysReg::MDSCR_EL1, [&] { set_l1(SysReg::MDSCR_EL1, kMde); }) & kMde, kMde);
+    EXPECT_EQ(stays_, 2u);
+}
+
+// HCR_EL2.HCD is RES0 where there is an EL3.
+TEST_F(StayTest, AnHvcIsL1sWhateverItWrites) {
+    u64 pc = 0;
+    stay({hvc(), eret([&] { set_hcr(H::mask<H::VM, H::IMO, H::FMO, H::HCD>()); }), hvc(), [&](GuestContext& c) {
+              pc = c.pc;
+              test::port().signal_pending = test::port().entry_blocked = true;
+              return ExitKind::kIrq;
+          }});
+    EXPECT_TRUE(core().vel2.in_vel2());
+    EXPECT_EQ(pc, kVector);
+}
+
+TEST_F(StayTest, TrapsOfL1Follow) {
+    EXPECT_TRUE(at_next_entry(SysReg::HCR_EL2, [&] { set_hcr(H::mask<H::VM, H::IMO, H::FMO, H::TACR>()); }) &
+                H::TACR::kMask);
+    EXPECT_EQ(stays_, 1u);
+}
+
+TEST_F(StayTest, L2sVirtualOffsetFollows) {
+    const u64 before = at_next_entry(SysReg::CNTVOFF_EL2, [] {});
+    EXPECT_EQ(at_next_entry(SysReg::CNTVOFF_EL2, [&] { set_l1(SysReg::CNTVOFF_EL2, 0x1234); }), before + 0x1234);
+    EXPECT_EQ(stays_, 1u);
+}
+
+TEST_F(StayTest, AListRegisterThatL1FillsReachesL2) {
+    const u64 lr = arch::ListRegister{}
+                       .with<arch::ListRegister::State>(arch::kLrPending)
+                       .with<arch::ListRegister::Group>(1)
+                       .with<arch::ListRegister::vINTID>(40).raw;
+    EXPECT_EQ(at_next_entry(SysReg::ICH_LR0_EL2, [&] { set_l1(SysReg::ICH_LR0_EL2, lr); }), lr);
+    EXPECT_EQ(stays_, 1u);
+}
+
+TEST_F(StayTest, AMaintenanceInterruptThatL1EnablesEndsTheStay) {
+    EXPECT_FALSE(core().maintenance_level);
+    at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_l1(SysReg::ICH_HCR_EL2, 1 | 1 << 3); });  // NPIE: none is pending
+    EXPECT_TRUE(core().maintenance_level);
+    EXPECT_EQ(stays_, 2u);
+}
+
+// An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
+TEST_F(StayTest, WithoutImoTheInterfaceStaysL1s) {
+    at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::VM::kMask); });
+    EXPECT_EQ(stays_, 1u);
+    EXPECT_FALSE(core().l2_gic.loaded);
+    at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::mask<H::VM, H::IMO>()); });
+    EXPECT_EQ(stays_, 1u);
+    EXPECT_TRUE(core().l2_gic.loaded);
+}
+
+}  // namespace
+}  // namespace nest::kvm
