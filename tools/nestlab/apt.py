@@ -51,6 +51,7 @@ def refresh(force: bool = False) -> None:
         if stamp.exists() and (not force and time.time() - stamp.stat().st_mtime < DAY):
             return
         options = configured()
+        staging.need_space(root(), 1)
         say.step("reading the package lists of Debian's suites")
         try:
             proc.run(["apt-get", *options, "update", "-qq", "--error-on=any"], "apt-get update")
@@ -71,7 +72,7 @@ def names(prefix: str) -> list[str]:
 def fetch(packages: list[str]) -> list[Path]:
     """Download packages, each `name:arch` or `name:arch/suite`; what is there already is not fetched again."""
     refresh()
-    staging.need_space(root(), 1)
+    staging.need_space(root(), 1)       # again: the lists may be a day old
     archives = root() / "archives"
     with staging.locked(archives):
         try:
