@@ -18,7 +18,7 @@ OPERATIONS = ("flat/hypercall", "flat/mmio-user", "flat/ipi", "flat/eoi")
 NAMES = {"mmio-user": "device I/O (mmio-user)"}         # in the table, where an operation's own name says little
 VALUES = (0, 1)             # of the module's parameter
 LIMIT = 1800                # seconds for the job
-ROUNDS = 6                  # runs of the program to look at, each with all its samples
+ROUNDS = 12                 # runs of the program to look at, each with all its samples
 # For the null hypercall, by value of the parameter that stands for it.
 PUBLISHED = {0: "126 on Armv8.3, 82 where L1 has VHE", 1: "15"}
 ABOUT = """\
