@@ -38,9 +38,9 @@ Next wait_for_event(Vcpu& vcpu) {
     }
     timer::Wait wait{true, false, 0};
     bool over = false;
-    if (timed) {
-        if (!iss.get<WfxIss::RV>())
-            return undefined(vcpu);  // FEAT_WFxT always says which register
+    if (timed && !iss.get<WfxIss::RV>()) {
+        over = true;  // hardware always says which register; QEMU 10.0.13 never does, and any wait may end early
+    } else if (timed) {
         wait.has_deadline = true;
         wait.deadline = vcpu.gpr(iss.get<WfxIss::RN>());
         const PreemptionOff here;

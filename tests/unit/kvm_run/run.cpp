@@ -126,6 +126,27 @@ TEST_F(VmTest, WfiBlocksUntilSomethingCalls) {
     EXPECT_EQ(waits, 1u);
 }
 
+// QEMU 10.0.13 says WFIT (TI 2), but not with which register (RV 0).
+TEST_F(VmTest, AWfitWithoutItsRegisterIsOverAtOnce) {
+    make_vcpu();
+    unsigned waits = 0;
+    test::port().on_wait = [&](nest_host_vcpu*) { waits++; };
+    u64 pc = 0;
+    guest_does({[](GuestContext& c) {
+                    c.pc = 0x8000;
+                    test::set_syndrome(Ec::kWfx, 2);
+                    return ExitKind::kSync;
+                },
+                [&](GuestContext& c) {
+                    pc = c.pc;
+                    test::port().signal_pending = test::port().entry_blocked = true;
+                    return ExitKind::kIrq;
+                }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(waits, 0u);
+    EXPECT_EQ(pc, 0x8004u);
+}
+
 TEST_F(VmTest, TheVmmsInterruptPinIsTheGuestsInterrupt) {
     make_vcpu();
     abi::IrqLevel line{0, 1};  // KVM_ARM_IRQ_TYPE_CPU, vCPU 0, IRQ
