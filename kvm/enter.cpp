@@ -72,8 +72,7 @@ CPTR_EL2 cptr_for(const Vcpu& vcpu) {
 
 Exit stay_flat(Cpu& c, PerCpu& here, Vcpu& vcpu) {
     for (;;) {
-        Exit exit{static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context)), false};
-        vcpu.stats.exits++;
+        Exit exit = run_guest(here, vcpu);
         if (exit.kind != vhe::ExitKind::kSync)
             return exit;
         const bool captured = vhe::capture_exit(c, vcpu.context);

@@ -3,9 +3,17 @@
 #pragma once
 #include <kvm/enter.hpp>
 #include <kvm/machine.hpp>
+#include <vhe/native.hpp>
 #include <vhe/world_switch.hpp>
 
 namespace nest::kvm {
+
+// Into the guest, once.
+inline Exit run_guest(PerCpu& here, Vcpu& vcpu) {
+    const Exit exit{static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context)), false};
+    vcpu.stats.exits++;
+    return exit;
+}
 
 // Guest context loaded, all exceptions masked. `debug`: what activate() gave the hardware; follows MDSCR_EL1.
 Exit stay_flat(Cpu& c, PerCpu& here, Vcpu& vcpu);

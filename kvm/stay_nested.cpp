@@ -11,7 +11,6 @@
 #include <kvm/stage2_load.hpp>
 #include <nested/eret.hpp>
 #include <nested/trap_routing.hpp>
-#include <vhe/native.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -168,8 +167,7 @@ Exit stay_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
     bool debug_is_quiet = false;
     Tally tally(vcpu.stats);
     for (;;) {
-        Exit exit{static_cast<vhe::ExitKind>(nest_enter_guest(&vcpu.context, &here.context)), false};
-        vcpu.stats.exits++;
+        Exit exit = run_guest(here, vcpu);
         if (exit.kind != vhe::ExitKind::kSync)
             return exit;
         const bool captured = vhe::capture_exit(c, vcpu.context);
