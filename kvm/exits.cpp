@@ -11,6 +11,7 @@
 #include <kvm/smccc.hpp>
 #include <kvm/sysreg_traps.hpp>
 #include <kvm/vm.hpp>
+#include <nested/trap_routing.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -87,6 +88,8 @@ Next own_sysreg(Vcpu& vcpu) {
 }
 
 Next sysreg(Vcpu& vcpu) {
+    if (vcpu.vel2.in_guest() && nested::route(vcpu.vel2, vcpu.context.esr) == nested::Route::kVncr)
+        return vcpu.vm.nested_vncr.bring_in_page(vcpu);
     return vcpu.vel2.in_vel2() && !vcpu.at_el0() ? own_sysreg(vcpu) : flat_sysreg(vcpu);
 }
 

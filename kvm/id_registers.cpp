@@ -162,7 +162,8 @@ void IdRegisters::show_el2() {
         const SysReg reg = find_sysreg({static_cast<u16>(0xc000 | s)});
         if (kTable.rows[s].group == Group::kNone || reg == SysReg::kCount)
             continue;
-        limits_[s] = nested::id_register_with_el2(reg, nest_port_feature_register(encoding_of(reg).raw), limits_[s]);
+        limits_[s] = nested::id_register_with_el2(reg, nest_port_feature_register(encoding_of(reg).raw), limits_[s],
+                                                 nested_.nv2);
         store(s, limits_[s]);
     }
     aarch64_only_ = true;

@@ -112,6 +112,8 @@ Status NestedMmu::make_shadow(Vcpu& vcpu) {
     return kOk;
 }
 
+nested::LinearMemory<Canonical> NestedMmu::memory() { return mmu().memory(); }
+
 void NestedMmu::drop_shadow(Vcpu& vcpu) {
     if (!vcpu.shadow_use.shadow)
         return;

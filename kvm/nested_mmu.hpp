@@ -12,6 +12,7 @@
 #include <kvm/stats.hpp>
 #include <nested/el2_hooks.hpp>
 #include <nested/shadow.hpp>
+#include <nested/walk_memory.hpp>
 #include <nested/walk_stage2.hpp>
 #include <vhe/next.hpp>
 #include <vncr/register_file.hpp>
@@ -99,6 +100,9 @@ public:
     // Either regime; the result is in PAR_EL1. Answers as above. Tables of L1's that lie where there is no memory give
     // what hardware gives for a bus error on a walk.
     nested::Outcome at(Vcpu& vcpu, const nested::AtOp& op, bool in_tier0);
+
+    // L1's memory, for walks of its tables. mmu lock; while it is held.
+    nested::LinearMemory<Canonical> memory();
 
 private:
     Shadows& mmu() { return *mmu_.load_relaxed(); }

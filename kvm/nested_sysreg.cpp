@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/nested_sysreg.hpp>
 
+#include <kvm/l1_stage2.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/trace.hpp>
 #include <kvm/vm.hpp>
 #include <nested/el2_sysreg.hpp>
+#include <nested/mmu.hpp>
 #include <nested/own_tlbi.hpp>
 #include <vgic/nested.hpp>
 
@@ -57,11 +59,22 @@ private:
     Outcome invalidate(const nested::TlbiOp& op, u64 operand) {
         if (op.regime == nested::Regime::kEl10)
             return vcpu_.vm.nested_mmu.tlbi_l2(vcpu_, op, operand, in_tier0_);
-        // Under TGE the instruction would hit the host's own regime.
-        if (!in_tier0_)
-            return Outcome::kHost;
-        nested::execute_own_tlbi(cpu(), op, operand);
+        NestedVncr& vncr = vcpu_.vm.nested_vncr;
+        if (in_tier0_) {
+            if (vncr.in_use() && !vncr.drop_in_tier0(vcpu_, op)) [[unlikely]]
+                return Outcome::kHost;
+            nested::execute_own_tlbi(cpu(), op, operand);
+        } else {
+            vncr.drop(op);
+            invalidate_own_from_host(op, operand);
+        }
         return Outcome::kDone;
+    }
+    // Under TGE the instruction as it stands would hit the host's own regime.
+    void invalidate_own_from_host(const nested::TlbiOp& op, u64 operand) {
+        const nested::ShadowTlbi t = nested::shadow_tlbi(op, operand, 0, mmu_features(vcpu_));
+        Guard guard(vcpu_.vm.mmu_lock);
+        nested::execute_stage1(vcpu_.vm.stage2.tables(), t.op, t.operand);
     }
 
     Vcpu& vcpu_;

@@ -43,6 +43,7 @@ void complete(Vm& vm) {
     VmStats& to = vm.stats;
     vm.stage2.report(to);
     vm.nested_mmu.report(to);
+    vm.nested_vncr.report(to);
     VmStats all{};
     vm.for_each_vcpu([&](Vcpu& vcpu) {
         complete(vcpu.stats);

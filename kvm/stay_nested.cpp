@@ -97,8 +97,9 @@ Next handle(Vcpu& vcpu, bool& changes_worlds) {
         forward_as_taken(vcpu);
         changes_worlds = true;
         return Next::kResume;
+    case nested::Route::kVncr:
+        return vcpu.vm.nested_vncr.access(vcpu);
     case nested::Route::kUndefined:
-    case nested::Route::kVncr:  // no L2 is given HCR_EL2.NV
         inject_undefined(vcpu);
         return Next::kResume;
     case nested::Route::kStage2:

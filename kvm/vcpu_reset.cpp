@@ -48,6 +48,7 @@ void reset_nested(Vcpu& vcpu) {
     vcpu.timers.switch_direct(cpu(), true, {});
     vcpu.served_world = nested::World::kFlat;
     vcpu.vm.nested_mmu.drop_shadow(vcpu);
+    vcpu.vm.nested_vncr.forget(vcpu);
     update_maintenance(vcpu);
 }
 

@@ -14,8 +14,9 @@ constinit Atomic<u32> next_number{1};
 
 Vm::Vm(nest_host_vm* host_vm, unsigned ipa_bits)
     : host(host_vm),
-      stage2(mmu_lock, machine().vmids),
+      stage2(mmu_lock, machine().vmids, nested_vncr),
       nested_mmu(*this),
+      nested_vncr(*this),
       slots(slots_lock, mmu_lock, stage2, ipa_bits),
       timers(machine().timers, timer::host_count(cpu())),
       power(*this),

@@ -13,6 +13,7 @@
 #include <kvm/irqfd.hpp>
 #include <kvm/memslots.hpp>
 #include <kvm/nested_mmu.hpp>
+#include <kvm/nested_vncr.hpp>
 #include <kvm/smccc_config.hpp>
 #include <kvm/stats.hpp>
 #include <kvm/vcpu.hpp>
@@ -65,6 +66,7 @@ public:
     SpinLock mmu_lock;
     VmStage2 stage2;
     NestedMmu nested_mmu;
+    NestedVncr nested_vncr;
     Memslots slots;
 
     IdRegisters ids;

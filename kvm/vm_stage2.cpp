@@ -16,6 +16,7 @@ using nested::Cause;
 // shadows follow piece by piece: nobody may derive a leaf of theirs from a canonical one that is gone.
 template <typename Change, typename Follow>
 void VmStage2::in_pieces(u64 start, u64 end, Change change, Follow follow) {
+    NestedVncr::Dropping vncr(vncr_);
     Ipa at = ipa_of_gfn(start);
     const Ipa stop = ipa_of_gfn(end);
     while (at < stop) {
@@ -24,6 +25,7 @@ void VmStage2::in_pieces(u64 start, u64 end, Change change, Follow follow) {
             auto debt = change(at, stop);
             const Ipa reached = debt.resume() < stop ? debt.resume() : stop;
             tables_.complete(std::move(debt));
+            vncr.frames(gfn_of(at), gfn_of(reached));
             if (shadows_) [[unlikely]]
                 follow(gfn_of(at), gfn_of(reached));
             at = reached;
@@ -79,10 +81,12 @@ void VmStage2::unmap_locked(Ipa start, Ipa end) {
 }
 
 void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end) {
+    NestedVncr::Dropping vncr(vncr_);
     Guard guard(mmu_lock_);
     in_progress_++;
     slots.for_each_hva_range(start, end, [&](const Memslot&, u64 first, u64 last) {
         unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
+        vncr.frames(first, last);
         if (shadows_) [[unlikely]]
             shadows_->unmap_gfns(first, last, Cause::kNotifier);
     });
@@ -109,6 +113,7 @@ bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva en
         }
         if (shadows_ && (clear || !young)) [[unlikely]]
             young |= shadows_->age_gfns(first, last, clear);
+        young |= vncr_.uses(first, last);  // hardware's accesses there leave no trace
     });
     return young;
 }

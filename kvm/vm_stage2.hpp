@@ -4,6 +4,7 @@
 #pragma once
 #include <kvm/canonical.hpp>
 #include <kvm/memslots.hpp>
+#include <kvm/nested_vncr.hpp>
 #include <kvm/stats.hpp>
 #include <stage2/stage2.hpp>
 
@@ -13,7 +14,9 @@ class VmStage2 final : public StageTwoUser {
 public:
     using Tables = CanonicalTables;
 
-    VmStage2(SpinLock& mmu_lock, stage2::VmidAllocator<Cpu>& vmids) : mmu_lock_(mmu_lock), tables_(cpu(), vmids) {}
+    // `vncr`: the VM's; what is mapped for its vCPUs' VNCR_EL2 follows, too.
+    VmStage2(SpinLock& mmu_lock, stage2::VmidAllocator<Cpu>& vmids, NestedVncr& vncr)
+        : mmu_lock_(mmu_lock), tables_(cpu(), vmids), vncr_(vncr) {}
 
     Status init(unsigned ipa_bits, const stage2::HostFeatures& features) { return tables_.init(ipa_bits, features); }
     // No vCPU runs any more. Sleeps.
@@ -55,6 +58,7 @@ private:
 
     SpinLock& mmu_lock_;
     Tables tables_;
+    NestedVncr& vncr_;
     Shadows* shadows_ = nullptr;  // mmu_lock
     Atomic<u64> seq_;
     u32 in_progress_ = 0;  // mmu_lock

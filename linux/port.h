@@ -158,7 +158,8 @@ void nest_port_irq_enable(void);
 void nest_port_relax(void);
 unsigned long nest_port_irq_save(void);
 void nest_port_irq_restore(unsigned long flags);
-/* nest_cpu_call(op, argument) on every online CPU with interrupts off, and waits. Sleepable context. */
+/* nest_cpu_call(op, argument) on every online CPU with interrupts off, and waits; for that, interrupts are on here and no
+ * spinlock is held that others take with theirs off. */
 void nest_port_call_all_cpus(unsigned op, void *argument);
 
 /* Makes the vCPU's thread leave the guest if it is in it (a reschedule IPI). Atomic. */

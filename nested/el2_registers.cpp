@@ -57,7 +57,6 @@ void reset_el2(VirtualEl2& v) {
     v.file.set(SysReg::VMPIDR_EL2, v.file.get(SysReg::MPIDR_EL1));
     using P = SPSR_EL2;
     v.set_guest_pstate(P::mask<P::D, P::A, P::I, P::F>() | kModeEL2h);
-    v.vncr_page = 0;
 }
 
 bool has_one_reg(const VirtualEl2& v, Encoding e) { return one_reg(v, e) != nullptr; }

@@ -54,7 +54,7 @@ u64 mmfr2(u64 flat) {
 
 }  // namespace
 
-u64 id_register_with_el2(SysReg reg, u64 host, u64 flat) {
+u64 id_register_with_el2(SysReg reg, u64 host, u64 flat, bool nv2) {
     if (is_aarch32_id_register(encoding_of(reg)))
         return 0;
     switch (reg) {
@@ -78,10 +78,10 @@ u64 id_register_with_el2(SysReg reg, u64 host, u64 flat) {
     case SysReg::ID_AA64MMFR1_EL1: return mmfr1(flat);
     case SysReg::ID_AA64MMFR2_EL1: return mmfr2(flat);
     case SysReg::ID_AA64MMFR4_EL1: {
-        // VHE without E2H 0, hence no HCR_EL2.NV1. No NV: L1's VNCR_EL2 would have to be translated.
+        // VHE without E2H 0, hence no HCR_EL2.NV1. For its own guests L1 has NV2 and no NV without it.
         using R = ID_AA64MMFR4_EL1;
-        constexpr u64 kNoE2h0NoNv1 = 0xe;
-        return R{}.with<R::E2H0>(kNoE2h0NoNv1).raw;
+        constexpr u64 kNoE2h0NoNv1 = 0xe, kNv2Only = 1;
+        return R{}.with<R::E2H0>(kNoE2h0NoNv1).with<R::NV_frac>(nv2 ? kNv2Only : 0).raw;
     }
     default: return flat;
     }

@@ -9,20 +9,21 @@
 
 namespace nest::nested {
 
-template <arch::Cpu C>
-void execute_stage1(Shadow<C>& s, arch::Tlbi op, u64 operand) {
+// `tables`: those under whose VMID it acts. TGE may be set: they see to that.
+template <typename Tables>
+void execute_stage1(Tables& tables, arch::Tlbi op, u64 operand) {
     using enum arch::Tlbi;
     switch (op) {
-    case VAE1IS: return s.tables.template invalidate_stage1<VAE1IS>(operand);
-    case ASIDE1IS: return s.tables.template invalidate_stage1<ASIDE1IS>(operand);
-    case VAAE1IS: return s.tables.template invalidate_stage1<VAAE1IS>(operand);
-    case VALE1IS: return s.tables.template invalidate_stage1<VALE1IS>(operand);
-    case VAALE1IS: return s.tables.template invalidate_stage1<VAALE1IS>(operand);
-    case RVAE1IS: return s.tables.template invalidate_stage1<RVAE1IS>(operand);
-    case RVAAE1IS: return s.tables.template invalidate_stage1<RVAAE1IS>(operand);
-    case RVALE1IS: return s.tables.template invalidate_stage1<RVALE1IS>(operand);
-    case RVAALE1IS: return s.tables.template invalidate_stage1<RVAALE1IS>(operand);
-    default: return s.tables.template invalidate_stage1<VMALLE1IS>(0);
+    case VAE1IS: return tables.template invalidate_stage1<VAE1IS>(operand);
+    case ASIDE1IS: return tables.template invalidate_stage1<ASIDE1IS>(operand);
+    case VAAE1IS: return tables.template invalidate_stage1<VAAE1IS>(operand);
+    case VALE1IS: return tables.template invalidate_stage1<VALE1IS>(operand);
+    case VAALE1IS: return tables.template invalidate_stage1<VAALE1IS>(operand);
+    case RVAE1IS: return tables.template invalidate_stage1<RVAE1IS>(operand);
+    case RVAAE1IS: return tables.template invalidate_stage1<RVAAE1IS>(operand);
+    case RVALE1IS: return tables.template invalidate_stage1<RVALE1IS>(operand);
+    case RVAALE1IS: return tables.template invalidate_stage1<RVAALE1IS>(operand);
+    default: return tables.template invalidate_stage1<VMALLE1IS>(0);
     }
 }
 
@@ -83,7 +84,7 @@ template <arch::Cpu C, typename Canonical>
 bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim) {
     using What = ShadowTlbi::What;
     if (scope.what == What::kStage1) {
-        pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) { execute_stage1(s, scope.op, scope.operand); });
+        pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) { execute_stage1(s.tables, scope.op, scope.operand); });
         return true;
     }
     if (scope.what == What::kIpa) {

@@ -31,9 +31,10 @@ HCR_EL2 merge_hcr(HCR_EL2 ours, HCR_EL2 l1) {
         hcr.raw |= l1.raw & H::VF::kMask;
     if (l1.get<H::AMO>())
         hcr.raw |= l1.raw & H::VSE::kMask;
-    // L2 is a hypervisor itself. There is no NV without NV2 (ID_AA64MMFR4_EL1.NV_frac), also if L1 forgot to set it.
+    // L2 is a hypervisor itself. There is no NV without NV2 (ID_AA64MMFR4_EL1.NV_frac), also if L1 forgot to set it;
+    // ours is set once there is a page for it (load_l2_vncr()).
     if (l1.get<H::NV>())
-        hcr.raw |= H::mask<H::NV, H::NV2>();
+        hcr.raw |= H::NV::kMask;
     return hcr;
 }
 

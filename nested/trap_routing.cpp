@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <nested/trap_merge.hpp>
 #include <nested/trap_routing.hpp>
+#include <nested/vncr_access.hpp>
 
 namespace nest::nested {
 namespace {
@@ -99,6 +100,16 @@ bool is_hypervisors(Encoding e) {
     return (e.op0() == 3 && (e.op1() == 4 || e.op1() == 5)) || (e.op0() == 1 && e.op1() == 4);
 }
 
+// Redirected accesses trap while the page is not known, and where one of our own controls stands before the redirection
+// (MDCR_EL2.TDA). L1 has but one for what would be redirected: CNTHCTL_EL2's for the EL02 timers.
+Route route_hypervisors(const VirtualEl2& v, Encoding e, bool is_read) {
+    if (!redirected_by_nv2(e))
+        return Route::kForward;
+    const bool timer = e.op1() == 5 && e.crn() == 14;
+    const Control control = e.crm() == 2 ? Control::kEl1nvpct : Control::kEl1nvvct;
+    return timer && control_traps(v, control, is_read, false) ? Route::kForward : Route::kVncr;
+}
+
 Route forward_if(bool condition) { return condition ? Route::kForward : Route::kOurs; }
 
 }  // namespace
@@ -120,13 +131,15 @@ Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
                           (fine_grained && fgt_traps(v, Fgt::Debug, breakpoint_bit(e), is_read)));
     const Row* row = find_row(e);
     if (!row)
-        return forward_if(!host && is_hypervisors(e) && v.hcr().get<H::NV>());
+        return !host && is_hypervisors(e) && v.hcr().get<H::NV>() ? route_hypervisors(v, e, is_read) : Route::kOurs;
     if (!v.config().features.has(row->feature))
         return Route::kUndefined;
     if (fine_grained && fgt_traps(v, row->fgt, row->bit, is_read))
         return Route::kForward;
     if (control_traps(v, row->control, is_read, host))
         return Route::kForward;
+    if (!host && e == encoding_of(SysReg::MDSCR_EL1) && v.hcr().get<H::NV>())
+        return Route::kVncr;
     return forward_if(row->control == Control::kSgi && control_traps(v, Control::kTc, is_read, host));
 }
 
@@ -135,7 +148,6 @@ Route detail::route_in_guest(const VirtualEl2& v, u64 esr) {
     const u64 iss = esr & ESR_EL2::ISS::kMask;
     const HCR_EL2 hcr = v.hcr();
     switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
-    case Ec::kDataAbortSame: return AbortIss::of(iss).get<AbortIss::VNCR>() ? Route::kVncr : Route::kUndefined;
     case Ec::kWfx: return forward_if(WfxIss::of(iss).get<WfxIss::TI>() & 1 ? hcr.get<H::TWE>() : hcr.get<H::TWI>());
     case Ec::kFpAccess: return forward_if(l1_traps_fp(v.file));
     case Ec::kSmc64: return forward_if(hcr.get<H::TSC>());

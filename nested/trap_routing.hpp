@@ -11,7 +11,7 @@ enum class Route : u8 {
     kForward,  // take_exception() to virtual EL2 with the exit's ESR_EL2 as it is (FAR_EL2 too, for a debug exception)
     kUndefined,  // UNDEFINED where the vCPU is: L2's EL1, or virtual EL2
     kStage2,     // an abort: the shadow MMU knows whether L1's tables or ours are behind it
-    kVncr,       // an access of L2, a hypervisor itself, to the VNCR page that L1 gave it
+    kVncr,       // an access of L2, a hypervisor itself, that FEAT_NV2 redirects (nested/vncr_access.hpp)
 };
 
 // The part for EC 0x18 of an exit from L2.

@@ -5,6 +5,7 @@
 #include <nested/world_traps.hpp>
 #include <vhe/guest_context.hpp>
 #include <vhe/vel2_state.hpp>
+#include <vncr/translations.hpp>
 
 namespace nest::nested {
 
@@ -102,7 +103,7 @@ public:
     vncr::RegisterFile& file;
     WorldTraps world_traps;
     bool serror_loaded = false;   // hardware's VSESR_EL2 and VDISR_EL2 are L2's
-    u64 vncr_page = 0;            // while L2 has NV: the linear-map address that L1's VNCR_EL2 translates to
+    vncr::Translations vncr;      // of L1's VNCR_EL2
 
 private:
     static arch::CPTR_EL2 opened(arch::CPTR_EL2 closed, bool open) {

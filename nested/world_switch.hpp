@@ -5,7 +5,7 @@
 //
 // Context: guest context loaded (TGE clear), all exceptions masked, or at least preemption off with TGE set.
 #pragma once
-#include <nested/virtual_el2.hpp>
+#include <nested/vncr_page.hpp>
 #include <vhe/world_switch.hpp>
 
 namespace nest::nested {
@@ -74,6 +74,17 @@ void write_entry_controls(C& cpu, arch::CPTR_EL2 cptr, arch::HCR_EL2 hcr, Switch
 }
 }  // namespace detail
 
+// L2 is a hypervisor itself: L1 has given it HCR_EL2.NV. Its accesses to EL2's registers go to the page that L1's
+// VNCR_EL2 names once that translation is known; until then NV2 stays clear, so that they trap (Route::kVncr) and find out.
+// HCR_EL2 is the caller's, from v.traps(), as well as to ask again when somebody has dropped translations of this vCPU.
+template <arch::Cpu C>
+[[gnu::noinline]] void load_l2_vncr(C& cpu, VirtualEl2& v) {
+    const vncr::Page page = v.vncr.find(vncr_page_name(v));
+    v.world_traps.l2_redirects(page.direct());
+    if (page.direct())
+        cpu.write(arch::VNCR_EL2::of(reinterpret_cast<u64>(page.bytes)));
+}
+
 // Virtual EL2's exception return to L2.
 template <arch::Cpu C>
 void switch_to_guest(C& cpu, VirtualEl2& v, SwitchArgs args) {
@@ -92,10 +103,9 @@ void switch_to_guest(C& cpu, VirtualEl2& v, SwitchArgs args) {
     v.world_traps.follow_l1(v.config(), file);
     load_l2_serror(cpu, v);
     v.world_traps.exchange(cpu, l2);
-    const HCR_EL2 hcr = l2.hcr;
-    if (hcr.get<HCR_EL2::NV>()) [[unlikely]]
-        cpu.write(VNCR_EL2::of(v.vncr_page));
-    detail::write_entry_controls(cpu, v.cptr_in_guest(args.fp_loaded), hcr, args);
+    if (l2.hcr.get<HCR_EL2::NV>()) [[unlikely]]
+        load_l2_vncr(cpu, v);
+    detail::write_entry_controls(cpu, v.cptr_in_guest(args.fp_loaded), l2.hcr, args);
 }
 
 // An exception from L2 to virtual EL2. What it leaves in ESR_EL2 and the like is put into the file before.
@@ -126,10 +136,11 @@ template <arch::Cpu C>
 void load_world(C& cpu, VirtualEl2& v, const TrapSources& sources) {
     using namespace arch;
     v.world_traps.make(sources, v.config(), v.file, v.e2h());
-    if (v.config().nv2) {
-        const bool l2_has_nv = v.in_guest() && v.traps().hcr.get<HCR_EL2::NV>();
-        cpu.write(VNCR_EL2::of(l2_has_nv ? v.vncr_page : reinterpret_cast<u64>(v.file.page())));
-    }
+    if (!v.config().nv2)
+        return;
+    cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(v.file.page())));
+    if (v.in_guest() && v.traps().hcr.get<HCR_EL2::NV>())
+        load_l2_vncr(cpu, v);
 }
 
 // After vhe::load(), which gave VPIDR_EL2, VMPIDR_EL2 and VDISR_EL2 the VM's own values: L2's are L1's.

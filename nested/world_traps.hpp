@@ -34,6 +34,8 @@ public:
         if (L1Controls::of(file).differ(l1_)) [[unlikely]]
             make_l2(config, file);
     }
+    // L2's accesses to EL2 go to a page of L1's, or trap. Until follow_l1() or make() finds other controls.
+    void l2_redirects(bool on) { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::NV2>(on); }
     // L2 has taken the virtual SError that L1 had left pending.
     void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }
 

@@ -65,6 +65,20 @@ bool model_control(const VirtualEl2& v, const char* control, bool read, bool hos
     return false;
 }
 
+// EL12 and EL02 names differ from the registers' own in op1 alone.
+bool is_redirected(Encoding e) {
+    const SysReg named = arch::find_sysreg(e);
+    if (e.op0() != 3 || named == SysReg::kCount)
+        return false;
+    if (e.op1() == 4)
+        return arch::info(named).vncr >= 0 || named == SysReg::ELR_EL2 || named == SysReg::SPSR_EL2 ||
+               named == SysReg::ESR_EL2 || named == SysReg::FAR_EL2;
+    const bool timer = e.crn() == 14 && e.crm() != 1;
+    const SysReg meant = arch::find_sysreg(arch::encode(3, timer ? 3 : 0, e.crn(), e.crm(), e.op2()));
+    return e.op1() == 5 && meant != SysReg::kCount && arch::info(meant).vncr >= 0 &&
+           (arch::info(meant).home == arch::Home::El1 || timer);
+}
+
 Route model(const VirtualEl2& v, Encoding e, bool read) {
     const bool host = v.in_vel2();
     auto l1 = [&](SysReg r) { return v.config().masks.apply(r, v.file.get(r)); };
@@ -96,7 +110,15 @@ Route model(const VirtualEl2& v, Encoding e, bool read) {
             fgt = l1(read ? SysReg::HDFGRTR_EL2 : SysReg::HDFGWTR_EL2);
         const bool sgi = !std::strcmp(row.control, "kSgi") && model_control(v, "kTc", read, host);
         const bool traps = (fine && (fgt >> row.bit & 1)) || model_control(v, row.control, read, host) || sgi;
-        return traps ? Route::kForward : Route::kOurs;
+        const bool mdscr = e == arch::encoding_of(SysReg::MDSCR_EL1) && !host && (l1(SysReg::HCR_EL2) & H::NV::kMask);
+        return traps ? Route::kForward : mdscr ? Route::kVncr : Route::kOurs;
+    }
+    // [DDI0487] D8.11, by the names of the registers: EL2's in the page, those of EL1 and EL0 by their other names.
+    const bool nv = l1(SysReg::HCR_EL2) & H::NV::kMask;
+    if (!host && nv && is_redirected(e)) {
+        const bool timer = e.op1() == 5 && e.crn() == 14;
+        const u64 trap = timer ? u64{1} << (e.crm() == 2 ? 15 : 16) : 0;  // EL1NVPCT, EL1NVVCT
+        return l1(SysReg::CNTHCTL_EL2) & trap ? Route::kForward : Route::kVncr;
     }
     const bool el2 = (e.op0() == 3 && (e.op1() == 4 || e.op1() == 5)) || (e.op0() == 1 && e.op1() == 4);
     return !host && el2 && (l1(SysReg::HCR_EL2) & H::NV::kMask) ? Route::kForward : Route::kOurs;

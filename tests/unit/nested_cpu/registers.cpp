@@ -142,12 +142,16 @@ TEST(VncrPage, TheRegisterFilePutsThemThere) {
 }
 
 u64 field(u64 value, unsigned low) { return value >> low & 0xf; }
+u64 id_register_with_el2(SysReg reg, u64 host, u64 flat) {
+    return nested::id_register_with_el2(reg, host, flat, true);
+}
 
 TEST(IdRegisters, WhatEl2Adds) {
     EXPECT_EQ(id_register_with_el2(SysReg::ID_AA64PFR0_EL1, 0, 0x1100'0011'0111'2222), 0x1100'0011'0111'1111u);
     EXPECT_EQ(field(id_register_with_el2(SysReg::ID_AA64MMFR1_EL1, ~u64{0}, 0), 8), 1u) << "VH";
     const u64 mmfr4 = id_register_with_el2(SysReg::ID_AA64MMFR4_EL1, 0, 0);
-    EXPECT_EQ(field(mmfr4, 20), 0u) << "L2 has no EL2";
+    EXPECT_EQ(field(mmfr4, 20), 1u) << "NV_frac: NV2 and no less";
+    EXPECT_EQ(field(nested::id_register_with_el2(SysReg::ID_AA64MMFR4_EL1, 0, 0, false), 20), 0u);
     EXPECT_EQ(field(mmfr4, 24), 0xeu) << "NI_NV1: hello_el2 wants it wherever FGT is shown";
     for (SysReg r : {SysReg::ID_PFR0_EL1, SysReg::ID_ISAR6_EL1, SysReg::MVFR2_EL1, SysReg::ID_MMFR5_EL1})
         EXPECT_EQ(id_register_with_el2(r, ~u64{0}, ~u64{0}), 0u) << "no AArch32";

@@ -90,7 +90,7 @@ TEST_F(TrapMerge, EachHcrBit) {
         EXPECT_EQ(l2().hcr.raw, without | (bit & either)) << i;
     }
     l1(SysReg::HCR_EL2, base | H::NV::kMask);
-    EXPECT_EQ(l2().hcr.raw, (without | H::mask<H::NV, H::NV2>()));
+    EXPECT_EQ(l2().hcr.raw, without | H::NV::kMask) << "NV2 is there when the page is: vncr.cpp";
     l1(SysReg::HCR_EL2, H::API::kMask);
     EXPECT_EQ(l2().hcr.raw, without & ~H::APK::kMask) << "0 traps";
 }

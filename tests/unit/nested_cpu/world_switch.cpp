@@ -222,13 +222,6 @@ TEST_F(WorldSwitchTest, VncrPageFollowsTheWorld) {
     switch_to_guest(cpu, v, args());
     switch_to_vel2(cpu, v, args());
     EXPECT_EQ(writes_of(SysReg::VNCR_EL2), 1u) << "only load_world(): an L2 without NV does not use it";
-    add_hcr(H::NV::kMask);
-    v.vncr_page = 0xffff'0000'1234'5000;
-    switch_to_guest(cpu, v, args());
-    EXPECT_EQ(hardware(SysReg::VNCR_EL2), v.vncr_page);
-    EXPECT_EQ((hardware(SysReg::HCR_EL2) & H::mask<H::NV, H::NV2>()), (H::mask<H::NV, H::NV2>()));
-    switch_to_vel2(cpu, v, args());
-    EXPECT_EQ(hardware(SysReg::VNCR_EL2), own) << "L1's own page must not stay behind";
 }
 
 TEST_F(WorldSwitchTest, VirtualSerrorOfL2) {
