@@ -19,6 +19,9 @@ inline constexpr u64 kReport = 0x0900'0000;
 inline constexpr u64 kNothing = 0x7000'0000;
 inline constexpr u32 kNothingValue = 0x5eed'0bad;
 
+// A page that is there after the first report::kRenewSlot.
+inline constexpr u64 kExtraSlot = 0x6000'0000;
+
 // Interrupts as INTID; these are PPIs.
 inline constexpr u32 kMaintenance = 25;
 inline constexpr u32 kHypPhysicalTimer = 26;
@@ -29,6 +32,9 @@ inline constexpr u32 kPhysicalTimer = 30;
 // Registers of the report page: 64-bit writes, the verdict last. A text is the address of a string in the payload.
 namespace report {
 inline constexpr u64 kVerdict = 0, kGot = 8, kExpected = 16, kLine = 24, kText = 32;
+// Requests, done when the write is: other memory with the same contents below the page at the address written; no
+// contents; the slot at kExtraSlot goes, and another comes (whatever the value).
+inline constexpr u64 kReplacePage = 40, kDiscardPage = 48, kRenewSlot = 56;
 }
 enum class Verdict : u64 { pass = 1, fail = 2, skip = 3, end = 4 };  // end: this vCPU has no more cases
 

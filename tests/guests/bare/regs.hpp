@@ -34,7 +34,7 @@ constexpr u64 field(u64 value, int high, int low) { return (value >> low) & (bit
 // HCR_EL2
 inline constexpr u64 kVm = bit(0), kFmo = bit(3), kImo = bit(4), kAmo = bit(5), kVi = bit(7), kVse = bit(8);
 inline constexpr u64 kTge = bit(27), kRw = bit(31), kE2h = bit(34), kTea = bit(37), kApk = bit(40), kApi = bit(41);
-inline constexpr u64 kEnScxt = bit(53);
+inline constexpr u64 kNv = bit(42), kNv1 = bit(43), kNv2 = bit(45), kEnScxt = bit(53);
 // What all cases start from: EL1 is AArch64, and nothing of it traps.
 inline constexpr u64 kHcr = kRw | kE2h | kApk | kApi | kEnScxt;
 
@@ -51,6 +51,12 @@ inline constexpr u64 kIl = bit(25);
 constexpr u64 ec(u64 esr) { return field(esr, 31, 26); }
 constexpr u64 fsc(u64 esr) { return field(esr, 5, 0); }
 constexpr u64 esr_of(u64 ec, u64 iss) { return ec << 26 | kIl | iss; }
+// EC 0x18 of a system instruction: Op0, Op2, Op1, CRn, Rt, CRm, direction (D24.2.40).
+constexpr u64 system_syndrome(u32 word) {
+    return esr_of(kEcSystem, field(word, 20, 19) << 20 | field(word, 7, 5) << 17 | field(word, 18, 16) << 14 |
+                                 field(word, 15, 12) << 10 | field(word, 4, 0) << 5 | field(word, 11, 8) << 1 |
+                                 field(word, 21, 21));
+}
 
 // Fault status codes; the level is in the low two bits.
 inline constexpr u64 kTranslation = 0x04, kAccessFlag = 0x08, kPermission = 0x0c;

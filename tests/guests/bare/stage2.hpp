@@ -43,6 +43,10 @@ void build(Stage2& tables);     // only the identity map
 // Only switch this vCPU's stage 2 on.
 void use_tables(const Stage2& tables, u64 vmid);
 
+// Operand of a TLBI by range, (NUM + 1) * 2^(5 * SCALE + 1) pages: TG 01 (4 KiB), SCALE, NUM, address[48:12]
+// ([DDI0487] C5.5.63).
+constexpr u64 range(u64 address, u64 scale, u64 num) { return bit(46) | scale << 44 | num << 39 | address >> 12; }
+
 // TLBIs with their barriers.
 void tlbi_ipa(u64 ipa);
 void tlbi_guest();

@@ -58,3 +58,9 @@ l2_vectors:
 	stub	l2_undefined
 	udf	#0
 	done
+	stub	l2_read_tpidr_el2
+	mrs	x0, tpidr_el2
+	done
+	stub	l2_write_tpidr_el2
+	msr	tpidr_el2, x1
+	done

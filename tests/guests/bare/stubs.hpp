@@ -21,4 +21,6 @@ void l2_ack_eoi();      // acknowledges and ends a group 1 interrupt; x0 = INTID
 void l2_ack();          // x0 = INTID, stays active
 void l2_end();          // ends INTID x0
 void l2_undefined();
+void l2_read_tpidr_el2();   // x0 = TPIDR_EL2, should L2 have an EL2
+void l2_write_tpidr_el2();  // TPIDR_EL2 = x1
 }

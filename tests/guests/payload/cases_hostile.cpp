@@ -12,8 +12,6 @@
 #include "l2_memory.hpp"
 #include "list_registers.hpp"
 
-STUB(l2_read_tpidr_el2, "mrs x0, tpidr_el2");
-STUB(l2_write_tpidr_el2, "msr tpidr_el2, x1");
 STUB(l2_read_vncr_el2, "mrs x0, s3_4_c2_c2_0");
 STUB(el2_write_vncr, "msr s3_4_c2_c2_0, x0");
 
@@ -74,7 +72,6 @@ void case_s1_table_outside() {
 void case_nv_not_given() {
     if (need::nv())
         skip("L1 has FEAT_NV itself");
-    constexpr u64 kNv = bit(42), kNv1 = bit(43), kNv2 = bit(45);
     for (const u64 page : {kPageA, kNothing, u64{0xffff'ffff'ffff'f000}, u64{0x0123'4567'89ab'cdef}}) {
         // At EL2 itself. UNDEFINED, or it is written and the stub's HVC comes.
         const Frame f = run_l2(el2_write_vncr, {.spsr = kEl2h, .x0 = page});

@@ -25,9 +25,6 @@ bool faults(u64 ipa) {
     return true;
 }
 
-// [DDI0487] C5.5.63: TG 01 (4 KiB), SCALE, NUM, IPA[48:12]: (NUM + 1) * 2^(5 * SCALE + 1) pages.
-constexpr u64 range(u64 ipa, u64 scale, u64 num) { return bit(46) | scale << 44 | num << 39 | ipa >> 12; }
-
 // So many pages from `first` on, by one instruction: all of them go.
 void one_range(void (*tlbi)(u64), u64 first, u64 pages, u64 operand) {
     const u64 start = kWindow + first * 0x1000, last = start + (pages - 1) * 0x1000;

@@ -47,13 +47,6 @@ constexpr Row kRows[] = {
 #undef TRAP
 };
 
-// EC 0x18 of a system instruction: Op0, Op2, Op1, CRn, Rt, CRm, direction (D24.2.40).
-u64 system_syndrome(u32 word) {
-    return esr_of(kEcSystem, field(word, 20, 19) << 20 | field(word, 7, 5) << 17 | field(word, 18, 16) << 14 |
-                                 field(word, 15, 12) << 10 | field(word, 4, 0) << 5 | field(word, 11, 8) << 1 |
-                                 field(word, 21, 21));
-}
-
 void flip(Control control, u64 mask) {
 #define FLIP(name, reg)                   \
     case name:                            \

@@ -10,6 +10,7 @@ inline u64 id(u64 value, int low) { return value >> low & 15; }
 
 inline bool always() { return true; }
 inline bool nv() { return id(READ("id_aa64mmfr2_el1"), 24) || id(READ("s3_0_c0_c7_4"), 20); }
+inline bool nv2() { return id(READ("id_aa64mmfr2_el1"), 24) >= 2 || id(READ("s3_0_c0_c7_4"), 20); }
 inline bool lor() { return id(READ("id_aa64mmfr1_el1"), 16); }
 inline bool ras() { return id(READ("id_aa64pfr0_el1"), 28); }
 inline bool pauth() {
@@ -30,6 +31,9 @@ inline bool scxtnum() {
 }
 inline bool pmu() { return id(READ("id_aa64dfr0_el1"), 8) - 1 < 14; }
 inline bool ecv() { return id(READ("id_aa64mmfr0_el1"), 60); }
+inline bool ecv_offset() { return id(READ("id_aa64mmfr0_el1"), 60) >= 2; }
+inline bool hcx() { return id(READ("id_aa64mmfr1_el1"), 40); }
+inline bool ttl() { return id(READ("id_aa64mmfr2_el1"), 48); }
 inline bool fgt() { return id(READ("id_aa64mmfr0_el1"), 56); }
 inline bool fgt_tlbios() { return fgt() && tlbios(); }
 inline bool el3() { return id(READ("id_aa64pfr0_el1"), 12); }

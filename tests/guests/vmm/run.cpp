@@ -10,6 +10,7 @@
 #include "../machine/kvm_abi.hpp"
 #include "../machine/mmio.hpp"
 #include "../machine/time_limit.hpp"
+#include "memory_requests.hpp"
 
 namespace nest::guests {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 class Judge {
 public:
     Judge(const Machine& machine, const std::function<void(Verdict, const std::string&)>& tell)
-        : tell_(tell), report_(machine) {}
+        : tell_(tell), report_(machine), requests_(machine) {}
 
     // Answers the MMIO of an exit. True: the case is over.
     bool mmio(kvm_run& run) {
@@ -30,7 +31,8 @@ public:
         const u64 value = value_written(run);
         if (run.mmio.phys_addr == kReport + report::kVerdict)
             return verdict(Verdict(value));
-        report_.take(run.mmio.phys_addr, value);
+        if (!requests_.take(run.mmio.phys_addr, value))
+            report_.take(run.mmio.phys_addr, value);
         return false;
     }
 
@@ -63,6 +65,7 @@ private:
     const std::function<void(Verdict, const std::string&)>& tell_;
     std::mutex mutex_;
     Report report_;
+    MemoryRequests requests_;
     bool end_ = false;
 };
 
