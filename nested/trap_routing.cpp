@@ -138,7 +138,7 @@ Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
         return Route::kForward;
     if (control_traps(v, row->control, is_read, host))
         return Route::kForward;
-    if (!host && e == encoding_of(SysReg::MDSCR_EL1) && v.hcr().get<H::NV>())
+    if (!host && is_vncr_by_el1_name(e) && v.hcr().get<H::NV>())
         return Route::kVncr;
     return forward_if(row->control == Control::kSgi && control_traps(v, Control::kTc, is_read, host));
 }

@@ -7,6 +7,11 @@
 
 namespace nest::nested {
 
+// Two of EL1's are memory by their plain names.
+constexpr bool is_vncr_by_el1_name(arch::Encoding e) {
+    return e == arch::encoding_of(arch::SysReg::MDSCR_EL1) || e == arch::encoding_of(arch::SysReg::ACTLR_EL1);
+}
+
 // The register that is memory by this name, at info().vncr of the page; kCount: none.
 constexpr arch::SysReg vncr_register(arch::Encoding e) {
     using arch::SysReg;
@@ -14,12 +19,11 @@ constexpr arch::SysReg vncr_register(arch::Encoding e) {
     SysReg reg;
     switch (named) {
     case SysReg::kCount: return SysReg::kCount;
-    case SysReg::MDSCR_EL1: return named;
     case SysReg::CNTP_CTL_EL02: reg = SysReg::CNTP_CTL_EL0; break;
     case SysReg::CNTP_CVAL_EL02: reg = SysReg::CNTP_CVAL_EL0; break;
     case SysReg::CNTV_CTL_EL02: reg = SysReg::CNTV_CTL_EL0; break;
     case SysReg::CNTV_CVAL_EL02: reg = SysReg::CNTV_CVAL_EL0; break;
-    default: reg = e.op1() == 4 ? named : el12_register(e); break;
+    default: reg = e.op1() == 4 || is_vncr_by_el1_name(e) ? named : el12_register(e); break;
     }
     return reg != SysReg::kCount && arch::info(reg).vncr >= 0 ? reg : SysReg::kCount;
 }

@@ -110,8 +110,9 @@ Route model(const VirtualEl2& v, Encoding e, bool read) {
             fgt = l1(read ? SysReg::HDFGRTR_EL2 : SysReg::HDFGWTR_EL2);
         const bool sgi = !std::strcmp(row.control, "kSgi") && model_control(v, "kTc", read, host);
         const bool traps = (fine && (fgt >> row.bit & 1)) || model_control(v, row.control, read, host) || sgi;
-        const bool mdscr = e == arch::encoding_of(SysReg::MDSCR_EL1) && !host && (l1(SysReg::HCR_EL2) & H::NV::kMask);
-        return traps ? Route::kForward : mdscr ? Route::kVncr : Route::kOurs;
+        const bool memory = (e == arch::encoding_of(SysReg::MDSCR_EL1) || e == arch::encoding_of(SysReg::ACTLR_EL1)) &&
+                            !host && (l1(SysReg::HCR_EL2) & H::NV::kMask);
+        return traps ? Route::kForward : memory ? Route::kVncr : Route::kOurs;
     }
     // [DDI0487] D8.11, by the names of the registers: EL2's in the page, those of EL1 and EL0 by their other names.
     const bool nv = l1(SysReg::HCR_EL2) & H::NV::kMask;

@@ -31,6 +31,7 @@ TEST(VncrAccess, WhatIsMemory) {
     EXPECT_EQ(offset_of(SysReg::CNTV_CTL_EL02), 0x170);
     EXPECT_EQ(offset_of(SysReg::CNTP_CVAL_EL02), 0x178);
     EXPECT_EQ(offset_of(SysReg::MDSCR_EL1), 0x158);
+    EXPECT_EQ(offset_of(SysReg::ACTLR_EL1), 0x118);
 }
 
 TEST(VncrAccess, WhatIsNot) {
@@ -195,7 +196,7 @@ TEST_F(VncrWorldTest, RoutesOfAHypervisorInL2) {
     v.set_world(World::kGuest);
     context.pstate = arch::kModeEL1h;
     for (SysReg r : {SysReg::HCR_EL2, SysReg::TTBR0_EL12, SysReg::CNTV_CTL_EL02, SysReg::ELR_EL2, SysReg::MDSCR_EL1,
-                     SysReg::ICH_HCR_EL2, SysReg::SP_EL1})
+                     SysReg::ICH_HCR_EL2, SysReg::SP_EL1, SysReg::ACTLR_EL1})
         EXPECT_EQ(sysreg(r), Route::kVncr) << arch::name_of(r);
     for (SysReg r : {SysReg::SCTLR_EL2, SysReg::HPFAR_EL2, SysReg::CNTV_TVAL_EL02, SysReg::ICH_MISR_EL2})
         EXPECT_EQ(sysreg(r), Route::kForward) << arch::name_of(r);
