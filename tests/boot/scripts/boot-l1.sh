@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # boot-l1.sh L1 JOB FILE…: boot Debian's cloud kernel L1 at virtual EL2, on its console. It has the lab's root disk, finds
 # the files (or folders) at /run/lab, runs the script JOB there and powers off (guest-init).
-# Environment: CPUS (2), MEM (1G), L1_CPU (host), L1_APPEND (quiet).
+# In L1 it boots L2 in the same way, where the job finds an env at /run/lab that names the disk (nested-recursion.sh).
+# Environment: CPUS (2), MEM (1G), EL2 (on), L1_CPU (host), L1_APPEND (quiet).
 l1=$1 job=$2
 shift 2
 work=$(mktemp -d)
@@ -16,7 +17,7 @@ cp "$job" "$work/lab/l1/job"
 	(cd "$work" && find lab | cpio -o -H newc 2>/dev/null)
 } >"$work/initrd"
 rm -rf "$work/lab"
-qemu-system-aarch64 -M virt,virtualization=on,gic-version=3,its=off -accel kvm -cpu "${L1_CPU:-host}" -smp "${CPUS:-2}" \
+qemu-system-aarch64 -M "virt,virtualization=${EL2:-on},gic-version=3,its=off" -accel kvm -cpu "${L1_CPU:-host}" -smp "${CPUS:-2}" \
 	-m "${MEM:-1G}" -nographic -nic none -no-reboot -kernel "/guest/linux-$l1" -initrd "$work/initrd" \
 	-drive file="$LAB_ROOT",if=virtio,format=raw,snapshot=on \
 	-append "console=ttyAMA0 panic=-1 ${L1_APPEND-quiet}" </dev/null 2>&1

@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# nested-recursion.sh [L1 [L2 [L3]]] (7.2 6.12 6.12): a hypervisor under a hypervisor under a hypervisor. L1 is a Linux that
+# offers nested virtualisation itself (kvm-arm.mode=nested), L2 boots at L1's virtual EL2 and has a KVM, L3 is its guest
+# (guest-tiny.sh), to power-off of all. Every line of every console comes out as it is said, labelled by its levels.
+# Environment: L1_CPUS (1), L1_MEM (2G), L2_CPUS (1), L2_MEM (1G), L3_CPUS (1), L3_MEM (256M); L1_APPEND, L2_APPEND,
+# L3_APPEND (quiet); L2_EL2 (on; off: L2 is flat and only the way down is tried).
+l1=${1:-7.2} l2=${2:-6.12} l3=${3:-6.12}
+work=$(mktemp -d)
+
+# What L1 sources as L0 sources the lab's: there the root disk is the only one.
+echo "LAB_ROOT=/dev/vda" >"$work/env"
+cat >"$work/job-l2" <<END
+LABEL=L3 CPUS=${L3_CPUS:-1} MEM=${L3_MEM:-256M} GUEST_APPEND='${L3_APPEND-quiet}' guest-tiny.sh $l3
+END
+cat >"$work/job-l1" <<END
+CPUS=${L2_CPUS:-1} MEM=${L2_MEM:-1G} EL2=${L2_EL2:-on} L1_APPEND='${L2_APPEND-quiet}' \
+	boot-l1.sh $l2 /run/lab/job-l2 /run/lab/label.sh /run/lab/guest-tiny.sh | label.sh L2
+END
+
+read -r started _ </proc/uptime
+CPUS=${L1_CPUS:-1} MEM=${L1_MEM:-2G} L1_APPEND="kvm-arm.mode=nested ${L1_APPEND-quiet}" \
+	boot-l1.sh "$l1" "$work/job-l1" "$work/job-l2" "$work/env" \
+	"$(command -v boot-l1.sh)" "$(command -v label.sh)" "$(command -v guest-tiny.sh)" |
+	tr -d '\r' | tee "$work/console" | label.sh L1 timed
+read -r ended _ </proc/uptime
+
+said() { grep -aEq "$1" "$work/console"; }
+tell() { grep -aE "$1" "$work/console" | tail -n 1; }
+result=1
+if ! said '^GUEST kernel'; then
+	why="L1 did not come up: $(tell .)"
+elif ! said '^GUEST kvm.* VHE\+NV2 mode initialized successfully'; then
+	why="L1's KVM does not nest: $(tell '^GUEST kvm')"
+elif ! said '^L2: GUEST kernel'; then
+	why="L2 did not come up: $(tell .)"
+elif ! said '^L2: GUEST kvm.* VHE mode initialized successfully'; then
+	why="L2 has no KVM at EL2: $(tell '^L2: GUEST kvm')"
+elif ! said '^L2: L3: GUEST kernel'; then
+	why="L3 did not come up: $(tell '^L2: ')"
+elif ! said '^L2: PASS tiny-'; then
+	why="L3: $(tell '^L2: (FAIL|L3:)')"
+elif said '^(L2: )?GUEST log'; then
+	why=$(tell '^(L2: )?GUEST log')
+elif ! said '^L2: GUEST done'; then
+	why="L2 did not reach the end: $(tell '^L2: ')"
+elif ! said '^GUEST done'; then
+	why="L1 did not reach the end: $(tell .)"
+else
+	result=0
+fi
+if [ $result = 0 ]; then
+	echo "PASS nested-recursion-$l1-$l2-$l3 L0, L1, L2 and L3, $((${ended%.*} - ${started%.*})) s to power-off"
+else
+	echo "FAIL nested-recursion-$l1-$l2-$l3 $why"
+fi
+rm -rf "$work"
+exit $result
