@@ -104,7 +104,7 @@ NestedVncr::Found NestedVncr::look_up(Vcpu& vcpu, const vncr::PageName& name, bo
     t.shift = stage1.shift ? stage1.shift : t.shift;
     t.gfn = at.frame();
     translations_++;
-    return {Found::kPage, vcpu.vel2.vncr.enter(t, static_cast<u8*>(nest_port_pa_to_va(leaf.pa.raw)))};
+    return {Found::kPage, vcpu.vel2.vncr->enter(t, static_cast<u8*>(nest_port_pa_to_va(leaf.pa.raw)))};
 }
 
 Next NestedVncr::access(Vcpu& vcpu) {
@@ -115,7 +115,7 @@ Next NestedVncr::access(Vcpu& vcpu) {
         return Next::kResume;
     }
     const vncr::PageName name = nested::vncr_page_name(vcpu.vel2);
-    vncr::Page page = vcpu.vel2.vncr.find(name);
+    vncr::Page page = vcpu.vel2.vncr->find(name);
     if (!page || (!a.is_read && !page.writable)) {
         Found found{Found::kAgain};
         if (const TierGuard guard(vm_.mmu_lock, true); guard)
@@ -131,11 +131,8 @@ Next NestedVncr::access(Vcpu& vcpu) {
     // Interrupts are off from before the look at the page until after its use: who drops it waits for that.
     access_page(vcpu, a, page);
     skip_instruction(vcpu);
-    if (page.direct()) {
-        Cpu& c = cpu();
-        nested::load_l2_vncr(c, vcpu.vel2);
-        c.write(c.read<HCR_EL2>().with<HCR_EL2::NV2>(1));
-    }
+    if (page.direct())
+        nested::load_l2_vncr(cpu(), vcpu.vel2, false);
     return Next::kResume;
 }
 
@@ -174,7 +171,7 @@ void NestedVncr::Dropping::each(Fn matches) {
         return;
     unsigned dropped = 0;
     vncr_.vm_.for_each_vcpu([&](Vcpu& vcpu) {
-        if (const unsigned n = vcpu.vel2.vncr.drop(matches)) {
+        if (const unsigned n = vcpu.vel2.vncr->drop(matches)) {
             vcpu.make_request(Request::kTraps);
             dropped += n;
         }
@@ -205,7 +202,7 @@ bool NestedVncr::uses(u64 start, u64 end) {
     bool used = false;
     if (in_use())
         vm_.for_each_vcpu([&](Vcpu& vcpu) {
-            used |= vcpu.vel2.vncr.any([=](const vncr::Translation& t) { return t.gfn >= start && t.gfn < end; });
+            used |= vcpu.vel2.vncr->any([=](const vncr::Translation& t) { return t.gfn >= start && t.gfn < end; });
         });
     return used;
 }
@@ -214,7 +211,7 @@ bool NestedVncr::is_used_by_another(const Vcpu& vcpu, const nested::TlbiOp& op) 
     bool used = draining_.load_acquire() != 0;
     vm_.for_each_vcpu([&](Vcpu& other) {
         used |= &other != &vcpu &&
-                other.vel2.vncr.any([&](const vncr::Translation& t) { return nested::names_translation(op, t); });
+                other.vel2.vncr->any([&](const vncr::Translation& t) { return nested::names_translation(op, t); });
     });
     return used;
 }
@@ -224,7 +221,7 @@ bool NestedVncr::drop_in_tier0(Vcpu& vcpu, const nested::TlbiOp& op) {
     if (!guard || is_used_by_another(vcpu, op))
         return false;
     // This vCPU is at virtual EL2, where its own page is loaded; L2's is looked up at the next return to L2.
-    dropped_ += vcpu.vel2.vncr.drop([&](const vncr::Translation& t) { return nested::names_translation(op, t); });
+    dropped_ += vcpu.vel2.vncr->drop([&](const vncr::Translation& t) { return nested::names_translation(op, t); });
     return true;
 }
 
@@ -236,7 +233,7 @@ void NestedVncr::drop(const nested::TlbiOp& op) {
 
 void NestedVncr::forget(Vcpu& vcpu) {
     Guard guard(vm_.mmu_lock);
-    vcpu.vel2.vncr.drop([](const vncr::Translation&) { return true; });
+    vcpu.vel2.vncr->drop([](const vncr::Translation&) { return true; });
 }
 
 void NestedVncr::report(VmStats& stats) {

@@ -112,6 +112,7 @@ public:
     bool maintenance_level = false;  // of L1's maintenance interrupt
     VcpuStats stats{};
     TraceRing trace;  // behind all that tier 0 works with
+    vncr::Translations l1_vncr;
 
 private:
     Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id);

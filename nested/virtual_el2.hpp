@@ -103,7 +103,7 @@ public:
     vncr::RegisterFile& file;
     WorldTraps world_traps;
     bool serror_loaded = false;   // hardware's VSESR_EL2 and VDISR_EL2 are L2's
-    vncr::Translations vncr;      // of L1's VNCR_EL2
+    vncr::Translations* vncr = nullptr;  // of L1's VNCR_EL2; whoever owns us has them, elsewhere: they are rarely used
 
 private:
     static arch::CPTR_EL2 opened(arch::CPTR_EL2 closed, bool open) {

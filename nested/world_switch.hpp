@@ -76,13 +76,15 @@ void write_entry_controls(C& cpu, arch::CPTR_EL2 cptr, arch::HCR_EL2 hcr, Switch
 
 // L2 is a hypervisor itself: L1 has given it HCR_EL2.NV. Its accesses to EL2's registers go to the page that L1's
 // VNCR_EL2 names once that translation is known; until then NV2 stays clear, so that they trap (Route::kVncr) and find out.
-// HCR_EL2 is the caller's, from v.traps(), as well as to ask again when somebody has dropped translations of this vCPU.
+// To be asked again when somebody has dropped translations of this vCPU. `under_host`: HCR_EL2 is written at activate().
 template <arch::Cpu C>
-[[gnu::noinline]] void load_l2_vncr(C& cpu, VirtualEl2& v) {
-    const vncr::Page page = v.vncr.find(vncr_page_name(v));
+[[gnu::noinline]] void load_l2_vncr(C& cpu, VirtualEl2& v, bool under_host) {
+    const vncr::Page page = v.vncr->find(vncr_page_name(v));
     v.world_traps.l2_redirects(page.direct());
     if (page.direct())
         cpu.write(arch::VNCR_EL2::of(reinterpret_cast<u64>(page.bytes)));
+    if (!under_host)
+        cpu.write(cpu.template read<arch::HCR_EL2>().template with<arch::HCR_EL2::NV2>(page.direct()));
 }
 
 // Virtual EL2's exception return to L2.
@@ -103,9 +105,11 @@ void switch_to_guest(C& cpu, VirtualEl2& v, SwitchArgs args) {
     v.world_traps.follow_l1(v.config(), file);
     load_l2_serror(cpu, v);
     v.world_traps.exchange(cpu, l2);
-    if (l2.hcr.get<HCR_EL2::NV>()) [[unlikely]]
-        load_l2_vncr(cpu, v);
-    detail::write_entry_controls(cpu, v.cptr_in_guest(args.fp_loaded), l2.hcr, args);
+    const HCR_EL2 hcr = l2.hcr;
+    detail::write_entry_controls(cpu, v.cptr_in_guest(args.fp_loaded), hcr, args);
+    // Last, as a call: what is rare must not cost the common way registers.
+    if (hcr.get<HCR_EL2::NV>()) [[unlikely]]
+        load_l2_vncr(cpu, v, args.under_host);
 }
 
 // An exception from L2 to virtual EL2. What it leaves in ESR_EL2 and the like is put into the file before.
@@ -140,7 +144,7 @@ void load_world(C& cpu, VirtualEl2& v, const TrapSources& sources) {
         return;
     cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(v.file.page())));
     if (v.in_guest() && v.traps().hcr.get<HCR_EL2::NV>())
-        load_l2_vncr(cpu, v);
+        load_l2_vncr(cpu, v, true);
 }
 
 // After vhe::load(), which gave VPIDR_EL2, VMPIDR_EL2 and VDISR_EL2 the VM's own values: L2's are L1's.

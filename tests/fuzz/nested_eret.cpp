@@ -63,6 +63,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         return 0;
     VirtualEl2 v(context, file);
     v.enable(config);
+    static vncr::Translations none;
+    v.vncr = &none;
     reset_el2(v);
     vhe::SwitchFeatures features{};
     features.pauth = features.fgt = features.hcrx = true;

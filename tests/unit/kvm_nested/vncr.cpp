@@ -31,7 +31,7 @@ struct VncrTest : NestedVmTest {
         test::port().cpu_call = [this](unsigned, void*) { calls_++; };
     }
     NestedVncr& vncr() { return core().vm.nested_vncr; }
-    vncr::Page page() { return core().vel2.vncr.find(nested::vncr_page_name(core().vel2)); }
+    vncr::Page page() { return core().vel2.vncr->find(nested::vncr_page_name(core().vel2)); }
     u64& in_page(SysReg reg, u64 base = kData) { return word(base + static_cast<u64>(arch::info(reg).vncr)); }
 
     // An access of L2, x5 its register; and what is to be seen when the guest runs again.
@@ -205,13 +205,13 @@ TEST_F(VncrTest, TlbiFromAnotherVcpuWaits) {
     ASSERT_GE(fd, 0);
     vcpu = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
     EXPECT_FALSE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa))) << "that takes an interrupt and a wait";
-    EXPECT_TRUE(user.vel2.vncr.find(nested::vncr_page_name(user.vel2)));
+    EXPECT_TRUE(user.vel2.vncr->find(nested::vncr_page_name(user.vel2)));
     EXPECT_TRUE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa + kPage)));
     const unsigned calls = calls_;
     vncr().drop(tlbi(TlbiScope::kVa, kVa));
     EXPECT_EQ(calls_, calls + 1);
     EXPECT_TRUE(user.take_request(Request::kTraps));
-    EXPECT_FALSE(user.vel2.vncr.find(nested::vncr_page_name(user.vel2)));
+    EXPECT_FALSE(user.vel2.vncr->find(nested::vncr_page_name(user.vel2)));
     vncr().drop(tlbi(TlbiScope::kVa, kVa));
     EXPECT_EQ(calls_, calls + 1) << "nothing was dropped";
     nest_vcpu_release(vcpu);
@@ -305,7 +305,7 @@ TEST_F(VncrTest, AResetForgets) {
     constexpr u32 kFeatures = 1 << abi::KVM_ARM_VCPU_PSCI_0_2 | 1 << abi::KVM_ARM_VCPU_HAS_EL2;
     abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {kFeatures}};
     ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
-    EXPECT_FALSE(core().vel2.vncr.any([](const vncr::Translation&) { return true; }));
+    EXPECT_FALSE(core().vel2.vncr->any([](const vncr::Translation&) { return true; }));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct Vel2Test : testing::Test {
     vhe::GuestContext context{};
     vncr::RegisterFile file;
     VirtualEl2 v{context, file};
+    vncr::Translations translations;
     Config config;
     vhe::HostContext host{};
     vhe::SwitchFeatures features{};
@@ -30,6 +31,7 @@ struct Vel2Test : testing::Test {
         features.breakpoints = 6;
         features.watchpoints = 4;
         v.enable(config);
+        v.vncr = &translations;
         reset_el2(v);
         using H = arch::HCR_EL2;
         using M = arch::MDCR_EL2;

@@ -169,7 +169,7 @@ struct VncrWorldTest : Vel2Test {
     void know_page(bool writable = true) {
         Translation t = translation(kVa, 0, true);
         t.writable = writable;
-        v.vncr.enter(t, page);
+        v.vncr->enter(t, page);
     }
     u64 nv() { return hardware(SysReg::HCR_EL2) & H::mask<H::NV, H::NV1, H::NV2>(); }
 };
@@ -235,7 +235,7 @@ TEST_F(VncrWorldTest, ADroppedPageIsNotLoadedAgain) {
     know_page();
     enter_guest();
     switch_to_vel2(cpu, v, args());
-    v.vncr.drop([](const Translation&) { return true; });
+    v.vncr->drop([](const Translation&) { return true; });
     switch_to_guest(cpu, v, args());
     EXPECT_EQ(nv(), H::NV::kMask);
     switch_to_vel2(cpu, v, args());
@@ -255,7 +255,7 @@ TEST_F(VncrWorldTest, ALoadLooksAtThePageToo) {
     load_world(cpu, v, sources());
     EXPECT_EQ(hardware(SysReg::VNCR_EL2), reinterpret_cast<u64>(page));
     EXPECT_TRUE(v.traps().hcr.get<H::NV2>());
-    v.vncr.drop([](const Translation&) { return true; });
+    v.vncr->drop([](const Translation&) { return true; });
     load_world(cpu, v, sources());
     EXPECT_EQ(hardware(SysReg::VNCR_EL2), reinterpret_cast<u64>(file.page()));
     EXPECT_FALSE(v.traps().hcr.get<H::NV2>());
