@@ -4,7 +4,8 @@
 # offers nested virtualisation itself (kvm-arm.mode=nested), L2 boots at L1's virtual EL2 and has a KVM, L3 is its guest
 # (guest-tiny.sh), to power-off of all. Every line of every console comes out as it is said, labelled by its levels.
 # Environment: L1_CPUS (1), L1_MEM (2G), L2_CPUS (1), L2_MEM (1G), L3_CPUS (1), L3_MEM (256M); L1_APPEND, L2_APPEND,
-# L3_APPEND (quiet); L2_EL2 (on; off: L2 is flat and only the way down is tried).
+# L3_APPEND (quiet); L2_EL2 (on; off: L2 is flat and only the way down is tried); BEAT (60, seconds from one line of L0's
+# counters to the next).
 l1=${1:-7.2} l2=${2:-6.12} l3=${3:-6.12}
 work=$(mktemp -d)
 
@@ -18,12 +19,25 @@ CPUS=${L2_CPUS:-1} MEM=${L2_MEM:-1G} EL2=${L2_EL2:-on} L1_APPEND='${L2_APPEND-qu
 	boot-l1.sh $l2 /run/lab/job-l2 /run/lab/label.sh /run/lab/guest-tiny.sh | label.sh L2
 END
 
+# A sign of life: the levels above can be silent for minutes.
+beat() {
+	while sleep "$1"; do
+		read -r up _ </proc/uptime
+		printf '%6s s L0:' "${up%.*}"
+		sed -nE 's/^vm [0-9]+ (nested_(erets|forwards|l2_exits): .*)/ \1/p' /sys/kernel/debug/nestvisor/vms | tr -d '\n'
+		echo
+	done
+}
+beat=
+[ ! -f /sys/kernel/debug/nestvisor/vms ] || { beat "${BEAT:-60}" & beat=$!; }
+
 read -r started _ </proc/uptime
 CPUS=${L1_CPUS:-1} MEM=${L1_MEM:-2G} L1_APPEND="kvm-arm.mode=nested ${L1_APPEND-quiet}" \
 	boot-l1.sh "$l1" "$work/job-l1" "$work/job-l2" "$work/env" \
 	"$(command -v boot-l1.sh)" "$(command -v label.sh)" "$(command -v guest-tiny.sh)" |
 	tr -d '\r' | tee "$work/console" | label.sh L1 timed
 read -r ended _ </proc/uptime
+[ -z "$beat" ] || kill "$beat"
 
 said() { grep -aEq "$1" "$work/console"; }
 tell() { grep -aE "$1" "$work/console" | tail -n 1; }
