@@ -12,6 +12,9 @@ R at_most(R reg, u64 most) {
     return reg.template get<F>() > most ? reg.template with<F>(most) : reg;
 }
 
+// TGRAN4 and TGRAN16 without FEAT_LPA2, whose descriptors our walks of stage 1 do not read.
+constexpr u64 k4KWithoutLpa2 = 0, k16KWithoutLpa2 = 1, kNo4K = 0xf;
+
 // FEAT_GTG: 1 no stage 2 of this granule, 2 stage 2 of it.
 constexpr u64 kNoStage2 = 1, kStage2 = 2;
 
@@ -31,6 +34,9 @@ u64 mmfr0(u64 host_raw, u64 flat) {
     const bool has64 = has_stage2(host.get<R::TGRAN64_2>(), host.get<R::TGRAN64>(), 0xf);
     R r = R::of(flat).with<R::EXS>(0).with<R::SNSMEM>(0);
     r = at_most<R::ECV>(r, 1);  // CNTPOFF_EL2 is the host's
+    r = at_most<R::TGRAN16>(r, k16KWithoutLpa2);
+    if (r.get<R::TGRAN4>() != kNo4K)
+        r = r.with<R::TGRAN4>(k4KWithoutLpa2);
     return r.with<R::FGT>(host.get<R::FGT>() ? 1 : 0)  // no FEAT_FGT2
         .with<R::TGRAN4_2>(stage2_granule(has4, 12))
         .with<R::TGRAN16_2>(stage2_granule(has16, 14))

@@ -167,6 +167,10 @@ TEST(IdRegisters, Mmfr0) {
     EXPECT_EQ(r.get<R::ECV>(), 1u) << "no CNTPOFF";
     EXPECT_EQ(r.get<R::EXS>(), 0u);
     EXPECT_EQ(r.get<R::SNSMEM>(), 0u);
+    EXPECT_EQ(r.get<R::TGRAN4>(), 0u) << "no LPA2: an L1 that used it would be walked wrongly";
+    EXPECT_EQ(r.get<R::TGRAN16>(), 1u);
+    EXPECT_EQ(r.get<R::TGRAN64>(), 0xfu);
+    EXPECT_EQ(R::of(id_register_with_el2(SysReg::ID_AA64MMFR0_EL1, 0, R{}.with<R::TGRAN4>(0xf).raw)).get<R::TGRAN4>(), 0xfu);
     EXPECT_EQ(r.get<R::TGRAN4_2>(), 2u) << "FEAT_GTG says it plainly, and without 52 bits";
     EXPECT_EQ(r.get<R::TGRAN16_2>(), 2u);
     EXPECT_EQ(r.get<R::TGRAN64_2>(), 1u);
