@@ -34,6 +34,13 @@ vhe::SwitchFeatures switch_features() {
     return f;
 }
 
+// 0, 1 FEAT_NV, 2 FEAT_NV2. Of a CPU that has no E2H 0, as virtual EL2 is one, MMFR4.NV_frac says it; kernels that do not
+// know this field keep no system-wide value, so that it is this CPU's.
+unsigned nested_virtualisation() {
+    const unsigned whole = field(feature<ID_AA64MMFR2_EL1>(), 24);
+    return whole ? whole : field(cpu().read<ID_AA64MMFR4_EL1>().raw, 20) ? 2 : 0;
+}
+
 // Does local_irq_disable() leave PSTATE.I alone? Then the kernel masks by priority (irqchip.gicv3_pseudo_nmi=1).
 bool masks_by_priority() {
     const unsigned long flags = nest_port_irq_save();
@@ -84,8 +91,9 @@ Status init_machine(const nest_host_config& config) {
     const unsigned pa_bits = stage2::bits_of_parange(m->stage2.parange);
     m->ipa_limit = pa_bits < stage2::kMaxIpaBits ? pa_bits : stage2::kMaxIpaBits;
     m->pmr_masking = masks_by_priority();
-    m->nv = field(feature<ID_AA64MMFR2_EL1>(), 24) >= 1;
-    m->nv2 = config.nv2 && field(feature<ID_AA64MMFR2_EL1>(), 24) >= 2;
+    const unsigned nv = nested_virtualisation();
+    m->nv = nv >= 1;
+    m->nv2 = config.nv2 && nv >= 2;
     m->timers.scale = timer::TickScale(static_cast<u32>(cpu().read<CNTFRQ_EL0>().raw));
     m->timers.ecv = field(mmfr0, 60) >= 1;
     m->timers.cntpoff = field(mmfr0, 60) >= 2 && physical_offset_acts();

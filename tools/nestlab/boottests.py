@@ -2,6 +2,7 @@
 """The declarative boot tests: tests.toml read, grouped by machine, run and judged."""
 
 import fnmatch
+import shutil
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -15,7 +16,7 @@ from nestlab.results import FAIL, SKIP, Result
 
 
 # What a test may need, and who makes the folder that it sees at /mnt/share.
-SHARES = {"selftests": selftests.get, "guests": guests.get}
+SHARES = {"selftests": selftests.get, "guests": guests.get, "guest-module": lambda: guest_module()}
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class BootTest:
     el2: bool = True
     kvm_mode: str = "none"
     append: str = ""
+    icount: bool = False
     kernel: str = "6.12"
     module: str = "loaded"          # loaded | carried | none
     needs: tuple[str, ...] = ()
@@ -44,7 +46,8 @@ class BootTest:
         """(name of the test there, machine) for each CPU model."""
         for cpu in self.cpu:
             name = f"{self.name}@{cpu}" if len(self.cpu) > 1 else self.name
-            yield name, Machine(cpu=cpu, smp=self.smp, mem=self.mem, el2=self.el2, kvm_mode=self.kvm_mode, append=self.append)
+            yield name, Machine(cpu=cpu, smp=self.smp, mem=self.mem, el2=self.el2, kvm_mode=self.kvm_mode, append=self.append,
+                                icount=self.icount)
 
 
 def read(file: Path) -> list[BootTest]:
@@ -111,6 +114,14 @@ def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...])
         raise LabError(f"a test needs one share, not {' and '.join(needs)}")
     return Boot(machine, chosen, module=None if policy == "none" else module.artefact(chosen.version),
                 load=policy == "loaded", share=SHARES[needs[0]]() if needs else None, scripts=scripts())
+
+
+def guest_module() -> Path:
+    """A folder with the module for Debian's cloud kernel, which the lab's guests run."""
+    folder = paths.BUILD / "guest-module"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(module.build(kernels.get("6.12", "cloud-arm64").version), folder)
+    return folder
 
 
 def scripts() -> list[Path]:

@@ -5,7 +5,7 @@
 # (guest-tiny.sh), to power-off of all. Every line of every console comes out as it is said, labelled by its levels.
 # Environment: L1_CPUS (1), L1_MEM (2G), L2_CPUS (1), L2_MEM (1G), L3_CPUS (1), L3_MEM (256M); L1_APPEND, L2_APPEND,
 # L3_APPEND (quiet); L2_EL2 (on; off: L2 is flat and only the way down is tried); BEAT (60, seconds from one line of L0's
-# counters to the next).
+# counters to the next); L1_MODULE (a Nestvisor for L1's kernel: L1's hypervisor is that instead of Linux' own).
 l1=${1:-7.2} l2=${2:-6.12} l3=${3:-6.12}
 work=$(mktemp -d)
 
@@ -14,7 +14,13 @@ echo "LAB_ROOT=/dev/vda" >"$work/env"
 cat >"$work/job-l2" <<END
 LABEL=L3 CPUS=${L3_CPUS:-1} MEM=${L3_MEM:-256M} GUEST_APPEND='${L3_APPEND-quiet}' guest-tiny.sh $l3
 END
+mode=nested nests='^GUEST kvm.* VHE\+NV2 mode initialized successfully' load=:
+if [ -n "$L1_MODULE" ]; then
+	mode=none nests='^GUEST kvm.* nestvisor: ready'
+	load='insmod /run/lab/nestvisor.ko; dmesg | grep nestvisor: | sed "s/^/GUEST kvm /"'
+fi
 cat >"$work/job-l1" <<END
+$load
 CPUS=${L2_CPUS:-1} MEM=${L2_MEM:-1G} EL2=${L2_EL2:-on} L1_APPEND='${L2_APPEND-quiet}' \
 	boot-l1.sh $l2 /run/lab/job-l2 /run/lab/label.sh /run/lab/guest-tiny.sh | label.sh L2
 END
@@ -32,9 +38,9 @@ beat=
 [ ! -f /sys/kernel/debug/nestvisor/vms ] || { beat "${BEAT:-60}" & beat=$!; }
 
 read -r started _ </proc/uptime
-CPUS=${L1_CPUS:-1} MEM=${L1_MEM:-2G} L1_APPEND="kvm-arm.mode=nested ${L1_APPEND-quiet}" \
+CPUS=${L1_CPUS:-1} MEM=${L1_MEM:-2G} L1_APPEND="kvm-arm.mode=$mode ${L1_APPEND-quiet}" \
 	boot-l1.sh "$l1" "$work/job-l1" "$work/job-l2" "$work/env" \
-	"$(command -v boot-l1.sh)" "$(command -v label.sh)" "$(command -v guest-tiny.sh)" |
+	"$(command -v boot-l1.sh)" "$(command -v label.sh)" "$(command -v guest-tiny.sh)" $L1_MODULE |
 	tr -d '\r' | tee "$work/console" | label.sh L1 timed
 read -r ended _ </proc/uptime
 [ -z "$beat" ] || kill "$beat"
@@ -44,7 +50,7 @@ tell() { grep -aE "$1" "$work/console" | tail -n 1; }
 result=1
 if ! said '^GUEST kernel'; then
 	why="L1 did not come up: $(tell .)"
-elif ! said '^GUEST kvm.* VHE\+NV2 mode initialized successfully'; then
+elif ! said "$nests"; then
 	why="L1's KVM does not nest: $(tell '^GUEST kvm')"
 elif ! said '^L2: GUEST kernel'; then
 	why="L2 did not come up: $(tell .)"
