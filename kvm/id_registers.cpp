@@ -163,7 +163,7 @@ void IdRegisters::show_el2() {
         if (kTable.rows[s].group == Group::kNone || reg == SysReg::kCount)
             continue;
         limits_[s] = nested::id_register_with_el2(reg, nest_port_feature_register(encoding_of(reg).raw), limits_[s],
-                                                 nested_.nv2);
+                                                 shows_nv2_);
         store(s, limits_[s]);
     }
     aarch64_only_ = true;

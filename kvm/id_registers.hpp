@@ -43,9 +43,12 @@ public:
     bool frozen() const { return __atomic_load_n(&frozen_, __ATOMIC_ACQUIRE); }
 
     // What follows from them for virtual EL2: right after configure(), and again after freeze(). `nv2`: L1 runs with
-    // HCR_EL2.NV2; set before the first configure().
+    // HCR_EL2.NV2; `shown`: and may give it to its guests. Set before the first configure().
     const nested::Config& nested_config() const { return nested_; }
-    void use_nv2(bool nv2) { nested_.nv2 = nv2; }
+    void use_nv2(bool nv2, bool shown) {
+        nested_.nv2 = nv2;
+        shows_nv2_ = shown;
+    }
 
     // Bits of a register in the feature-ID space that KVM_SET_ONE_REG may change; 0 for all others.
     u64 writable_mask(arch::Encoding e) const;
@@ -80,6 +83,7 @@ private:
 
     Mutex lock_;        // writers of everything below
     nested::Config nested_;
+    bool shows_nv2_ = true;
     u64 values_[64] = {};
     u64 limits_[64] = {};  // the most that each register can show
     u64 features_ = 0;

@@ -34,11 +34,14 @@ vhe::SwitchFeatures switch_features() {
     return f;
 }
 
-// 0, 1 FEAT_NV, 2 FEAT_NV2. Of a CPU that has no E2H 0, as virtual EL2 is one, MMFR4.NV_frac says it; kernels that do not
-// know this field keep no system-wide value, so that it is this CPU's.
-unsigned nested_virtualisation() {
-    const unsigned whole = field(feature<ID_AA64MMFR2_EL1>(), 24);
-    return whole ? whole : field(cpu().read<ID_AA64MMFR4_EL1>().raw, 20) ? 2 : 0;
+// A CPU without E2H 0, as virtual EL2 is one, may have NV2 and no NV without it: MMFR4.NV_frac says so. Kernels that do not
+// know this field keep no system-wide value of it, so that it is this CPU's.
+void note_nested_virtualisation(Machine& m, bool use_nv2) {
+    const unsigned nv = field(feature<ID_AA64MMFR2_EL1>(), 24);
+    const bool nv2_alone = nv == 0 && field(cpu().read<ID_AA64MMFR4_EL1>().raw, 20) >= 1;
+    m.nv2 = use_nv2 && (nv >= 2 || nv2_alone);
+    m.nv = nv >= 1 || m.nv2;
+    m.recursion = m.nv2 && nv >= 2;
 }
 
 // Does local_irq_disable() leave PSTATE.I alone? Then the kernel masks by priority (irqchip.gicv3_pseudo_nmi=1).
@@ -91,9 +94,7 @@ Status init_machine(const nest_host_config& config) {
     const unsigned pa_bits = stage2::bits_of_parange(m->stage2.parange);
     m->ipa_limit = pa_bits < stage2::kMaxIpaBits ? pa_bits : stage2::kMaxIpaBits;
     m->pmr_masking = masks_by_priority();
-    const unsigned nv = nested_virtualisation();
-    m->nv = nv >= 1;
-    m->nv2 = config.nv2 && nv >= 2;
+    note_nested_virtualisation(*m, config.nv2);
     m->timers.scale = timer::TickScale(static_cast<u32>(cpu().read<CNTFRQ_EL0>().raw));
     m->timers.ecv = field(mmfr0, 60) >= 1;
     m->timers.cntpoff = field(mmfr0, 60) >= 2 && physical_offset_acts();

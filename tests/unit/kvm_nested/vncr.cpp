@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1 gives FEAT_NV2 to its guest: accesses to the page behind L1's VNCR_EL2, and everything that takes it away again.
+#include <kvm/machine.hpp>
 #include <nested/vncr_access.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
 #include <thread>
@@ -306,6 +307,46 @@ TEST_F(VncrTest, AResetForgets) {
     abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {kFeatures}};
     ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
     EXPECT_FALSE(core().vel2.vncr->any([](const vncr::Translation&) { return true; }));
+}
+
+// ---- which machines have what
+
+struct NvMachine : testing::Test {
+    // The machine's MMFR2.NV and, on this CPU, MMFR4.NV_frac.
+    static void start(u64 nv, u64 nv_frac, bool use_nv2 = true) {
+        test::port().reset();
+        cpu() = {};
+        describe_machine();
+        NestedVmTest::show(SysReg::ID_AA64MMFR2_EL1, nv << 24);
+        NestedVmTest::show(SysReg::ID_AA64MMFR4_EL1, nv_frac << 20);
+        const nest_host_config config{use_nv2, 27, 30, 25};
+        ASSERT_EQ(nest_core_init(&config), 0);
+    }
+    static void expect(bool nv, bool nv2, bool recursion) {
+        EXPECT_EQ(machine().nv, nv);
+        EXPECT_EQ(machine().nv2, nv2);
+        EXPECT_EQ(machine().recursion, recursion);
+        nest_core_exit();
+    }
+};
+
+TEST_F(NvMachine, ByMmfr2) {
+    start(0, 0);
+    expect(false, false, false);
+    start(1, 0);
+    expect(true, false, false);
+    start(2, 0);
+    expect(true, true, true);
+    start(2, 0, false);
+    expect(true, false, false);
+}
+
+// Without NV2 such a CPU has nothing; and what it has cannot be given on, as that takes NV without NV2.
+TEST_F(NvMachine, Nv2Alone) {
+    start(0, 1);
+    expect(true, true, false);
+    start(0, 1, false);
+    expect(false, false, false);
 }
 
 }  // namespace
