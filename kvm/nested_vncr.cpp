@@ -73,22 +73,24 @@ struct NestedVncr::Found {
 
 // mmu lock held.
 NestedVncr::Found NestedVncr::look_up(Vcpu& vcpu, const vncr::PageName& name, bool write) {
-    // Before L1's tables are read: a TLBI that sees in_use() false comes before whatever L1 has written for it.
+    // Before L1's tables are read: a TLBI that still sees in_use() false has its change of these tables behind it, and the
+    // walk sees that.
     in_use_.store_relaxed(true);
     memory_barrier();
     const nested::Stage1Registers registers = nested::el20_registers(vcpu.regs);
     const nested::Stage1Regime regime = nested::stage1_regime(registers, name.va, false, mmu_features(vcpu));
+    const Canonical canonical(vm_.stage2.tables());
     auto memory = vm_.nested_mmu.memory();
     const auto stage1 = nested::walk_stage1(registers, regime, memory, nullptr, {.va = name.va, .write = write});
     switch (stage1.status) {
     case WalkStatus::kAgain: return {Found::kAgain};
     case WalkStatus::kFault: return {Found::kFault, {}, stage1.fsc};
     case WalkStatus::kAbsent:
-        return {Found::kAbsent, {}, stage1.fsc, {.ipa = stage1.absent, .write = stage1.absent_write}};
+        return {Found::kAbsent, {}, stage1.fsc,
+                {.ipa = stage1.absent, .write = stage1.absent_write, .permission = canonical.walk(stage1.absent).valid}};
     case WalkStatus::kTranslated: break;
     }
     const Ipa at = Ipa(stage1.output).align_down(vncr::kPageBytes);
-    const Canonical canonical(vm_.stage2.tables());
     if (at >= canonical.limit())
         return {Found::kFault, {}, kFscExternal};
     // Writable also for a read: hardware is to write there without our seeing it, so it must be known as dirty.
