@@ -14,14 +14,11 @@ inline Stage1Registers el20_registers(const vncr::RegisterFile& file) {
 }
 
 inline vncr::PageName vncr_page_name(const VirtualEl2& v) {
-    using arch::SysReg;
-    constexpr u64 kA1 = u64{1} << 22, kAs = u64{1} << 36, kM = 1, kEe = u64{1} << 25;  // of TCR_EL2 and SCTLR_EL2
-    const u64 tcr = v.file.get(SysReg::TCR_EL2), sctlr = v.file.get(SysReg::SCTLR_EL2);
-    const u64 asid = v.file.get(tcr & kA1 ? SysReg::TTBR1_EL2 : SysReg::TTBR0_EL2) >> 48;
+    const Stage1Registers registers = el20_registers(v.file);
+    const auto sctlr = arch::SCTLR_EL1::of(registers.sctlr);  // the same layout under E2H
     // Bits above 55 are copies of it; an L1 that says otherwise gets what hardware may do: they are taken as such.
     const u64 va = static_cast<u64>(static_cast<s64>(v.get<arch::VNCR_EL2>().raw << 8) >> 8);
-    return {va, static_cast<u16>(tcr & kAs ? asid : asid & 0xff), !(sctlr & kM),
-            (sctlr & kEe) != 0};
+    return {va, present_asid(registers), !sctlr.get<arch::SCTLR_EL1::M>(), sctlr.get<arch::SCTLR_EL1::EE>() != 0};
 }
 
 // Does L1's invalidation of its own regime name it? By the whole leaf, whatever the instruction says of its level, and by

@@ -51,6 +51,12 @@ unsigned cacheability(unsigned half) { return half == 4 ? 1 : half >= 8 && half 
 
 }  // namespace
 
+u16 present_asid(const Stage1Registers& registers) {
+    const Tcr tcr = Tcr::of(registers.tcr);
+    const u64 asid = (tcr.get<Tcr::A1>() ? registers.ttbr1 : registers.ttbr0) >> 48;
+    return static_cast<u16>(tcr.get<Tcr::AS>() ? asid : asid & 0xff);
+}
+
 Stage1Regime stage1_regime(const Stage1Registers& registers, u64 va, bool el0, const MmuFeatures& vm) {
     const Tcr tcr = Tcr::of(registers.tcr);
     const Sctlr sctlr = Sctlr::of(registers.sctlr);
@@ -71,8 +77,8 @@ Stage1Regime stage1_regime(const Stage1Registers& registers, u64 va, bool el0, c
     r.hierarchy_off = vm.hierarchy_off && tcr.half<Tcr::HPD0, Tcr::HPD1>(high);
     r.sets_access_flag = vm.access_flag && tcr.get<Tcr::HA>();
     r.sets_dirty_state = vm.dirty_state && r.sets_access_flag && tcr.get<Tcr::HD>();
-    const u64 asid = (tcr.get<Tcr::A1>() ? registers.ttbr1 : registers.ttbr0) >> 48;
-    r.asid = static_cast<u16>(vm.asid16 && tcr.get<Tcr::AS>() ? asid : asid & 0xff);
+    const u16 asid = present_asid(registers);
+    r.asid = vm.asid16 ? asid : asid & 0xff;
 
     const unsigned input_bits = 64 - static_cast<unsigned>(tcr.half<Tcr::T0SZ, Tcr::T1SZ>(high));
     const unsigned least = !vm.small_tables ? 25 : r.granule == k64K ? 17 : 16;

@@ -24,6 +24,9 @@ struct Stage1Access {
     bool no_permissions = false;  // AT S1E1A: only whether there is a translation
 };
 
+// The ASID of this moment, by TCR.A1 and AS; without FEAT_ASID16 its lower eight bits count.
+u16 present_asid(const Stage1Registers& registers);
+
 // One half of the address space, or the fault that every walk of it ends with before it begins.
 struct Stage1Regime {
     static constexpr u8 kNoFault = 0xff;
