@@ -11,7 +11,7 @@
 
 #define FRAME_SIZE 128
 #define FRAME_GUEST 96
-#define FRAME_HOST_SP_EL0 112
+#define FRAME_HOST_SP_EL0 112		/* and x18 behind it */
 
 /* By encoding: the assembler's default architecture may not know the names. */
 #define APIAKeyLo s3_0_c2_c1_0
@@ -34,7 +34,7 @@ nest_enter_guest:
 	stp	x27, x28, [sp, #80]
 	stp	x0, x1, [sp, #FRAME_GUEST]
 	mrs	x2, sp_el0
-	str	x2, [sp, #FRAME_HOST_SP_EL0]
+	stp	x2, x18, [sp, #FRAME_HOST_SP_EL0]	/* a kernel with CONFIG_SHADOW_CALL_STACK has return addresses at x18 */
 
 	ldp	x2, x3, [x0, #GUEST_PC]
 	msr	elr_el2, x2
@@ -113,7 +113,7 @@ leave_guest:
 	msr	APIAKeyHi, x3
 	isb					/* the callers' return addresses are checked with this key */
 1:
-	ldr	x2, [sp, #FRAME_HOST_SP_EL0]
+	ldp	x2, x18, [sp, #FRAME_HOST_SP_EL0]
 	msr	sp_el0, x2
 	.inst	0xd500419f			/* msr pan, #1: VHE implies FEAT_PAN, and the host runs with it set */
 	mov	x0, x1
@@ -153,10 +153,13 @@ defend:
 
 /*
  * An exception of our own while the guest's context is loaded: a bug. Hand the CPU back to the kernel's vectors as far
- * as that goes, and say so. x0 the vector slot.
+ * as that goes, and say so. x0 the vector slot. x18 may be the guest's (an ERET that failed): what follows, which does not
+ * return, gets a shadow call stack that no guest chose. Two CPUs that come here at once share its few pages' worth.
  */
 	.type own_exception, %function
 own_exception:
+	adrp	x18, .Llast_shadow_stack
+	add	x18, x18, :lo12:.Llast_shadow_stack
 	mrs	x1, esr_el2
 	mrs	x2, elr_el2
 	mrs	x3, far_el2
@@ -198,5 +201,10 @@ nest_guest_vectors:
 	guest_slot 2
 	guest_slot 3
 	.balign 128
+
+	.bss
+	.balign 8
+.Llast_shadow_stack:
+	.skip 4096
 
 	.section .note.GNU-stack, "", %progbits
