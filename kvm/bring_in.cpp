@@ -43,6 +43,13 @@ stage2::Attributes attributes_for(const nest_host_page& page, const MemoryAccess
     return a;
 }
 
+// What the VMM's page table maps around `hva` may be mapped for the guest by one leaf of that size. mmu_lock held.
+bool may_map(const Vm& vm, u64 seq, Hva hva, unsigned shift) {
+    const u64 size = u64{1} << shift;
+    const Hva start = hva.align_down(size);
+    return vm.stage2.may_map(seq, start, start + size);
+}
+
 // mmu_lock held, nothing changed since the page was looked up.
 Status install(Vm& vm, Vcpu& vcpu, const MemoryAccess& a, Pa pa, unsigned shift, stage2::Attributes attributes,
                bool logging) {
@@ -68,9 +75,10 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Memslot& slot) {
         return error(vcpu, Errno::kNoMem);
 
     const u64 gfn = gfn_of(a.ipa);
+    const Hva hva = slot.hva_of(gfn);
     const u64 seq = vm.stage2.seq();
     nest_host_page page;
-    switch (nest_port_page_get(vm.host, slot.hva_of(gfn).raw, a.write, &page)) {
+    switch (nest_port_page_get(vm.host, hva.raw, a.write, &page)) {
     case 0:
         break;
     case -static_cast<int>(Errno::kNoMem):
@@ -96,12 +104,15 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Memslot& slot) {
         return error(vcpu, Errno::kFault);
     }
     const auto attributes = attributes_for(page, a, writable, coherent_icache);
-    const unsigned shift = block_shift(slot, page, gfn, vm.stage2.tables().max_block_shift(), logging);
+    unsigned shift = block_shift(slot, page, gfn, vm.stage2.tables().max_block_shift(), logging);
 
     Status mapped = Errno::kAgain;
     {
         Guard guard(vm.mmu_lock);
-        if (!vm.stage2.changed_since(seq)) {
+        // A neighbour of the page may be on its way out: it is left out.
+        if (!may_map(vm, seq, hva, shift))
+            shift = kPageShift;
+        if (may_map(vm, seq, hva, shift)) {
             mapped = install(vm, vcpu, a, Pa(page.pa), shift, attributes, logging);
             if (mapped.ok() && a.write)
                 slot.mark_dirty(gfn);

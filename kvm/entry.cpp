@@ -103,15 +103,19 @@ void nest_mmu_invalidate_start(nest_vm* vm, uint64_t start, uint64_t end) {
     count(v.stats.mmu_notifier_invalidations);
     v.stage2.notifier_start(v.slots, arch::Hva(start), arch::Hva(end));
 }
-void nest_mmu_invalidate_end(nest_vm* vm, uint64_t, uint64_t) { vm_of(vm).stage2.notifier_end(); }
+void nest_mmu_invalidate_end(nest_vm* vm, uint64_t start, uint64_t end) {
+    Vm& v = vm_of(vm);
+    v.stage2.notifier_end(v.slots, arch::Hva(start), arch::Hva(end));
+}
 bool nest_mmu_age(nest_vm* vm, uint64_t start, uint64_t end, bool clear) {
     return vm_of(vm).stage2.notifier_age(vm_of(vm).slots, arch::Hva(start), arch::Hva(end), clear);
 }
 void nest_mmu_release(nest_vm* vm) {
     Vm& v = vm_of(vm);
     v.die();
-    v.stage2.notifier_start(v.slots, arch::Hva(0), arch::Hva(~uint64_t{0} & ~(arch::kPageSize - 1)));
-    v.stage2.notifier_end();
+    const arch::Hva all(~uint64_t{0} & ~(arch::kPageSize - 1));
+    v.stage2.notifier_start(v.slots, arch::Hva(0), all);
+    v.stage2.notifier_end(v.slots, arch::Hva(0), all);
 }
 
 void nest_vcpu_load(nest_vcpu* vcpu) { vcpu_of(vcpu).load(); }

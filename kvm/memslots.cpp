@@ -133,6 +133,7 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
             by_gfn_.insert(slot.base_gfn, slot.end_gfn(), &slot);
         }
         slot.flags = region.flags;
+        stage2_.slots_changed();
         if (replace) {
             DirtyBitmap old = static_cast<DirtyBitmap&&>(slot.dirty);
             slot.dirty = static_cast<DirtyBitmap&&>(bitmap);
@@ -158,6 +159,7 @@ void Memslots::remove(Memslot& slot) {
         WriteGuard write(lock_);
         stage2_.unmap_gfns(slot.base_gfn, slot.end_gfn());
         Guard mmu(mmu_lock_);
+        stage2_.slots_changed();
         by_gfn_.erase(slot.base_gfn, &slot);
         by_hva_.erase(slot.hva.raw, &slot);
         generation_++;

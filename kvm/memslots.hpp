@@ -21,6 +21,9 @@ namespace nest::kvm {
 // Each takes the mmu spinlock itself, may drop it in between, and returns with the TLBs invalidated. Sleepable context.
 class StageTwoUser {
 public:
+    // A slot is about to go, or is another one from now on: faults that found it before must look again. Unlike the
+    // others: mmu lock held.
+    virtual void slots_changed() = 0;
     virtual void unmap_gfns(u64 start, u64 end) = 0;
     virtual void write_protect_gfns(u64 start, u64 end) = 0;
     // Dirty logging begins for frames that may be mapped by blocks. A hint: a write fault splits as well.
@@ -79,6 +82,8 @@ public:
             return false;
         });
     }
+    // Does any slot lie in the VMM's range [start, end)?
+    bool backed_by(arch::Hva start, arch::Hva end) const { return by_hva_.overlaps(start.raw, end.raw); }
     // visit(const Memslot&) for every slot, by frame.
     template <typename Visit>
     void for_each(Visit visit) const {

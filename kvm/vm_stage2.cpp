@@ -83,7 +83,7 @@ void VmStage2::unmap_locked(Ipa start, Ipa end) {
 void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end) {
     NestedVncr::Dropping vncr(vncr_);
     Guard guard(mmu_lock_);
-    in_progress_++;
+    in_progress_.add(start, end);
     slots.for_each_hva_range(start, end, [&](const Memslot&, u64 first, u64 last) {
         unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
         vncr.frames(first, last);
@@ -92,11 +92,11 @@ void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva 
     });
 }
 
-void VmStage2::notifier_end() {
+void VmStage2::notifier_end(const Memslots& slots, arch::Hva start, arch::Hva end) {
     Guard guard(mmu_lock_);
-    // In this order: a fault that read the old sequence sees either the range in progress or the new sequence.
-    seq_.store_release(seq_.load_relaxed() + 1);
-    in_progress_--;
+    if (slots.backed_by(start, end))
+        advance_seq();
+    in_progress_.remove(start, end);
 }
 
 bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva end, bool clear) {

@@ -3,6 +3,7 @@
 // they change goes from the shadows of a VM with virtual EL2 as well, under the same hold of the lock.
 #pragma once
 #include <kvm/canonical.hpp>
+#include <kvm/hva_ranges.hpp>
 #include <kvm/memslots.hpp>
 #include <kvm/nested_vncr.hpp>
 #include <kvm/stats.hpp>
@@ -24,7 +25,8 @@ public:
     // The VM's shadows follow from now on; nullptr: no more. mmu_lock held, or no one else left.
     void attach(Shadows* shadows) { shadows_ = shadows; }
 
-    // StageTwoUser: take the mmu lock themselves.
+    // StageTwoUser. The first with the mmu lock held; the others take it themselves.
+    void slots_changed() override { advance_seq(); }
     void unmap_gfns(u64 start, u64 end) override;
     void write_protect_gfns(u64 start, u64 end) override;
     void split_gfns(u64 start, u64 end) override;
@@ -32,14 +34,28 @@ public:
     // Cleans to memory all that is mapped, for a guest that reaches it past the caches. Sleepable.
     void clean_all();
 
-    // MMU notifiers. Any context that may spin; never sleep. Between start and end of a range no fault may map it:
-    // a fault notes seq() before it asks for the page, and gives up when changed_since() says so under the lock.
+    // MMU notifiers. Any context that may spin; never sleep. The kernel calls start, changes its page table, calls end.
+    // A fault may map only what its page table holds outside of that, so: it finds its slot and notes seq(), asks for the
+    // page, and under the mmu lock maps it unless may_map() forbids it. In every order that is safe:
+    //  * The page was asked for before the kernel's change, the fault gets the lock before start: start unmaps it.
+    //  * ... between start and end: the range is in progress, whether or not a slot was there when it began. A slot that
+    //    is made after start, by a VMM that maps and unmaps in another thread, is covered as well.
+    //  * ... after end: if a slot was there at end, then end has advanced the sequence. If none was, the fault's own slot,
+    //    which has that address, was gone by then, or not yet made. Gone: its removal has advanced the sequence. Not yet
+    //    made: the fault found it after end, and asked for the page after that, which is the next case.
+    //  * The page was asked for after the kernel's change: it is the new one, and may be mapped. What the fault needs not
+    //    know is refused all the same, until end, and once more if it noted the sequence before end.
+    // Whoever derives something from a leaf of this stage 2 (shadows, VNCR_EL2's translations, walks of L1's tables) does so
+    // under the same hold of the lock, and start takes that away with the leaf: nothing else needs the sequence.
+    // Ranges without a slot hold nobody up, so that a VMM which maps and unmaps without pause does not stop its vCPUs.
     void notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end);
-    void notifier_end();
+    void notifier_end(const Memslots& slots, arch::Hva start, arch::Hva end);
     bool notifier_age(const Memslots& slots, arch::Hva start, arch::Hva end, bool clear);
     u64 seq() const { return seq_.load_acquire(); }
-    // mmu_lock held.
-    bool changed_since(u64 seq) const { return in_progress_ != 0 || seq_.load_relaxed() != seq; }
+    // [start, end): all that would be reachable by the new leaf. mmu_lock held.
+    bool may_map(u64 seq, arch::Hva start, arch::Hva end) const {
+        return seq_.load_relaxed() == seq && !in_progress_.overlap(start, end);
+    }
 
     // Frees tables that left the tree, once every CPU has left tier 0. Sleepable, no lock held.
     void reap();
@@ -55,14 +71,16 @@ private:
     template <typename Change, typename Follow>
     void in_pieces(u64 start, u64 end, Change change, Follow follow);
     void unmap_locked(arch::Ipa start, arch::Ipa end);
+    // mmu_lock. Released, as seq() is read without it: who reads the new value sees the page table of before.
+    void advance_seq() { seq_.store_release(seq_.load_relaxed() + 1); }
 
     SpinLock& mmu_lock_;
     Tables tables_;
     NestedVncr& vncr_;
     Shadows* shadows_ = nullptr;  // mmu_lock
     Atomic<u64> seq_;
-    u32 in_progress_ = 0;  // mmu_lock
-    Mutex split_lock_;     // one eager split at a time uses split_cache_
+    HvaRanges in_progress_;  // mmu_lock
+    Mutex split_lock_;       // one eager split at a time uses split_cache_
     stage2::TableCache split_cache_;
 };
 

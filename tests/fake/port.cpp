@@ -177,8 +177,7 @@ bool nest_port_user_range_has_pfnmap(u64 address, u64 bytes) {
     return false;
 }
 
-int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_host_page* out) {
-    might_sleep(__func__);
+static int find_page(u64 hva, bool write, struct nest_host_page* out) {
     Lock lock(port().mutex);
     const UserMapping* m = find_mapping(hva);
     u64 page = hva & ~u64{4095};
@@ -196,6 +195,13 @@ int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_ho
     if (out->page)
         port().live_page_refs++;
     return 0;
+}
+int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_host_page* out) {
+    might_sleep(__func__);
+    const int result = find_page(hva, write, out);
+    if (const auto meanwhile = port().on_page_get)  // a copy: it may be the last
+        meanwhile(hva);
+    return result;
 }
 
 void nest_port_page_release(const struct nest_host_page* page, bool dirty) {

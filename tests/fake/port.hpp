@@ -43,6 +43,9 @@ struct FakePort {
     bool fail_all_after = false;
     std::vector<UserMapping> user_mappings;
     bool only_mapped_user_memory = false;  // addresses outside user_mappings fault
+    // Runs inside nest_port_page_get when the page is known and not yet handed over, without any lock: what other threads
+    // do meanwhile.
+    std::function<void(u64 hva)> on_page_get;
     // ---- files and eventfds
     struct File {
         enum nest_fd_kind kind;

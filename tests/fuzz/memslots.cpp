@@ -50,6 +50,7 @@ private:
 
 struct FakeStageTwo final : kvm::StageTwoUser {
     std::map<u64, bool> writable;  // mapped frames
+    void slots_changed() override {}
     void unmap_gfns(u64 start, u64 end) override {
         writable.erase(writable.lower_bound(start), writable.lower_bound(end));
     }

@@ -25,10 +25,12 @@ inline void PrintTo(const StageTwoCall& c, std::ostream* out) {
 class FakeStageTwo final : public kvm::StageTwoUser {
 public:
     explicit FakeStageTwo(SpinLock& mmu_lock) : mmu_lock_(mmu_lock) {}
+    void slots_changed() override { changes++; }
     void unmap_gfns(u64 start, u64 end) override { note('u', start, end); }
     void write_protect_gfns(u64 start, u64 end) override { note('w', start, end); }
     void split_gfns(u64 start, u64 end) override { note('s', start, end); }
     std::vector<StageTwoCall> calls;
+    unsigned changes = 0;
     // Runs inside each call, under the mmu lock: what a notifier would do at that moment.
     std::function<void()> meanwhile;
 
