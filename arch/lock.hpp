@@ -7,7 +7,7 @@ namespace nest {
 
 class SpinLock {
 public:
-    SpinLock() { nest_port_spin_init(&lock_); }
+    explicit SpinLock(nest_lock_class kind) { nest_port_spin_init(&lock_, kind); }
     SpinLock(const SpinLock&) = delete;
     SpinLock& operator=(const SpinLock&) = delete;
     // Interrupts must be off, or no interrupt handler may ever take this lock.
@@ -26,11 +26,12 @@ private:
 
 class Mutex {
 public:
-    Mutex() { nest_port_mutex_init(&lock_); }
+    explicit Mutex(nest_lock_class kind) { nest_port_mutex_init(&lock_, kind); }
     Mutex(const Mutex&) = delete;
     Mutex& operator=(const Mutex&) = delete;
     void lock() { nest_port_mutex_lock(&lock_); }
-    bool try_lock() { return nest_port_mutex_trylock(&lock_); }
+    // One of several of its class, which the holder of `outer` takes together. False: somebody has it.
+    [[nodiscard]] bool try_lock_under(Mutex& outer) { return nest_port_mutex_trylock_under(&lock_, &outer.lock_); }
     bool lock_killable() { return nest_port_mutex_lock_killable(&lock_) == 0; }
     void unlock() { nest_port_mutex_unlock(&lock_); }
 
@@ -41,7 +42,7 @@ private:
 // Readers may sleep and nest against other locks; never in atomic context.
 class RwSemaphore {
 public:
-    RwSemaphore() { nest_port_rwsem_init(&lock_); }
+    explicit RwSemaphore(nest_lock_class kind) { nest_port_rwsem_init(&lock_, kind); }
     RwSemaphore(const RwSemaphore&) = delete;
     RwSemaphore& operator=(const RwSemaphore&) = delete;
     void read_lock() { nest_port_rwsem_read_lock(&lock_); }

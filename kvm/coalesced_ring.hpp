@@ -25,7 +25,7 @@ public:
 
 private:
     abi::CoalescedMmioRing* ring_ = nullptr;  // shared with user space
-    SpinLock lock_;                           // one writer at a time
+    SpinLock lock_{NEST_LOCK_COALESCED_RING};  // one writer at a time
 };
 
 }  // namespace nest::kvm

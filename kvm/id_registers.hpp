@@ -81,7 +81,7 @@ private:
     void show_el2();
     void derive_nested();
 
-    Mutex lock_;        // writers of everything below
+    Mutex lock_{NEST_LOCK_ID_REGISTERS};  // writers of everything below
     nested::Config nested_;
     bool shows_nv2_ = true;
     u64 values_[64] = {};

@@ -60,7 +60,7 @@ private:
     Status deassign(const abi::Ioeventfd& args);
     bool collides(const Ioevent& event) const;
 
-    RwSemaphore lock_;                  // write: the ioctls
+    RwSemaphore lock_{NEST_LOCK_IO_BUS};  // write: the ioctls
     CoalescedRing ring_;
     Ioevent* events_ = nullptr;
     Zone* zones_ = nullptr;

@@ -49,7 +49,7 @@ private:
     static Status check(const abi::IrqRoutingEntry& entry);
     void install(Buffer<Route>& routes, Buffer<s16>& gsi_of_pin);
 
-    SpinLock lock_;
+    SpinLock lock_{NEST_LOCK_IRQ_ROUTING};
     Buffer<Route> routes_;     // by GSI
     Buffer<s16> gsi_of_pin_;   // -1: none; empty before the first set()
 };

@@ -58,9 +58,9 @@ private:
 
     IrqRouting& routing_;
     IrqSink& sink_;
-    Mutex mutex_;
+    Mutex mutex_{NEST_LOCK_IRQFDS};
     Irqfd* list_ = nullptr;        // mutex_
-    SpinLock resample_lock_;
+    SpinLock resample_lock_{NEST_LOCK_IRQFD_RESAMPLE};
     Irqfd* resamplers_ = nullptr;  // resample_lock_
 };
 

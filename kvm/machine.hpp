@@ -33,7 +33,7 @@ struct Machine {
     bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
     bool recursion = false;    // guests may give it on, which takes NV without NV2, too (nested/world_switch.hpp)
-    Mutex vms_lock;            // outside of a VM's own locks
+    Mutex vms_lock{NEST_LOCK_VMS};  // outside of a VM's own locks
     Vm* vms = nullptr;         // those that exist, for a look at their statistics
 };
 

@@ -112,7 +112,7 @@ private:
     SpinLock& mmu_lock_;
     StageTwoUser& stage2_;
     const unsigned ipa_bits_;
-    Mutex mutex_;
+    Mutex mutex_{NEST_LOCK_MEMSLOTS};
     u64 manual_protect_ = 0;    // mutex_
     Buffer<Memslot*> by_id_;    // mutex_
     Index by_gfn_;              // the intervals are disjoint

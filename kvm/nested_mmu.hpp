@@ -110,7 +110,7 @@ private:
 
     Vm& vm_;
     const Canonical canonical_;
-    Mutex enabling_;  // taken with a vCPU's mutex held, before the mmu lock
+    Mutex enabling_{NEST_LOCK_NESTED_MMU};  // taken with a vCPU's mutex held, before the mmu lock
     Atomic<Shadows*> mmu_;
 };
 

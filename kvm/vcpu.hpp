@@ -82,7 +82,7 @@ public:
     nest_host_vcpu* host = nullptr;
     abi::Run* run = nullptr;  // the page that the VMM maps and may change at any time: read each field once
 
-    Mutex mutex;              // one ioctl at a time
+    Mutex mutex{NEST_LOCK_VCPU};  // one ioctl at a time
     Errno error{};            // of Next::kError
     Atomic<bool> in_guest;    // from before the last look at requests until after the vGIC's sync
     Atomic<u8> waiting_for;   // WaitFor

@@ -96,7 +96,7 @@ Vcpu* Vm::find_id(u64 id) {
 
 bool Vm::try_lock_vcpus() {
     for (unsigned i = 0; i < online(); i++)
-        if (!vcpus_[i]->mutex.try_lock()) {
+        if (!vcpus_[i]->mutex.try_lock_under(lock)) {
             while (i--)
                 vcpus_[i]->mutex.unlock();
             return false;

@@ -60,10 +60,10 @@ public:
     void die();
 
     nest_host_vm* const host;
-    Mutex lock;
+    Mutex lock{NEST_LOCK_VM};
 
-    RwSemaphore slots_lock;
-    SpinLock mmu_lock;
+    RwSemaphore slots_lock{NEST_LOCK_SLOTS};
+    SpinLock mmu_lock{NEST_LOCK_MMU};
     VmStage2 stage2;
     NestedMmu nested_mmu;
     NestedVncr nested_vncr;

@@ -79,8 +79,8 @@ private:
     NestedVncr& vncr_;
     Shadows* shadows_ = nullptr;  // mmu_lock
     Atomic<u64> seq_;
-    HvaRanges in_progress_;  // mmu_lock
-    Mutex split_lock_;       // one eager split at a time uses split_cache_
+    HvaRanges in_progress_;                    // mmu_lock
+    Mutex split_lock_{NEST_LOCK_EAGER_SPLIT};  // one eager split at a time uses split_cache_
     stage2::TableCache split_cache_;
 };
 

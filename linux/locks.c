@@ -10,6 +10,14 @@ static_assert(sizeof(spinlock_t) <= sizeof(struct nest_spinlock));
 static_assert(sizeof(struct mutex) <= sizeof(struct nest_mutex));
 static_assert(sizeof(struct rw_semaphore) <= sizeof(struct nest_rwsem));
 
+/* A key for each class, so that lockdep learns the order of the core's locks and not that of their common constructor. */
+static struct lock_class_key keys[NEST_LOCK_CLASSES];
+static const char *const names[] = {
+#define NEST_LOCK_CLASS(enumerator, name) [NEST_LOCK_##enumerator] = "nest_" #name,
+#include <linux/lock_classes.def>
+#undef NEST_LOCK_CLASS
+};
+
 static spinlock_t *spin(struct nest_spinlock *lock)
 {
 	return (spinlock_t *)lock->storage;
@@ -25,9 +33,10 @@ static struct rw_semaphore *rwsem(struct nest_rwsem *lock)
 	return (struct rw_semaphore *)lock->storage;
 }
 
-void nest_port_spin_init(struct nest_spinlock *lock)
+void nest_port_spin_init(struct nest_spinlock *lock, enum nest_lock_class kind)
 {
 	spin_lock_init(spin(lock));
+	lockdep_set_class_and_name(spin(lock), &keys[kind], names[kind]);
 }
 
 unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock *lock)
@@ -80,9 +89,10 @@ bool nest_port_spin_needbreak(struct nest_spinlock *lock)
 	return need_resched() || spin_needbreak(spin(lock));
 }
 
-void nest_port_mutex_init(struct nest_mutex *lock)
+void nest_port_mutex_init(struct nest_mutex *lock, enum nest_lock_class kind)
 {
 	mutex_init(mutex(lock));
+	lockdep_set_class_and_name(mutex(lock), &keys[kind], names[kind]);
 }
 
 void nest_port_mutex_lock(struct nest_mutex *lock)
@@ -90,9 +100,21 @@ void nest_port_mutex_lock(struct nest_mutex *lock)
 	mutex_lock(mutex(lock));
 }
 
-bool nest_port_mutex_trylock(struct nest_mutex *lock)
+/*
+ * Lockdep remembers 48 locks of a task one by one (MAX_LOCK_DEPTH), and a VM has more vCPUs; those of one class that are taken
+ * under one `outer` it counts as one. It knows that of waiting for a lock only: so it does not see the attempt, and is told of
+ * its success.
+ */
+bool nest_port_mutex_trylock_under(struct nest_mutex *lock, struct nest_mutex *outer)
 {
-	return mutex_trylock(mutex(lock));
+	bool taken;
+
+	lockdep_off();
+	taken = mutex_trylock(mutex(lock));
+	lockdep_on();
+	if (taken)
+		mutex_acquire_nest(&mutex(lock)->dep_map, 0, 1, &mutex(outer)->dep_map, _RET_IP_);
+	return taken;
 }
 
 int nest_port_mutex_lock_killable(struct nest_mutex *lock)
@@ -105,9 +127,10 @@ void nest_port_mutex_unlock(struct nest_mutex *lock)
 	mutex_unlock(mutex(lock));
 }
 
-void nest_port_rwsem_init(struct nest_rwsem *lock)
+void nest_port_rwsem_init(struct nest_rwsem *lock, enum nest_lock_class kind)
 {
 	init_rwsem(rwsem(lock));
+	lockdep_set_class_and_name(rwsem(lock), &keys[kind], names[kind]);
 }
 
 void nest_port_rwsem_read_lock(struct nest_rwsem *lock)

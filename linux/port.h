@@ -68,11 +68,19 @@ unsigned nest_port_vma_page_shift(struct nest_host_vm *vm, uint64_t hva);
 
 /* ---- locks: opaque storage, its size proved by linux/locks.c ---------------------------------------------------- */
 
+/* What a lock guards. Lockdep, and the tests' own checker, know locks by it: one order holds for all locks of a class. */
+enum nest_lock_class {
+#define NEST_LOCK_CLASS(enumerator, name) NEST_LOCK_##enumerator,
+#include <linux/lock_classes.def>
+#undef NEST_LOCK_CLASS
+	NEST_LOCK_CLASSES
+};
+
 struct nest_spinlock { uint64_t storage[12]; };
 struct nest_mutex    { uint64_t storage[24]; };
 struct nest_rwsem    { uint64_t storage[28]; };
 
-void nest_port_spin_init(struct nest_spinlock *lock);
+void nest_port_spin_init(struct nest_spinlock *lock, enum nest_lock_class kind);
 unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock *lock); /* atomic */
 void nest_port_spin_unlock_irqrestore(struct nest_spinlock *lock, unsigned long flags);
 /* Only where interrupts are known to be off, or where no interrupt handler ever takes the lock. */
@@ -84,12 +92,13 @@ void nest_port_spin_unlock(struct nest_spinlock *lock); /* atomic */
  */
 bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock);
 void nest_port_spin_unlock_quiet(struct nest_spinlock *lock);
-void nest_port_mutex_init(struct nest_mutex *lock);
+void nest_port_mutex_init(struct nest_mutex *lock, enum nest_lock_class kind);
 void nest_port_mutex_lock(struct nest_mutex *lock);
-bool nest_port_mutex_trylock(struct nest_mutex *lock);
+/* One of several of a class, which the holder of `outer` takes together. */
+bool nest_port_mutex_trylock_under(struct nest_mutex *lock, struct nest_mutex *outer);
 int nest_port_mutex_lock_killable(struct nest_mutex *lock); /* 0 or -EINTR */
 void nest_port_mutex_unlock(struct nest_mutex *lock);
-void nest_port_rwsem_init(struct nest_rwsem *lock);
+void nest_port_rwsem_init(struct nest_rwsem *lock, enum nest_lock_class kind);
 void nest_port_rwsem_read_lock(struct nest_rwsem *lock);
 void nest_port_rwsem_read_unlock(struct nest_rwsem *lock);
 void nest_port_rwsem_write_lock(struct nest_rwsem *lock);

@@ -125,8 +125,8 @@ private:
     Callbacks& callbacks_;
     HostGic gic_;
     u64 ipa_limit_;
-    Mutex config_;
-    SpinLock spi_lock_;
+    Mutex config_{NEST_LOCK_VGIC_CONFIG};
+    SpinLock spi_lock_{NEST_LOCK_VGIC_SPI};
     unsigned spis_ = 0;
     u64 base_ = ~u64{0};
     Atomic<bool> enabled_, initialized_, ready_;

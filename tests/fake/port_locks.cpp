@@ -5,23 +5,32 @@
 #include <cstdlib>
 #include <new>
 #include <pthread.h>
+#include <tests/fake/lock_order.hpp>
 #include <tests/fake/port.hpp>
 
 using namespace nest::test;
 
 namespace {
 
-static_assert(sizeof(pthread_mutex_t) <= sizeof(nest_spinlock) && sizeof(pthread_mutex_t) <= sizeof(nest_mutex));
-static_assert(sizeof(pthread_rwlock_t) <= sizeof(nest_rwsem));
-pthread_mutex_t* pthread_of(nest_spinlock* l) { return reinterpret_cast<pthread_mutex_t*>(l->storage); }
-pthread_mutex_t* pthread_of(nest_mutex* l) { return reinterpret_cast<pthread_mutex_t*>(l->storage); }
-pthread_rwlock_t* pthread_of(nest_rwsem* l) { return reinterpret_cast<pthread_rwlock_t*>(l->storage); }
+struct Plain {
+    pthread_mutex_t mutex;
+    nest_lock_class kind;
+};
+struct Shared {
+    pthread_rwlock_t lock;
+    nest_lock_class kind;
+};
+static_assert(sizeof(Plain) <= sizeof(nest_spinlock) && sizeof(Plain) <= sizeof(nest_mutex) && sizeof(Shared) <= sizeof(nest_rwsem));
+Plain& plain(nest_spinlock* l) { return *reinterpret_cast<Plain*>(l->storage); }
+Plain& plain(nest_mutex* l) { return *reinterpret_cast<Plain*>(l->storage); }
+Shared& shared(nest_rwsem* l) { return *reinterpret_cast<Shared*>(l->storage); }
 
-void init_checked(void* storage) {
+void init_checked(void* storage, nest_lock_class kind) {
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);  // a self-deadlock is reported, not hung on
-    pthread_mutex_init(::new (storage) pthread_mutex_t, &attributes);
+    auto* lock = ::new (storage) Plain{{}, kind};
+    pthread_mutex_init(&lock->mutex, &attributes);
     pthread_mutexattr_destroy(&attributes);
 }
 
@@ -34,18 +43,34 @@ void must(int error, const char* what) {
         fail(what);
 }
 
+void take(Plain& lock, const char* error) {
+    check_lock_order(lock.kind);
+    must(pthread_mutex_lock(&lock.mutex), error);
+    lock_taken(&lock, lock.kind);
+}
+bool try_take(Plain& lock) {
+    if (pthread_mutex_trylock(&lock.mutex))
+        return false;
+    lock_taken(&lock, lock.kind);
+    return true;
+}
+void give(Plain& lock, const char* error) {
+    lock_released(&lock);
+    must(pthread_mutex_unlock(&lock.mutex), error);
+}
+
 }  // namespace
 
 extern "C" {
 
-void nest_port_spin_init(struct nest_spinlock* lock) { init_checked(lock->storage); }
+void nest_port_spin_init(struct nest_spinlock* lock, enum nest_lock_class kind) { init_checked(lock->storage, kind); }
 void nest_port_spin_lock(struct nest_spinlock* lock) {
-    must(pthread_mutex_lock(pthread_of(lock)), "spinlock taken twice by one thread, or not initialised");
+    take(plain(lock), "spinlock taken twice by one thread, or not initialised");
     thread_context().spinlocks++;
 }
 void nest_port_spin_unlock(struct nest_spinlock* lock) {
     thread_context().spinlocks--;
-    must(pthread_mutex_unlock(pthread_of(lock)), "spinlock released by a thread that does not hold it");
+    give(plain(lock), "spinlock released by a thread that does not hold it");
 }
 unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock* lock) {
     unsigned long flags = nest_port_irq_save();
@@ -57,7 +82,7 @@ void nest_port_spin_unlock_irqrestore(struct nest_spinlock* lock, unsigned long 
     nest_port_irq_restore(flags);
 }
 bool nest_port_spin_trylock_quiet(struct nest_spinlock* lock) {
-    if (pthread_mutex_trylock(pthread_of(lock)))
+    if (!try_take(plain(lock)))
         return false;
     thread_context().spinlocks++;
     return true;
@@ -65,31 +90,41 @@ bool nest_port_spin_trylock_quiet(struct nest_spinlock* lock) {
 void nest_port_spin_unlock_quiet(struct nest_spinlock* lock) { nest_port_spin_unlock(lock); }
 bool nest_port_spin_needbreak(struct nest_spinlock*) { return port().spin_needbreak; }
 
-void nest_port_mutex_init(struct nest_mutex* lock) { init_checked(lock->storage); }
+void nest_port_mutex_init(struct nest_mutex* lock, enum nest_lock_class kind) { init_checked(lock->storage, kind); }
 void nest_port_mutex_lock(struct nest_mutex* lock) {
     might_sleep(__func__);
-    must(pthread_mutex_lock(pthread_of(lock)), "mutex taken twice by one thread, or not initialised");
+    take(plain(lock), "mutex taken twice by one thread, or not initialised");
 }
-bool nest_port_mutex_trylock(struct nest_mutex* lock) { return pthread_mutex_trylock(pthread_of(lock)) == 0; }
+bool nest_port_mutex_trylock_under(struct nest_mutex* lock, struct nest_mutex* outer) {
+    if (!lock_held(&plain(outer)))
+        fail("the lock that others are tried under is not held");
+    return try_take(plain(lock));
+}
 int nest_port_mutex_lock_killable(struct nest_mutex* lock) {
     nest_port_mutex_lock(lock);
     return 0;
 }
-void nest_port_mutex_unlock(struct nest_mutex* lock) {
-    must(pthread_mutex_unlock(pthread_of(lock)), "mutex released by a thread that does not hold it");
-}
-void nest_port_rwsem_init(struct nest_rwsem* lock) {
-    pthread_rwlock_init(::new (static_cast<void*>(lock->storage)) pthread_rwlock_t, nullptr);
+void nest_port_mutex_unlock(struct nest_mutex* lock) { give(plain(lock), "mutex released by a thread that does not hold it"); }
+void nest_port_rwsem_init(struct nest_rwsem* lock, enum nest_lock_class kind) {
+    auto* made = ::new (static_cast<void*>(lock->storage)) Shared{{}, kind};
+    pthread_rwlock_init(&made->lock, nullptr);
 }
 void nest_port_rwsem_read_lock(struct nest_rwsem* lock) {
     might_sleep(__func__);
-    must(pthread_rwlock_rdlock(pthread_of(lock)), "rwsem read lock");
+    check_lock_order(shared(lock).kind);
+    must(pthread_rwlock_rdlock(&shared(lock).lock), "rwsem read lock");
+    lock_taken(lock, shared(lock).kind);
 }
-void nest_port_rwsem_read_unlock(struct nest_rwsem* lock) { pthread_rwlock_unlock(pthread_of(lock)); }
+void nest_port_rwsem_read_unlock(struct nest_rwsem* lock) {
+    lock_released(lock);
+    pthread_rwlock_unlock(&shared(lock).lock);
+}
 void nest_port_rwsem_write_lock(struct nest_rwsem* lock) {
     might_sleep(__func__);
-    must(pthread_rwlock_wrlock(pthread_of(lock)), "rwsem taken twice by one thread");
+    check_lock_order(shared(lock).kind);
+    must(pthread_rwlock_wrlock(&shared(lock).lock), "rwsem taken twice by one thread");
+    lock_taken(lock, shared(lock).kind);
 }
-void nest_port_rwsem_write_unlock(struct nest_rwsem* lock) { pthread_rwlock_unlock(pthread_of(lock)); }
+void nest_port_rwsem_write_unlock(struct nest_rwsem* lock) { nest_port_rwsem_read_unlock(lock); }
 
 }  // extern "C"

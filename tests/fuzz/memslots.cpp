@@ -62,8 +62,8 @@ struct FakeStageTwo final : kvm::StageTwoUser {
 };
 
 struct Machine {
-    RwSemaphore lock;
-    SpinLock mmu_lock;
+    RwSemaphore lock{NEST_LOCK_SLOTS};
+    SpinLock mmu_lock{NEST_LOCK_MMU};
     FakeStageTwo stage2;
     kvm::Memslots slots{lock, mmu_lock, stage2, 40};
     std::map<u32, UserMemoryRegion2> model;

@@ -165,8 +165,8 @@ TEST(MemslotsMemory, NothingIsLeaked) {
     port().reset();
     size_t before = port().live_objects;
     {
-        RwSemaphore lock;
-        SpinLock mmu_lock;
+        RwSemaphore lock{NEST_LOCK_SLOTS};
+        SpinLock mmu_lock{NEST_LOCK_MMU};
         FakeStageTwo stage2(mmu_lock);
         kvm::Memslots slots(lock, mmu_lock, stage2, 40);
         for (u32 i = 0; i < 40; i++) {

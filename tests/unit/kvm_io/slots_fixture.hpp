@@ -67,8 +67,8 @@ protected:
         return set(region(slot, gfn, pages, hva, flags));
     }
 
-    RwSemaphore lock;
-    SpinLock mmu_lock;
+    RwSemaphore lock{NEST_LOCK_SLOTS};
+    SpinLock mmu_lock{NEST_LOCK_MMU};
     FakeStageTwo stage2{mmu_lock};
     kvm::Memslots slots{lock, mmu_lock, stage2, 40};
 };

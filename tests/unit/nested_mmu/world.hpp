@@ -151,7 +151,7 @@ public:
     WatchedCpu cpu;
     stage2::HostFeatures host{.parange = 5, .haf = true, .vmid16 = true, .xnx = true, .fwb = true, .ttl = true};
     stage2::VmidAllocator<WatchedCpu> vmids{cpu};
-    SpinLock lock;
+    SpinLock lock{NEST_LOCK_MMU};
     Canonical canonical{cpu, vmids};
     View view{canonical};
     Mmu mmu{cpu, vmids, lock, view};

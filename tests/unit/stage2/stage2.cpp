@@ -75,7 +75,7 @@ TEST_F(Stage2Test, UnderASpinlockNothingSleeps) {
     TableCache cache;
     ASSERT_TRUE(s2.init(40, host).ok());
     ASSERT_TRUE(s2.top_up(cache).ok());
-    SpinLock lock;
+    SpinLock lock{NEST_LOCK_MMU};
     {
         Guard guard(lock);  // the fake port aborts on anything that may sleep
         ASSERT_TRUE(s2.map(cache, Ipa(0), Pa(0x8000'0000), 12, {kProtRw}).ok());

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the tests' checker makes of classes of locks; in the kernel lockdep does the same.
+#include <arch/lock.hpp>
+#include <gtest/gtest.h>
+
+using namespace nest;
+
+namespace {
+
+TEST(LockOrder, KnowsLocksByTheirClass) {
+    Mutex vm{NEST_LOCK_VM}, vgic{NEST_LOCK_VGIC_CONFIG}, other_vm{NEST_LOCK_VM}, other_vgic{NEST_LOCK_VGIC_CONFIG};
+    {
+        Guard outer(vm);
+        Guard inner(vgic);
+    }
+    // Never seen before, and yet the wrong way round: some other thread may be between its two.
+    EXPECT_DEATH(
+        {
+            Guard outer(other_vgic);
+            Guard inner(other_vm);
+        },
+        "a lock vm taken with a lock vgic_config held: elsewhere it is the other way round");
+}
+
+TEST(LockOrder, FollowsChains) {
+    Mutex vms{NEST_LOCK_VMS}, vm{NEST_LOCK_VM}, ids{NEST_LOCK_ID_REGISTERS};
+    {
+        Guard outer(vms);
+        Guard inner(vm);
+    }
+    {
+        Guard outer(vm);
+        Guard inner(ids);
+    }
+    EXPECT_DEATH(
+        {
+            Guard outer(ids);
+            Guard inner(vms);
+        },
+        "a lock vms taken with a lock id_registers held: elsewhere it is the other way round");
+}
+
+TEST(LockOrder, RefusesTwoOfOneClass) {
+    Mutex one{NEST_LOCK_VM}, two{NEST_LOCK_VM};
+    EXPECT_DEATH(
+        {
+            Guard outer(one);
+            Guard inner(two);
+        },
+        "two of one class");
+}
+
+// As KVM's ioctls that need every vCPU out of KVM_RUN take their mutexes.
+TEST(LockOrder, LetsManyOfOneClassBeTriedUnderOneLock) {
+    Mutex vcpu{NEST_LOCK_VCPU}, vm{NEST_LOCK_VM}, more[3] = {Mutex{NEST_LOCK_VCPU}, Mutex{NEST_LOCK_VCPU}, Mutex{NEST_LOCK_VCPU}};
+    Guard own(vcpu);
+    Guard outer(vm);
+    for (Mutex& one : more)
+        ASSERT_TRUE(one.try_lock_under(vm));
+    EXPECT_FALSE(more[0].try_lock_under(vm));
+    for (Mutex& one : more)
+        one.unlock();
+}
+
+TEST(LockOrder, MissesTheLockThatOthersAreTriedUnder) {
+    Mutex vm{NEST_LOCK_VM}, vcpu{NEST_LOCK_VCPU};
+    EXPECT_DEATH((void)vcpu.try_lock_under(vm), "is not held");
+}
+
+}  // namespace
