@@ -68,17 +68,21 @@ Status install(Vm& vm, Vcpu& vcpu, const MemoryAccess& a, Pa pa, unsigned shift,
     return tables.map(vcpu.tables, page.align_down(size), pa.align_down(size), shift, attributes);
 }
 
-// `slots_lock` held for reading.
-Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Memslot& slot) {
+// What a fault knows when it asks for the page. `slot` may be gone by then; it is not when the sequence is still the same
+// under the mmu lock.
+struct Found {
+    const Memslot* slot;
+    Hva hva;
+    u64 seq;
+};
+
+Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     Vm& vm = vcpu.vm;
     if (!vm.stage2.tables().top_up(vcpu.tables).ok())
         return error(vcpu, Errno::kNoMem);
 
-    const u64 gfn = gfn_of(a.ipa);
-    const Hva hva = slot.hva_of(gfn);
-    const u64 seq = vm.stage2.seq();
     nest_host_page page;
-    switch (nest_port_page_get(vm.host, hva.raw, a.write, &page)) {
+    switch (nest_port_page_get(vm.host, found.hva.raw, a.write, &page)) {
     case 0:
         break;
     case -static_cast<int>(Errno::kNoMem):
@@ -91,8 +95,6 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Memslot& slot) {
         return error(vcpu, Errno::kFault);
     }
 
-    const bool logging = slot.logs_dirty();
-    const bool writable = page.writable && slot.writable() && (!logging || a.write);
     const bool coherent_icache = machine().stage2.ctr >> 29 & 1;  // CTR_EL0.DIC
     if (a.exec && page.device && !page.cacheable) {
         nest_port_page_release(&page, false);
@@ -103,17 +105,20 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Memslot& slot) {
         nest_port_page_release(&page, false);
         return error(vcpu, Errno::kFault);
     }
-    const auto attributes = attributes_for(page, a, writable, coherent_icache);
-    unsigned shift = block_shift(slot, page, gfn, vm.stage2.tables().max_block_shift(), logging);
 
+    bool writable = false;
     Status mapped = Errno::kAgain;
     {
         Guard guard(vm.mmu_lock);
-        // A neighbour of the page may be on its way out: it is left out.
-        if (!may_map(vm, seq, hva, shift))
-            shift = kPageShift;
-        if (may_map(vm, seq, hva, shift)) {
-            mapped = install(vm, vcpu, a, Pa(page.pa), shift, attributes, logging);
+        if (may_map(vm, found.seq, found.hva, kPageShift)) {
+            const Memslot& slot = *found.slot;
+            const u64 gfn = gfn_of(a.ipa);
+            const bool logging = slot.logs_dirty();
+            writable = page.writable && slot.writable() && (!logging || a.write);
+            unsigned shift = block_shift(slot, page, gfn, vm.stage2.tables().max_block_shift(), logging);
+            if (!may_map(vm, found.seq, found.hva, shift))
+                shift = kPageShift;  // a neighbour of the page is on its way out
+            mapped = install(vm, vcpu, a, Pa(page.pa), shift, attributes_for(page, a, writable, coherent_icache), logging);
             if (mapped.ok() && a.write)
                 slot.mark_dirty(gfn);
         }
@@ -128,11 +133,19 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Memslot& slot) {
 }  // namespace
 
 Backing bring_in(Vcpu& vcpu, const MemoryAccess& access) {
-    ReadGuard guard(vcpu.vm.slots_lock);
-    const Memslot* slot = vcpu.vm.slots.find(gfn_of(access.ipa), vcpu.slot_hint);
-    if (!slot)
-        return Backing::kNone;
-    return slot->writable() || !access.write ? map_page(vcpu, access, *slot) : Backing::kReadOnly;
+    Vm& vm = vcpu.vm;
+    Found found;
+    {
+        ReadGuard guard(vm.slots_lock);
+        found.slot = vm.slots.find(gfn_of(access.ipa), vcpu.slot_hint);
+        if (!found.slot)
+            return Backing::kNone;
+        if (access.write && !found.slot->writable())
+            return Backing::kReadOnly;
+        found.hva = found.slot->hva_of(gfn_of(access.ipa));
+        found.seq = vm.stage2.seq();
+    }
+    return map_page(vcpu, access, found);
 }
 
 }  // namespace nest::kvm

@@ -6,6 +6,18 @@
 
 namespace nest::kvm {
 
+// A page's place in a dirty log; also none. Good as long as the log is.
+struct DirtyBit {
+    u64* word = nullptr;
+    u64 mask = 0;
+
+    // Atomic context.
+    void set() const {
+        if (word)
+            __atomic_fetch_or(word, mask, __ATOMIC_RELEASE);
+    }
+};
+
 class DirtyBitmap {
 public:
     DirtyBitmap() = default;
@@ -16,7 +28,8 @@ public:
     explicit operator bool() const { return static_cast<bool>(words_); }
 
     // Atomic context. `page`: from the slot's start.
-    void mark(u64 page) const { __atomic_fetch_or(&words_[page / 64], bit(page), __ATOMIC_RELEASE); }
+    DirtyBit at(u64 page) const { return {&words_[page / 64], bit(page)}; }
+    void mark(u64 page) const { at(page).set(); }
     bool test(u64 page) const { return __atomic_load_n(&words_[page / 64], __ATOMIC_RELAXED) & bit(page); }
 
     // Bytes of the bitmap as user space sees it: whole 64-bit words.

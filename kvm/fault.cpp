@@ -58,7 +58,6 @@ int walk_level(Vcpu& vcpu, const Fault& f) {
     GuestDescriptors memory(vcpu);
     const auto read = [&](SysReg reg) { return vcpu.read(vcpu.here(reg)); };
     const StageOneTables tables{read(SysReg::TCR_EL1), read(SysReg::TTBR0_EL1), read(SysReg::TTBR1_EL1)};
-    ReadGuard guard(vcpu.vm.slots_lock);
     return level_of_table_page(tables, vcpu.context.far, f.ipa.align_down(kPageSize), memory).value_or(0);
 }
 

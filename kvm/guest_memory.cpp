@@ -13,16 +13,14 @@ size_t within_page(arch::Ipa ipa, size_t bytes) {
 
 }  // namespace
 
-Status read_guest(const Memslots& slots, arch::Ipa from, void* to, size_t bytes) {
-    MemslotHint hint;
+Status read_guest(Memslots& slots, arch::Ipa from, void* to, size_t bytes) {
     u8* out = static_cast<u8*>(to);
     while (bytes) {
-        const Memslot* slot = slots.find(gfn_of(from), hint);
-        size_t part = within_page(from, bytes);
-        if (!slot)
+        const GuestPage page(slots, gfn_of(from));
+        const size_t part = within_page(from, bytes);
+        if (!page)
             return Errno::kFault;
-        arch::Hva hva = slot->hva_of(gfn_of(from)) + from.offset(arch::kPageSize);
-        if (nest_port_copy_from_user(out, hva.raw, part))
+        if (nest_port_copy_from_user(out, page.hva().raw + from.offset(arch::kPageSize), part))
             return Errno::kFault;
         out += part;
         from += part;
@@ -31,18 +29,16 @@ Status read_guest(const Memslots& slots, arch::Ipa from, void* to, size_t bytes)
     return kOk;
 }
 
-Status write_guest(const Memslots& slots, arch::Ipa to, const void* from, size_t bytes) {
-    MemslotHint hint;
+Status write_guest(Memslots& slots, arch::Ipa to, const void* from, size_t bytes) {
     const u8* in = static_cast<const u8*>(from);
     while (bytes) {
-        const Memslot* slot = slots.find(gfn_of(to), hint);
-        size_t part = within_page(to, bytes);
-        if (!slot || !slot->writable())
+        const GuestPage page(slots, gfn_of(to));
+        const size_t part = within_page(to, bytes);
+        if (!page || !page.writable())
             return Errno::kFault;
-        arch::Hva hva = slot->hva_of(gfn_of(to)) + to.offset(arch::kPageSize);
-        if (nest_port_copy_to_user(hva.raw, in, part))
+        if (nest_port_copy_to_user(page.hva().raw + to.offset(arch::kPageSize), in, part))
             return Errno::kFault;
-        slot->mark_dirty(gfn_of(to));
+        page.mark_dirty();
         in += part;
         to += part;
         bytes -= part;

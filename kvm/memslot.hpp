@@ -25,10 +25,8 @@ struct Memslot {
     // Notes that the guest, or someone on its behalf, may have written this frame; nothing without a dirty log. Atomic.
     // A stage-2 fault calls it after the writable entry is in the table, never before: the other way round, the VMM
     // could take the bit and write-protect in between, and the write would be lost to it.
-    void mark_dirty(u64 gfn) const {
-        if (dirty)
-            dirty.mark(gfn - base_gfn);
-    }
+    void mark_dirty(u64 gfn) const { dirty_bit(gfn).set(); }
+    DirtyBit dirty_bit(u64 gfn) const { return dirty ? dirty.at(gfn - base_gfn) : DirtyBit{}; }
 };
 
 }  // namespace nest::kvm

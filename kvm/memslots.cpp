@@ -95,6 +95,7 @@ Status Memslots::create(const UserMemoryRegion2& region) {
         by_gfn_.insert(added->base_gfn, added->end_gfn(), added);
         by_hva_.insert(added->hva.raw, added->end_hva().raw, added);
         generation_++;
+        stage2_.slots_changed();
     }
     return kOk;
 }
@@ -121,11 +122,12 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
     if (logs && replace)
         NEST_TRY(bitmap.allocate(slot.pages, initially_set()));
 
-    WriteGuard write(lock_);
-    // The old place goes while notifiers still find the slot: whatever is mapped stays reachable for them.
-    if (moves)
-        stage2_.unmap_gfns(slot.base_gfn, slot.end_gfn());
+    unsigned gone;
     {
+        WriteGuard write(lock_);
+        // The old place goes while notifiers still find the slot: whatever is mapped stays reachable for them.
+        if (moves)
+            unmap(slot);
         Guard mmu(mmu_lock_);
         if (moves) {
             by_gfn_.erase(slot.base_gfn, &slot);
@@ -133,17 +135,28 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
             by_gfn_.insert(slot.base_gfn, slot.end_gfn(), &slot);
         }
         slot.flags = region.flags;
-        stage2_.slots_changed();
         if (replace) {
             DirtyBitmap old = static_cast<DirtyBitmap&&>(slot.dirty);
             slot.dirty = static_cast<DirtyBitmap&&>(bitmap);
             bitmap = static_cast<DirtyBitmap&&>(old);
         }
         generation_++;
+        stage2_.slots_changed();
+        gone = grace_.turn();
     }
+    grace_.wait(gone);
     if (logs)
         dirty_logging_starts(slot);
     return kOk;
+}
+
+// `lock` held for writing. Faults that found the slot come too late from here on.
+void Memslots::unmap(const Memslot& slot) {
+    {
+        Guard mmu(mmu_lock_);
+        stage2_.slots_changed();
+    }
+    stage2_.unmap_gfns(slot.base_gfn, slot.end_gfn());
 }
 
 // Everything that is mapped writable must fault once more. With all bits set at first, KVM_CLEAR_DIRTY_LOG sees to it.
@@ -155,16 +168,19 @@ void Memslots::dirty_logging_starts(const Memslot& slot) {
 }
 
 void Memslots::remove(Memslot& slot) {
+    unsigned gone;
     {
         WriteGuard write(lock_);
-        stage2_.unmap_gfns(slot.base_gfn, slot.end_gfn());
+        unmap(slot);
         Guard mmu(mmu_lock_);
-        stage2_.slots_changed();
         by_gfn_.erase(slot.base_gfn, &slot);
         by_hva_.erase(slot.hva.raw, &slot);
         generation_++;
+        stage2_.slots_changed();
+        gone = grace_.turn();
     }
     by_id_[slot.id] = nullptr;
+    grace_.wait(gone);
     destroy(&slot);
 }
 
@@ -203,6 +219,18 @@ const Memslot* Memslots::find(u64 gfn, MemslotHint& hint) const {
     if (slot)
         hint = {slot, generation_};
     return slot;
+}
+
+GuestPage::GuestPage(Memslots& slots, u64 gfn) : grace_(slots.grace_) {
+    ReadGuard guard(slots.lock_);
+    phase_ = grace_.enter();
+    const Memslot* slot = slots.find(gfn);
+    if (!slot)
+        return;
+    exists_ = true;
+    writable_ = slot->writable();
+    hva_ = slot->hva_of(gfn);
+    dirty_ = slot->dirty_bit(gfn);
 }
 
 // ---- the dirty log; mutex_ alone keeps the slot, vCPUs go on marking

@@ -3,15 +3,23 @@
 //
 // Locks, outermost first:
 //   mutex_      one change or dirty-log ioctl at a time (ours)
-//   lock        read: vCPU threads, for as long as they use a slot, page-in and mapping included; write: a change
+//   lock        read: who looks a slot up; write: a change, while it unmaps and writes the index
 //   mmu_lock    the VM's stage-2 spinlock: MMU notifiers look slots up under it alone
-// A change writes the index under `lock` and `mmu_lock` together, so either of them keeps every slot in place. `lock`
-// may be held while the VMM's pages are brought in; so it is never taken with the VMM's mmap lock held, and never by a
-// notifier.
+// A change writes the index under `lock` and `mmu_lock` together, so either of them keeps every slot in place.
+//
+// Nobody holds `lock` while the VMM's memory is touched: that may take for ever, when the VMM answers its own page faults
+// (userfaultfd) and is itself about to change a slot. Instead:
+//  * A stage-2 fault finds the slot, notes the stage 2's sequence and drops `lock`; then it brings the page in. What it
+//    found holds only as long as the sequence stays, which it checks under mmu_lock: slots_changed() advances it before
+//    anything is unmapped for the change, and no fault notes it again until the change is done, for want of `lock`.
+//  * Whoever copies from or to guest memory does it as a GuestPage. The ioctl that removes or changes a slot returns only
+//    when all GuestPages of before are gone: afterwards the VMM may use that part of its memory for something else. It waits
+//    in grace_, behind no lock that others want.
 #pragma once
 #include <arch/lock.hpp>
 #include <arch/result.hpp>
 #include <kvm/abi/capability.hpp>
+#include <kvm/grace.hpp>
 #include <kvm/interval_index.hpp>
 #include <kvm/memslot.hpp>
 
@@ -21,7 +29,7 @@ namespace nest::kvm {
 // Each takes the mmu spinlock itself, may drop it in between, and returns with the TLBs invalidated. Sleepable context.
 class StageTwoUser {
 public:
-    // A slot is about to go, or is another one from now on: faults that found it before must look again. Unlike the
+    // A slot is about to go, is another one from now on, or is new: faults that looked before must look again. Unlike the
     // others: mmu lock held.
     virtual void slots_changed() = 0;
     virtual void unmap_gfns(u64 start, u64 end) = 0;
@@ -101,6 +109,8 @@ private:
     Status create(const abi::UserMemoryRegion2& region);
     Status modify(Memslot& slot, const abi::UserMemoryRegion2& region);
     void remove(Memslot& slot);
+    void unmap(const Memslot& slot);
+    friend class GuestPage;
     Status reserve_id(u32 id);
     Memslot* by_id(u32 id) const { return id < by_id_.size() ? by_id_[id] : nullptr; }
     bool overlaps_other(u64 start, u64 end, const Memslot* self) const;
@@ -118,6 +128,31 @@ private:
     Index by_gfn_;              // the intervals are disjoint
     Index by_hva_;              // they may overlap
     u64 generation_ = 1;        // 0 is what a fresh hint holds
+    Grace grace_;               // of `lock`
+};
+
+// A frame of the guest's as the VMM sees it, to be copied from or to. While it lives, the VMM's memory there is the guest's,
+// and its dirty log is there. Context: a process; none of the slots' locks held; one at a time in a thread.
+class GuestPage {
+public:
+    GuestPage(Memslots& slots, u64 gfn);
+    ~GuestPage() { grace_.leave(phase_); }
+    GuestPage(const GuestPage&) = delete;
+    GuestPage& operator=(const GuestPage&) = delete;
+
+    explicit operator bool() const { return exists_; }  // there is memory
+    bool writable() const { return writable_; }
+    arch::Hva hva() const { return hva_; }
+    // After it was written.
+    void mark_dirty() const { dirty_.set(); }
+
+private:
+    Grace& grace_;
+    unsigned phase_;
+    bool exists_ = false;
+    bool writable_ = false;
+    arch::Hva hva_{};
+    DirtyBit dirty_;
 };
 
 }  // namespace nest::kvm

@@ -10,28 +10,26 @@ namespace {
 
 class SlotMemory final : public StolenTimeMemory {
 public:
-    explicit SlotMemory(const Memslots& slots) : slots_(slots) {}
+    explicit SlotMemory(Memslots& slots) : slots_(slots) {}
     bool read(arch::Ipa from, void* to, size_t bytes) override { return read_guest(slots_, from, to, bytes).ok(); }
     bool write(arch::Ipa to, const void* from, size_t bytes) override {
         return write_guest(slots_, to, from, bytes).ok();
     }
 
 private:
-    const Memslots& slots_;
+    Memslots& slots_;
 };
 
 }  // namespace
 
 u64 start_stolen_time(Vcpu& vcpu) {
     release_fpsimd(vcpu);
-    ReadGuard guard(vcpu.vm.slots_lock);
     SlotMemory memory(vcpu.vm.slots);
     return vcpu.pvtime.start(memory, nest_port_run_delay_ns());
 }
 
 void record_stolen_time(Vcpu& vcpu) {
     release_fpsimd(vcpu);
-    ReadGuard guard(vcpu.vm.slots_lock);
     SlotMemory memory(vcpu.vm.slots);
     vcpu.pvtime.update(memory, nest_port_run_delay_ns());
 }

@@ -57,6 +57,11 @@ size_t accessible(u64 address, size_t bytes, bool write) {
     return done;
 }
 
+void tell(const std::function<void(u64)>& hook, u64 address) {
+    if (const auto meanwhile = hook)  // a copy: it may replace itself
+        meanwhile(address);
+}
+
 }  // namespace
 
 FakePort& port() {
@@ -145,6 +150,7 @@ void* nest_port_pa_to_va(u64 pa) { return reinterpret_cast<void*>(pa ^ FakePort:
 
 size_t nest_port_copy_from_user(void* to, u64 from, size_t bytes) {
     might_sleep(__func__);
+    tell(port().on_user_copy, from);
     Lock lock(port().mutex);
     size_t n = accessible(from, bytes, false);
     if (n)
@@ -155,6 +161,7 @@ size_t nest_port_copy_from_user(void* to, u64 from, size_t bytes) {
 
 size_t nest_port_copy_to_user(u64 to, const void* from, size_t bytes) {
     might_sleep(__func__);
+    tell(port().on_user_copy, to);
     Lock lock(port().mutex);
     size_t n = accessible(to, bytes, true);
     if (n)
@@ -199,8 +206,7 @@ static int find_page(u64 hva, bool write, struct nest_host_page* out) {
 int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_host_page* out) {
     might_sleep(__func__);
     const int result = find_page(hva, write, out);
-    if (const auto meanwhile = port().on_page_get)  // a copy: it may be the last
-        meanwhile(hva);
+    tell(port().on_page_get, hva);
     return result;
 }
 

@@ -46,6 +46,8 @@ struct FakePort {
     // Runs inside nest_port_page_get when the page is known and not yet handed over, without any lock: what other threads
     // do meanwhile.
     std::function<void(u64 hva)> on_page_get;
+    // The same before a copy from or to user space.
+    std::function<void(u64 address)> on_user_copy;
     // ---- files and eventfds
     struct File {
         enum nest_fd_kind kind;

@@ -30,7 +30,7 @@ void FakePort::reset() {
     allocation_calls = fail_allocation = dirty_releases = 0;
     fail_all_after = only_mapped_user_memory = false;
     user_mappings.clear();
-    on_page_get = nullptr;
+    on_page_get = on_user_copy = nullptr;
     files.clear();
     fd_error = 0;
     now_ns = 1'000'000'000;

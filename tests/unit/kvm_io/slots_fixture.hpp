@@ -25,7 +25,10 @@ inline void PrintTo(const StageTwoCall& c, std::ostream* out) {
 class FakeStageTwo final : public kvm::StageTwoUser {
 public:
     explicit FakeStageTwo(SpinLock& mmu_lock) : mmu_lock_(mmu_lock) {}
-    void slots_changed() override { changes++; }
+    void slots_changed() override {
+        EXPECT_FALSE(mmu_lock_.try_lock_in_tier0()) << "the mmu lock must be held where the index changes";
+        changes++;
+    }
     void unmap_gfns(u64 start, u64 end) override { note('u', start, end); }
     void write_protect_gfns(u64 start, u64 end) override { note('w', start, end); }
     void split_gfns(u64 start, u64 end) override { note('s', start, end); }
