@@ -31,7 +31,6 @@ long check_extension(u64 capability) {
     case KVM_CAP_VCPU_EVENTS:
     case KVM_CAP_ENABLE_CAP_VM:
     case KVM_CAP_ONE_REG:
-    case KVM_CAP_SIGNAL_MSI:
     case KVM_CAP_READONLY_MEM:
     case KVM_CAP_ARM_PSCI:
     case KVM_CAP_ARM_PSCI_0_2:

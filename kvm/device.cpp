@@ -2,6 +2,7 @@
 #include <kvm/device.hpp>
 
 #include <kvm/abi/ioctl.hpp>
+#include <kvm/new_fd.hpp>
 #include <kvm/user_access.hpp>
 #include <kvm/vm.hpp>
 #include <vgic/device_abi.hpp>
@@ -49,19 +50,21 @@ Status attribute(Vm& vm, unsigned cmd, const vgic::DeviceAttr& attr) {
 
 }  // namespace
 
-Status create_device(Vm& vm, abi::CreateDevice& args) {
+Status create_device(Vm& vm, abi::CreateDevice args, u64 user) {
     if (args.type != abi::KVM_DEV_TYPE_ARM_VGIC_V3)
         return Errno::kNoDev;
     if (args.flags & abi::KVM_CREATE_DEVICE_TEST)
         return kOk;
+    if (vm.gic.distributor())
+        return Errno::kExist;
+    NewFd fd;
+    NEST_TRY(fd.reserve(NEST_FD_DEVICE));
+    // Told before there is a device: a VMM that cannot be told would otherwise try again and meet EEXIST.
+    args.fd = static_cast<u32>(fd.number());
+    NEST_TRY(store(user, args));
     NEST_TRY(create_vgic(vm));
     vm.get();
-    const int fd = nest_port_fd_create(NEST_FD_DEVICE, &vm);
-    if (fd < 0) {
-        vm.put();
-        return static_cast<Errno>(-fd);
-    }
-    args.fd = static_cast<u32>(fd);
+    fd.install(&vm);
     return kOk;
 }
 

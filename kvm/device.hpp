@@ -8,8 +8,9 @@ namespace nest::kvm {
 
 class Vm;
 
-// KVM_CREATE_DEVICE: fills in args.fd. ENODEV: no such device here; EEXIST, EBUSY, EMFILE, ENOMEM.
-Status create_device(Vm& vm, abi::CreateDevice& args);
+// KVM_CREATE_DEVICE with these arguments, whose `fd` is told to the VMM's structure at `user`. ENODEV: no such device here;
+// EEXIST, EBUSY, EMFILE, ENOMEM, EFAULT. After an error there is no device.
+Status create_device(Vm& vm, abi::CreateDevice args, u64 user);
 
 // The descriptor's ioctls and its end.
 long device_ioctl(void* device, unsigned cmd, u64 arg);

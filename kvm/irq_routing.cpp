@@ -5,7 +5,7 @@
 
 namespace nest::kvm {
 
-Status IrqRouting::check(const abi::IrqRoutingEntry& entry) {
+Status IrqRouting::check(const abi::IrqRoutingEntry& entry) const {
     if (entry.gsi >= kMaxRoutes)
         return Errno::kInval;
     switch (entry.type) {
@@ -14,7 +14,7 @@ Status IrqRouting::check(const abi::IrqRoutingEntry& entry) {
             return Errno::kInval;
         return kOk;
     case abi::KVM_IRQ_ROUTING_MSI:
-        return entry.flags & ~abi::KVM_MSI_VALID_DEVID ? Status(Errno::kInval) : kOk;
+        return !msis_ || entry.flags & ~abi::KVM_MSI_VALID_DEVID ? Status(Errno::kInval) : kOk;
     default:
         return Errno::kInval;
     }

@@ -20,7 +20,8 @@ public:
     static constexpr u32 kMaxRoutes = 4096;     // KVM_CAP_IRQ_ROUTING
     static constexpr u32 kPins = 1020 - 32;     // of the one irqchip: pin n is SPI 32 + n
 
-    IrqRouting() = default;
+    // `msis`: is there an ITS that could take them? Otherwise a route to one is refused, rather than lose what comes by it.
+    explicit IrqRouting(bool msis) : msis_(msis) {}
     IrqRouting(const IrqRouting&) = delete;
     IrqRouting& operator=(const IrqRouting&) = delete;
 
@@ -46,9 +47,10 @@ private:
             abi::IrqRoutingMsi msi;
         };
     };
-    static Status check(const abi::IrqRoutingEntry& entry);
+    Status check(const abi::IrqRoutingEntry& entry) const;
     void install(Buffer<Route>& routes, Buffer<s16>& gsi_of_pin);
 
+    const bool msis_;
     SpinLock lock_{NEST_LOCK_IRQ_ROUTING};
     Buffer<Route> routes_;     // by GSI
     Buffer<s16> gsi_of_pin_;   // -1: none; empty before the first set()

@@ -12,9 +12,13 @@ public:
     // Atomic. The route is looked up now, so that KVM_SET_GSI_ROUTING needs to tell no one.
     void signalled() {
         IrqRoute route = parent.routing_.route(gsi);
-        if (route.kind == IrqRoute::Kind::kSpi)
+        if (route.kind == IrqRoute::Kind::kSpi) {
             parent.sink_.inject_spi(route.intid, true);
-        else if (route.kind == IrqRoute::Kind::kMsi)
+            // Nobody lowers the line of one that is not resampled: a level-sensitive SPI would stay pending for ever.
+            if (!resample)
+                parent.sink_.inject_spi(route.intid, false);
+        }
+        if (route.kind == IrqRoute::Kind::kMsi)
             parent.sink_.inject_msi(route.msi);
     }
     void closed() { parent.shut_down(this); }
@@ -118,9 +122,12 @@ void Irqfds::release_all() {
                 list_ = first->next;
         }
         if (!first)
-            return;
+            break;
         tear_down(first);
     }
+    // An eventfd was closed at the same time: its shut_down() took the irqfd off the list, and then still works on the routing
+    // and the GIC of a VM that is about to go.
+    nest_port_irqfd_flush();
 }
 
 // The eventfd was closed. Whoever takes the irqfd off the list tears it down; another one that does so at this moment

@@ -37,7 +37,8 @@ public:
     // KVM_IRQFD. EINVAL flags or not an eventfd; EBADF no file; EAGAIN no vGIC yet; EBUSY the eventfd is an irqfd already, of
     // any VM; ENOMEM. Deassigning what was not assigned is no error. VMM context, sleeps.
     Status irqfd(const abi::Irqfd& args);
-    // Ends all; afterwards no signal reaches the sink. The VM's last user is gone. Sleeps.
+    // Ends all; afterwards no signal reaches the sink, and no shutdown is under way. The VM's last user is gone. Not from
+    // within irqfd_shutdown(). Sleeps.
     void release_all();
 
     // The guest ended a level-sensitive SPI: lowers the line, then tells the VMM to raise it again if its device still

@@ -85,7 +85,7 @@ void unlist_vm(Vm& vm) {
 void show_all(void* to) {
     Guard guard(machine().vms_lock);
     for (Vm* vm = machine().vms; vm; vm = vm->next_listed) {
-        Guard vcpus(vm->lock);  // one that is being made may go again
+        // Without the VM's lock: its holder may be waiting for the VMM's memory, and whoever makes a VM for vms_lock.
         complete(*vm);
 #define STAT(name, words, type, unit, exponent, bucket) \
     show(to, vm->number, -1, #name, reinterpret_cast<const u64*>(&vm->stats.name), words);

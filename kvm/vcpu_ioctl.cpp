@@ -3,6 +3,7 @@
 
 #include <kvm/abi/ioctl.hpp>
 #include <kvm/machine.hpp>
+#include <kvm/new_fd.hpp>
 #include <kvm/one_reg.hpp>
 #include <kvm/register_providers.hpp>
 #include <kvm/reset.hpp>
@@ -128,12 +129,10 @@ Status ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
 }
 
 Result<int> stats_fd(Vcpu& vcpu) {
+    NewFd fd;
+    NEST_TRY(fd.reserve(NEST_FD_VCPU_STATS));
     vcpu.vm.get();
-    const int fd = nest_port_fd_create(NEST_FD_VCPU_STATS, &vcpu);
-    if (fd >= 0)
-        return fd;
-    vcpu.vm.put();
-    return static_cast<Errno>(-fd);
+    return fd.install(&vcpu);
 }
 
 }  // namespace

@@ -19,25 +19,23 @@ Status VgicWiring::create() {
         make<vgic::Distributor>(*this, machine().gic, vm_.stage2.tables().limit().raw));
     if (!made)
         return Errno::kNoMem;
-    distributor_ = std::move(made);
     for (unsigned i = 0; i < vm_.online(); i++)
-        if (Status s = add(vm_.vcpu(i)); !s.ok()) {
+        if (Status s = register_with(*made, vm_.vcpu(i)); !s.ok()) {
+            // No vCPU is in an ioctl, and KVM_IRQ_LINE asks for the VM's distributor first: nobody has seen this one.
             for (unsigned j = 0; j < vm_.online(); j++)
                 vm_.vcpu(j).gic.distributor = nullptr;
-            distributor_.reset();
             return s;
         }
+    distributor_ = std::move(made);
+    published_.store_release(distributor_.get());
     return kOk;
 }
 
-Status VgicWiring::add(Vcpu& vcpu) {
-    return distributor_ ? distributor_->register_cpu(vcpu.gic, vcpu.id, vcpu.regs.get(arch::SysReg::MPIDR_EL1)) : kOk;
+Status VgicWiring::register_with(vgic::Distributor& distributor, Vcpu& vcpu) {
+    return distributor.register_cpu(vcpu.gic, vcpu.id, vcpu.regs.get(arch::SysReg::MPIDR_EL1));
 }
 
-void VgicWiring::forget(Vcpu& vcpu) {
-    if (distributor_)
-        distributor_->unregister_last(vcpu.gic);
-}
+Status VgicWiring::add(Vcpu& vcpu) { return distributor_ ? register_with(*distributor_, vcpu) : kOk; }
 
 Status VgicWiring::initialized() {
     return vm_.routing.set_default(distributor_->interrupts() - 32);
@@ -68,9 +66,12 @@ void VgicWiring::set_physical_active(unsigned vcpu_index, unsigned host_intid, b
 void VgicWiring::halt_all() { vm_.halt_all(); }
 void VgicWiring::resume_all() { vm_.resume_all(); }
 
-bool VgicWiring::ready() { return distributor_ && distributor_->initialized(); }
+bool VgicWiring::ready() {
+    const vgic::Distributor* const there = distributor();
+    return there && there->initialized();
+}
 
-void VgicWiring::inject_spi(u32 intid, bool level) { (void)vgic::inject_spi(*distributor_, intid, level); }
+void VgicWiring::inject_spi(u32 intid, bool level) { (void)vgic::inject_spi(*distributor(), intid, level); }
 
 void VgicWiring::inject_msi(const abi::Msi&) {}  // no ITS knows any device: lost, as on a machine without one
 

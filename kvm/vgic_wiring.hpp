@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The vGIC of a VM and the wires around it: kicks to vCPUs, irqfds in, resampling out, MMIO from faults.
 #pragma once
+#include <arch/atomic.hpp>
 #include <arch/memory.hpp>
 #include <kvm/irqfd.hpp>
 #include <kvm/mmio.hpp>
@@ -19,9 +20,8 @@ public:
     Status create();
     // A vCPU that is created after the vGIC. EINVAL, E2BIG, EBUSY once initialised. The VM's lock.
     Status add(Vcpu& vcpu);
-    // The vCPU that add() took last will not come to be after all.
-    void forget(Vcpu& vcpu);
-    vgic::Distributor* distributor() const { return distributor_.get(); }
+    // nullptr until create() is through; then the same one until the VM ends. Any context.
+    vgic::Distributor* distributor() const { return published_.load_acquire(); }
     // It has just been initialised: irqfds get their default routes. ENOMEM. The VM's lock.
     Status initialized();
 
@@ -39,8 +39,11 @@ public:
     void inject_msi(const abi::Msi& msi) override;
 
 private:
+    static Status register_with(vgic::Distributor& distributor, Vcpu& vcpu);
+
     Vm& vm_;
-    Owned<vgic::Distributor> distributor_;
+    Owned<vgic::Distributor> distributor_;  // the VM's lock
+    Atomic<vgic::Distributor*> published_;  // the same, for those without the lock
 };
 
 // The devices in the kernel that one vCPU's loads and stores reach.

@@ -2,6 +2,7 @@
 #include <kvm/vm.hpp>
 
 #include <kvm/machine.hpp>
+#include <kvm/new_fd.hpp>
 #include <kvm/report.hpp>
 #include <timer/hardware.hpp>
 
@@ -67,24 +68,19 @@ Result<int> Vm::create_vcpu(u64 id) {
         return Errno::kBusy;
     if (find_id(id))
         return Errno::kExist;
+    NewFd fd;
+    NEST_TRY(fd.reserve(NEST_FD_VCPU));
     const unsigned index = online();
     Owned<Vcpu> made(NEST_TRY(Vcpu::create(*this, index, static_cast<u32>(id))));
     NEST_TRY(gic.add(*made));
+    // Nothing fails from here on: whoever finds the vCPU without the lock (KVM_IRQ_LINE, CPU_ON, statistics) may keep it for as
+    // long as it keeps the VM.
     timers.start_virtual_count(timer::host_count(cpu()));
     get();
     vcpus_[index] = made.get();
     online_vcpus_.store_release(index + 1);
     nested_mmu.vcpu_added();
-    const int fd = nest_port_fd_create(NEST_FD_VCPU, made.get());
-    if (fd < 0) {
-        online_vcpus_.store_release(index);
-        vcpus_[index] = nullptr;
-        gic.forget(*made);
-        references_.fetch_sub_acq_rel(1);
-        return static_cast<Errno>(-fd);
-    }
-    made.release();
-    return fd;
+    return fd.install(made.release());
 }
 
 Vcpu* Vm::find_id(u64 id) {

@@ -74,7 +74,7 @@ public:
     SmcccConfig smccc;
     VmPower power;
     VgicWiring gic;
-    IrqRouting routing;
+    IrqRouting routing{false};  // no MSIs: there is no ITS
     Irqfds irqfds;
     IoBus mmio_bus;
     VmStats stats{};

@@ -5,6 +5,7 @@
 #include <kvm/capabilities.hpp>
 #include <kvm/device.hpp>
 #include <kvm/irq_line.hpp>
+#include <kvm/new_fd.hpp>
 #include <kvm/one_reg.hpp>
 #include <kvm/reset.hpp>
 #include <kvm/user_access.hpp>
@@ -45,10 +46,12 @@ Status irq_line(Vm& vm, const abi::IrqLevel& args) {
         return set_pin(vm, line);
     case IrqLine::Kind::kPpi: {
         Vcpu* const vcpu = vm.find_id(line.vcpu);
-        return vcpu ? vgic::inject_ppi(vcpu->gic, line.intid, line.level) : Status(Errno::kInval);
+        if (!vcpu)
+            return Errno::kInval;
+        return distributor->initialized() ? vgic::inject_ppi(vcpu->gic, line.intid, line.level) : Status(Errno::kBusy);
     }
     case IrqLine::Kind::kSpi:
-        return vgic::inject_spi(*distributor, line.intid, line.level);
+        return distributor->initialized() ? vgic::inject_spi(*distributor, line.intid, line.level) : Status(Errno::kBusy);
     }
     return Errno::kInval;
 }
@@ -114,11 +117,8 @@ Status ioctl(Vm& vm, unsigned cmd, u64 arg) {
         return signal_msi(vm, NEST_TRY(fetch<Msi>(arg)));
     case KVM_SET_GSI_ROUTING:
         return vm.routing.set(NEST_TRY(fetch<abi::IrqRouting>(arg)), arg + sizeof(abi::IrqRouting));
-    case KVM_CREATE_DEVICE: {
-        auto args = NEST_TRY(fetch<CreateDevice>(arg));
-        NEST_TRY(create_device(vm, args));
-        return store(arg, args);
-    }
+    case KVM_CREATE_DEVICE:
+        return create_device(vm, NEST_TRY(fetch<CreateDevice>(arg)), arg);
     case KVM_ENABLE_CAP:
         return enable_capability(vm, NEST_TRY(fetch<EnableCap>(arg)));
     case KVM_ARM_PREFERRED_TARGET:
@@ -142,12 +142,10 @@ Status ioctl(Vm& vm, unsigned cmd, u64 arg) {
 }
 
 Result<int> stats_fd(Vm& vm) {
+    NewFd fd;
+    NEST_TRY(fd.reserve(NEST_FD_VM_STATS));
     vm.get();
-    const int fd = nest_port_fd_create(NEST_FD_VM_STATS, &vm);
-    if (fd >= 0)
-        return fd;
-    vm.put();
-    return static_cast<Errno>(-fd);
+    return fd.install(&vm);
 }
 
 }  // namespace

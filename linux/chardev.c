@@ -22,7 +22,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static int vm_release(struct inode *inode, struct file *file)
 {
-	nest_vm_release(file->private_data);
+	if (file->private_data)
+		nest_vm_release(file->private_data);
 	return 0;
 }
 
@@ -46,26 +47,36 @@ void nest_port_vm_free(struct nest_host_vm *vm)
 
 static long create_vm(unsigned long type)
 {
-	struct nest_host_vm *host = kzalloc(sizeof(*host), GFP_KERNEL_ACCOUNT);
+	struct nest_host_vm *host;
+	struct nest_new_fd fd;
 	int ret;
 
-	if (!host)
+	ret = nest_port_fd_reserve(NEST_FD_VM, &fd);
+	if (ret)
+		return ret;
+	host = kzalloc(sizeof(*host), GFP_KERNEL_ACCOUNT);
+	if (!host) {
+		nest_port_fd_cancel(&fd);
 		return -ENOMEM;
+	}
 	host->mm = current->mm;
 	mmgrab(host->mm);
 	ret = nest_vm_create(host, type, &host->core);
 	if (ret) {
 		mmdrop(host->mm);
 		kfree(host);
+		nest_port_fd_cancel(&fd);
 		return ret;
 	}
 	/* From here on the core owns `host` and gives it back through nest_port_vm_free(). */
 	ret = nest_notifier_register(host);
-	if (!ret)
-		ret = nest_port_fd_create(NEST_FD_VM, host->core);
-	if (ret < 0)
+	if (ret) {
 		nest_vm_release(host->core);
-	return ret;
+		nest_port_fd_cancel(&fd);
+		return ret;
+	}
+	nest_port_fd_install(&fd, host->core);
+	return fd.fd;
 }
 
 /* ---- vCPU ------------------------------------------------------------------------------------------------------- */
@@ -98,7 +109,8 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 
 static int vcpu_release(struct inode *inode, struct file *file)
 {
-	nest_vcpu_release(file->private_data);
+	if (file->private_data)
+		nest_vcpu_release(file->private_data);
 	return 0;
 }
 
@@ -119,7 +131,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static int device_release(struct inode *inode, struct file *file)
 {
-	nest_device_release(file->private_data);
+	if (file->private_data)
+		nest_device_release(file->private_data);
 	return 0;
 }
 
@@ -141,7 +154,8 @@ static const struct file_operations device_fops = {
 	}                                                                                              \
 	static int name##_release(struct inode *inode, struct file *file)                              \
 	{                                                                                              \
-		nest_stats_release(kind, file->private_data);                                          \
+		if (file->private_data)                                                                \
+			nest_stats_release(kind, file->private_data);                                  \
 		return 0;                                                                              \
 	}                                                                                              \
 	static const struct file_operations name##_fops = {                                            \
@@ -155,35 +169,51 @@ STATS_FILE(vcpu_stats, NEST_FD_VCPU_STATS);
 
 /* ---- opening them ----------------------------------------------------------------------------------------------- */
 
-int nest_port_fd_create(enum nest_fd_kind kind, void *object)
+static const struct {
+	const char *name;
+	const struct file_operations *fops;
+	int flags;
+} kinds[] = {
+	[NEST_FD_VM] = { "kvm-vm", &vm_fops, O_RDWR },
+	[NEST_FD_VCPU] = { "kvm-vcpu", &vcpu_fops, O_RDWR },
+	[NEST_FD_DEVICE] = { "kvm-arm-vgic-v3", &device_fops, O_RDWR },
+	[NEST_FD_VM_STATS] = { "kvm-vm-stats", &vm_stats_fops, O_RDONLY },
+	[NEST_FD_VCPU_STATS] = { "kvm-vcpu-stats", &vcpu_stats_fops, O_RDONLY },
+};
+
+/* Without its object: a file that is put before it was installed releases nothing. */
+int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd *out)
 {
 	struct file *file;
-	int fd;
+	int fd = get_unused_fd_flags(O_CLOEXEC);
 
-	switch (kind) {
-	case NEST_FD_VM:
-		return anon_inode_getfd("kvm-vm", &vm_fops, object, O_RDWR | O_CLOEXEC);
-	case NEST_FD_VCPU:
-		return anon_inode_getfd("kvm-vcpu", &vcpu_fops, object, O_RDWR | O_CLOEXEC);
-	case NEST_FD_DEVICE:
-		return anon_inode_getfd("kvm-arm-vgic-v3", &device_fops, object, O_RDWR | O_CLOEXEC);
-	case NEST_FD_VM_STATS:
-	case NEST_FD_VCPU_STATS:
-		break;
-	}
-	/* Statistics are read at offsets, which an anonymous file does not allow by itself. */
-	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	file = anon_inode_getfile(kind == NEST_FD_VM_STATS ? "kvm-vm-stats" : "kvm-vcpu-stats",
-				  kind == NEST_FD_VM_STATS ? &vm_stats_fops : &vcpu_stats_fops, object, O_RDONLY);
+	file = anon_inode_getfile(kinds[kind].name, kinds[kind].fops, NULL, kinds[kind].flags);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
-	file->f_mode |= FMODE_PREAD;
-	fd_install(fd, file);
-	return fd;
+	/* Statistics are read at offsets, which an anonymous file does not allow by itself. */
+	if (kind == NEST_FD_VM_STATS || kind == NEST_FD_VCPU_STATS)
+		file->f_mode |= FMODE_PREAD;
+	out->fd = fd;
+	out->file = file;
+	return 0;
+}
+
+void nest_port_fd_install(const struct nest_new_fd *fd, void *object)
+{
+	struct file *file = fd->file;
+
+	file->private_data = object;
+	fd_install(fd->fd, file);
+}
+
+void nest_port_fd_cancel(const struct nest_new_fd *fd)
+{
+	fput(fd->file);
+	put_unused_fd(fd->fd);
 }
 
 static bool ready;

@@ -146,6 +146,11 @@ void nest_port_irqfd_unbind(struct nest_host_irqfd *irqfd)
 	kfree(irqfd);
 }
 
+void nest_port_irqfd_flush(void)
+{
+	flush_workqueue(shutdown_queue);
+}
+
 bool nest_port_irqfd_matches(struct nest_host_irqfd *irqfd, int fd)
 {
 	struct eventfd_ctx *eventfd = eventfd_ctx_fdget(fd);

@@ -119,10 +119,15 @@ bool nest_port_vm_is_ours(struct nest_host_vm *vm);
 
 enum nest_fd_kind { NEST_FD_VM, NEST_FD_VCPU, NEST_FD_DEVICE, NEST_FD_VM_STATS, NEST_FD_VCPU_STATS };
 /*
- * An anonymous file of that kind for `object`; the glue hands `object` back at each call (entry.h) and releases it
- * once, at the last close. The descriptor, or -errno (the object is then not released).
+ * An anonymous file of that kind and a descriptor of the calling process for it, which nobody can use yet. 0, or -EMFILE,
+ * -ENFILE, -ENOMEM. Exactly one of the other two follows. All that can fail when an object gets its descriptor fails here, so
+ * that the object can be published before install, and never has to be taken back.
  */
-int nest_port_fd_create(enum nest_fd_kind kind, void *object);
+struct nest_new_fd { int fd; void *file; };
+int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd *out);
+/* From now on the process has it. The glue hands `object` back at each call (entry.h), and releases it once, at the last close. */
+void nest_port_fd_install(const struct nest_new_fd *fd, void *object);
+void nest_port_fd_cancel(const struct nest_new_fd *fd);
 
 /* ---- eventfds --------------------------------------------------------------------------------------------------- */
 
@@ -137,6 +142,8 @@ void nest_port_eventfd_put(struct nest_eventfd *eventfd);
 int nest_port_irqfd_bind(int fd, void *owner, struct nest_host_irqfd **out);
 /* After it, no callback runs or will run. Sleeps. */
 void nest_port_irqfd_unbind(struct nest_host_irqfd *irqfd);
+/* No nest_irqfd_shutdown() that has begun is still running. Not from within one. Sleeps. */
+void nest_port_irqfd_flush(void);
 /* The same eventfd as this descriptor's? */
 bool nest_port_irqfd_matches(struct nest_host_irqfd *irqfd, int fd);
 

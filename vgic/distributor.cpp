@@ -47,17 +47,6 @@ Status Distributor::register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affini
     return kOk;
 }
 
-void Distributor::unregister_last(CpuInterface& cpu) {
-    Guard guard(config_);
-    cpu_count_.store_release(cpu.index);
-    cpus_[cpu.index] = nullptr;
-    cpu.distributor = nullptr;
-    if (cpu.redist_base == kUnset)
-        return;
-    placed_count_.store_release(placed_count_.load_relaxed() - 1);
-    regions_[cpu.region].used--;
-}
-
 Status Distributor::set_interrupts(unsigned count) {
     if (count < kPrivateInterrupts + 32 || count > kMaxInterrupts || count % 32)
         return Errno::kInval;

@@ -56,9 +56,6 @@ public:
     // Sleeps. The object must outlive the Distributor.
     Status register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affinity);
 
-    // Takes back the last register_cpu(); nothing of the vCPU was used yet. Sleeps.
-    void unregister_last(CpuInterface& cpu);
-
     // Interrupts in all, a multiple of 32 from 64 to 1024. EINVAL; EBUSY: already set or initialised. Sleeps.
     Status set_interrupts(unsigned count);
     unsigned interrupts() const { return spis_ + kPrivateInterrupts; }

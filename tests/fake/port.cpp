@@ -81,6 +81,13 @@ void might_sleep(const char* caller) {
     }
 }
 
+void might_use_simd(const char* caller) {
+    if (thread_context().owns_fpsimd) {
+        std::fprintf(stderr, "fake port: %s may want FP/SIMD, which this thread owns\n", caller);
+        std::abort();
+    }
+}
+
 }  // namespace nest::test
 
 using nest::u64;
@@ -91,6 +98,7 @@ extern "C" {
 
 void* nest_port_alloc(size_t bytes) {
     might_sleep(__func__);
+    might_use_simd(__func__);
     Lock lock(port().mutex);
     if (allocation_fails())
         return nullptr;
@@ -116,8 +124,10 @@ void nest_port_free(void* memory) {
 }
 
 void* nest_port_pages_alloc(unsigned order, bool atomic) {
-    if (!atomic)
+    if (!atomic) {
         might_sleep(__func__);
+        might_use_simd(__func__);
+    }
     Lock lock(port().mutex);
     if (allocation_fails())
         return nullptr;
@@ -150,6 +160,7 @@ void* nest_port_pa_to_va(u64 pa) { return reinterpret_cast<void*>(pa ^ FakePort:
 
 size_t nest_port_copy_from_user(void* to, u64 from, size_t bytes) {
     might_sleep(__func__);
+    might_use_simd(__func__);
     tell(port().on_user_copy, from);
     Lock lock(port().mutex);
     size_t n = accessible(from, bytes, false);
@@ -161,6 +172,7 @@ size_t nest_port_copy_from_user(void* to, u64 from, size_t bytes) {
 
 size_t nest_port_copy_to_user(u64 to, const void* from, size_t bytes) {
     might_sleep(__func__);
+    might_use_simd(__func__);
     tell(port().on_user_copy, to);
     Lock lock(port().mutex);
     size_t n = accessible(to, bytes, true);
@@ -205,6 +217,7 @@ static int find_page(u64 hva, bool write, struct nest_host_page* out) {
 }
 int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_host_page* out) {
     might_sleep(__func__);
+    might_use_simd(__func__);
     const int result = find_page(hva, write, out);
     tell(port().on_page_get, hva);
     return result;

@@ -54,11 +54,16 @@ struct FakePort {
         void* object;
     };
     std::map<int, File> files;
-    int fd_error = 0;  // what nest_port_fd_create answers instead, for example -EMFILE
+    int fd_error = 0;  // what nest_port_fd_reserve answers instead, for example -EMFILE
+    std::function<void()> on_fd_reserve;  // what other threads do while a descriptor is looked for
+    // What other threads do when an irqfd is about to be unbound, and when somebody waits for shutdowns to end.
+    std::function<void()> on_irqfd_unbind, on_irqfd_flush;
+    size_t reserved_fds = 0;              // neither installed nor cancelled yet
     size_t live_host_vcpus = 0;  // nest_port_vcpu_alloc without its free
     unsigned vm_quiesces = 0, vm_frees = 0;
     bool vm_is_foreign = false;  // the calling thread belongs to another process
     int make_eventfd();
+    int make_other_file();  // a descriptor of something else
     void close_eventfd(int fd);       // the last reference: nest_irqfd_shutdown runs
     u64 eventfd_count(int fd) const;  // signals so far
     void signal_eventfd(int fd);      // as user space would by write()
@@ -121,11 +126,14 @@ FakePort& port();
 // The calling thread's context, as the fake counts it.
 struct ThreadContext {
     unsigned cpu = 0, spinlocks = 0, preempt_off = 0;
-    bool irqs_off = false;
+    bool irqs_off = false, owns_fpsimd = false;
     bool atomic() const { return spinlocks || preempt_off || irqs_off; }
 };
 ThreadContext& thread_context();
 // Aborts with the caller's name in a context that must not sleep.
 void might_sleep(const char* caller);
+// Aborts where the calling thread owns FP/SIMD: looking for memory or for the VMM's pages may lead into file systems, and their
+// checksums or encryption want the registers.
+void might_use_simd(const char* caller);
 
 }  // namespace nest::test

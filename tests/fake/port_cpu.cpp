@@ -33,6 +33,8 @@ void FakePort::reset() {
     on_page_get = on_user_copy = nullptr;
     files.clear();
     fd_error = 0;
+    on_fd_reserve = on_irqfd_unbind = on_irqfd_flush = nullptr;
+    reserved_fds = 0;
     now_ns = 1'000'000'000;
     cpu_limit = 4;
     vcpus.clear();
@@ -159,11 +161,13 @@ void nest_port_fpsimd_begin(void) {
     might_sleep(__func__);
     if (port().fpsimd_begins++ != port().fpsimd_ends)
         die("nested FP/SIMD section");
+    thread_context().owns_fpsimd = true;
 }
 void nest_port_fpsimd_end(void) {
     might_sleep(__func__);
     if (++port().fpsimd_ends != port().fpsimd_begins)
         die("FP/SIMD section ended twice");
+    thread_context().owns_fpsimd = false;
 }
 
 uint64_t nest_port_feature_register(unsigned encoding) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // linux/port.h on the host: files, eventfds, irqfds and time.
 #include <cerrno>
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 #include <tests/fake/port.hpp>
 
 // What the core offers to the glue; absent in programs that do not link that part.
@@ -54,6 +56,22 @@ void drop_if_unused(nest_eventfd* e) {
         delete e;
 }
 
+// The work queue that closed eventfds go through.
+std::mutex shutdown_mutex;
+std::condition_variable shutdown_over;
+unsigned shutdowns = 0;
+struct Shutdown {
+    Shutdown() {
+        std::lock_guard lock(shutdown_mutex);
+        shutdowns++;
+    }
+    ~Shutdown() {
+        std::lock_guard lock(shutdown_mutex);
+        shutdowns--;
+        shutdown_over.notify_all();
+    }
+};
+
 void signal(nest_eventfd* e) {
     e->signals++;
     if (!e->bound)
@@ -83,6 +101,7 @@ void FakePort::close_eventfd(int fd) {
     e->closed = true;
     if (e->bound) {
         void* owner = e->bound->owner;
+        const Shutdown running;
         if (irqfd_shutdown)
             irqfd_shutdown(owner);
         else if (nest_irqfd_shutdown)
@@ -90,6 +109,13 @@ void FakePort::close_eventfd(int fd) {
     } else {
         drop_if_unused(e);
     }
+}
+
+int FakePort::make_other_file() {
+    std::lock_guard lock(mutex);
+    const int fd = state().next_fd++;
+    files[fd] = {NEST_FD_DEVICE, nullptr};
+    return fd;
 }
 
 u64 FakePort::eventfd_count(int fd) const { return state().eventfds.at(fd)->signals; }
@@ -127,14 +153,28 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 
 extern "C" {
 
-int nest_port_fd_create(enum nest_fd_kind kind, void* object) {
+int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd* out) {
     might_sleep(__func__);
+    if (port().on_fd_reserve)
+        port().on_fd_reserve();
     Lock lock(port().mutex);
     if (port().fd_error)
         return port().fd_error;
-    int fd = state().next_fd++;
-    port().files[fd] = {kind, object};
-    return fd;
+    *out = {state().next_fd++, new FakePort::File{kind, nullptr}};
+    port().reserved_fds++;
+    return 0;
+}
+void nest_port_fd_install(const struct nest_new_fd* fd, void* object) {
+    Lock lock(port().mutex);
+    port().reserved_fds--;
+    auto* file = static_cast<FakePort::File*>(fd->file);
+    port().files[fd->fd] = {file->kind, object};
+    delete file;
+}
+void nest_port_fd_cancel(const struct nest_new_fd* fd) {
+    Lock lock(port().mutex);
+    port().reserved_fds--;
+    delete static_cast<FakePort::File*>(fd->file);
 }
 
 struct nest_host_vcpu* nest_port_vcpu_alloc(void* owner) {
@@ -193,8 +233,17 @@ int nest_port_irqfd_bind(int fd, void* owner, struct nest_host_irqfd** out) {
     port().live_irqfds++;
     return 0;
 }
+void nest_port_irqfd_flush(void) {
+    might_sleep(__func__);
+    std::unique_lock lock(shutdown_mutex);
+    if (port().on_irqfd_flush)
+        port().on_irqfd_flush();
+    shutdown_over.wait(lock, [] { return shutdowns == 0; });
+}
 void nest_port_irqfd_unbind(struct nest_host_irqfd* irqfd) {
     might_sleep(__func__);
+    if (const auto meanwhile = port().on_irqfd_unbind)
+        meanwhile();
     Lock lock(port().mutex);
     nest_eventfd* e = irqfd->eventfd;
     e->bound = nullptr;

@@ -55,7 +55,7 @@ TEST_F(IoBusTest, IoeventfdChecksItsArguments) {
     EXPECT_EQ(event(0x9000, 4, 1u << 31), EINVAL);
     EXPECT_EQ(event(0x9000, 4, 0, 0, 77), EBADF);
     EXPECT_EQ(event(0x9000, 4, 0, 0, -1), EBADF);
-    const int no_eventfd = nest_port_fd_create(NEST_FD_DEVICE, this);
+    const int no_eventfd = port().make_other_file();
     EXPECT_EQ(event(0x9000, 4, 0, 0, no_eventfd), EINVAL);
     EXPECT_EQ(event(0x9000, 4, kDrop, 0, no_eventfd), EINVAL);
     EXPECT_EQ(event(0x9000, 3, 0, 0, 77), EINVAL) << "the length comes first";

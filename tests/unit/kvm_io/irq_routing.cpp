@@ -35,7 +35,7 @@ protected:
         IrqRouting header{static_cast<u32>(entries.size()), flags};
         return static_cast<int>(-to_abi(routing.set(header, reinterpret_cast<u64>(entries.data()))));
     }
-    kvm::IrqRouting routing;
+    kvm::IrqRouting routing{true};
 };
 
 TEST_F(IrqRoutingTest, IsEmptyAtFirst) {
@@ -103,7 +103,7 @@ TEST_F(IrqRoutingTest, AnErrorLeavesTheOldRoutes) {
 TEST_F(IrqRoutingTest, LeaksNothing) {
     size_t before = port().live_objects;
     {
-        kvm::IrqRouting mine;
+        kvm::IrqRouting mine{true};
         ASSERT_TRUE(mine.set_default(10).ok());
         ASSERT_TRUE(mine.set_default(988).ok());
     }

@@ -147,6 +147,16 @@ TEST_F(StatesTest, VcpusComeBeforeTheGicsInitialisation) {
 }
 
 TEST_F(StatesTest, MessagesNeedAnIts) {
+    EXPECT_EQ(nest_dev_ioctl(abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_SIGNAL_MSI), 0);
+    struct {
+        abi::IrqRouting header{1, 0};
+        abi::IrqRoutingEntry entry{};
+    } route;
+    route.entry.gsi = 3;
+    route.entry.type = abi::KVM_IRQ_ROUTING_MSI;
+    EXPECT_EQ(vm_ioctl(abi::KVM_SET_GSI_ROUTING, &route), kEInval) << "what comes by it would be lost";
+    route.entry.type = abi::KVM_IRQ_ROUTING_IRQCHIP;
+    EXPECT_EQ(vm_ioctl(abi::KVM_SET_GSI_ROUTING, &route), 0);
     abi::Msi msi{};
     EXPECT_EQ(vm_ioctl(abi::KVM_SIGNAL_MSI, &msi), kEInval) << "no GIC at all";
     make_vcpu();
@@ -171,6 +181,12 @@ TEST_F(StatesTest, LinesByKind) {
     EXPECT_EQ(line(3, 0, 40), kEInval);
     ASSERT_EQ(create_gic(), 0);
     EXPECT_EQ(line(abi::KVM_ARM_IRQ_TYPE_CPU, 0, 0), kENxIo);
+    EXPECT_EQ(line(abi::KVM_ARM_IRQ_TYPE_PPI, 0, 20), kEBusy) << "not initialised: it would be lost";
+    EXPECT_EQ(line(abi::KVM_ARM_IRQ_TYPE_SPI, 0, 40), kEBusy);
+    EXPECT_EQ(line(abi::KVM_ARM_IRQ_TYPE_PPI, 1, 20), kEInval) << "no such vCPU";
+    ASSERT_EQ(init_gic(), 0);
+    EXPECT_EQ(line(abi::KVM_ARM_IRQ_TYPE_PPI, 0, 20), 0);
+    EXPECT_EQ(line(abi::KVM_ARM_IRQ_TYPE_SPI, 0, 40), 0);
 }
 
 TEST_F(StatesTest, CapabilitiesCheckTheirArguments) {
