@@ -2,6 +2,7 @@
 #include <kvm/nested_entry.hpp>
 
 #include <kvm/abi/irq.hpp>
+#include <kvm/fpsimd.hpp>
 #include <kvm/inject.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/nested_forward.hpp>
@@ -124,7 +125,10 @@ void follow_world(Vcpu& vcpu) {
 
 Status prepare_world(Vcpu& vcpu) {
     NestedMmu& mmu = vcpu.vm.nested_mmu;
-    return !vcpu.vel2.in_guest() || mmu.find_shadow(vcpu) ? kOk : mmu.make_shadow(vcpu);
+    if (!vcpu.vel2.in_guest() || mmu.find_shadow(vcpu))
+        return kOk;
+    release_fpsimd(vcpu);  // to find memory for a shadow the kernel may write others' pages out, with checksums or encrypted
+    return mmu.make_shadow(vcpu);
 }
 
 }  // namespace nest::kvm

@@ -35,27 +35,9 @@ Next suspended(Vcpu& vcpu) {
     return Next::kUser;
 }
 
-// What other threads asked for. kHost: look again, the guest may not be entered yet.
-Next serve_requests(Vcpu& vcpu) {
-    if (vcpu.vm.dead.load_acquire()) {
-        vcpu.error = Errno::kIo;
-        return Next::kError;
-    }
-    switch (vcpu.power.get()) {
-    case PowerState::kRunnable:
-        break;
-    case PowerState::kStopped:
-        wait_for(vcpu, WaitFor::kPower);
-        return Next::kHost;
-    case PowerState::kSuspended:
-        return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kHost;
-    }
-    if (vcpu.vm.halted()) {
-        wait_for(vcpu, WaitFor::kHaltEnd);
-        return Next::kHost;
-    }
+void take_requests(Vcpu& vcpu) {
     if (!vcpu.has_requests()) [[likely]]
-        return Next::kResume;
+        return;
     (void)vcpu.take_request(Request::kLook);
     if (vcpu.take_request(Request::kReset))
         reset_for_cpu_on(vcpu);
@@ -63,6 +45,26 @@ Next serve_requests(Vcpu& vcpu) {
         vcpu.refresh_traps();
     if (vcpu.take_request(Request::kStolenTime))
         record_stolen_time(vcpu);
+}
+
+// What other threads asked for. kHost: look again, the guest may not be entered yet.
+Next serve_requests(Vcpu& vcpu) {
+    if (vcpu.vm.dead.load_acquire()) {
+        vcpu.error = Errno::kIo;
+        return Next::kError;
+    }
+    if (vcpu.power.get() == PowerState::kStopped) {
+        wait_for(vcpu, WaitFor::kPower);
+        return Next::kHost;
+    }
+    if (vcpu.vm.halted()) {
+        wait_for(vcpu, WaitFor::kHaltEnd);
+        return Next::kHost;
+    }
+    // Before a suspended vCPU blocks, too: a request ends its wait, and one that stays would end each wait at once.
+    take_requests(vcpu);
+    if (vcpu.power.get() == PowerState::kSuspended) [[unlikely]]
+        return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kHost;
     return Next::kResume;
 }
 

@@ -23,8 +23,8 @@ struct nest_host_vcpu {
 	struct preempt_notifier notifier;
 	struct task_struct *task; /* the thread inside KVM_RUN; freed by RCU, see nest_port_vcpu_kick() */
 	struct rcuwait wait;
-	sigset_t sigmask, saved_sigmask;
-	bool sigmask_active;
+	sigset_t sigmask; /* for KVM_RUN, if sigmask_active */
+	bool sigmask_active, sigmask_entered;
 	struct kvm_vcpu *entry_work; /* what xfer_to_guest_mode_handle_work() wants to write its exit reason to */
 };
 

@@ -12,8 +12,7 @@ MODULE_PARM_DESC(nv2, "use FEAT_NV2 for nested guests (default on; off traps eve
 static struct miscdevice nest_dev = {
 	.minor = KVM_MINOR,
 	.name = "kvm",
-	.fops = &nest_dev_fops,
-	.mode = 0666,
+	.fops = &nest_dev_fops, /* who may open it is the distribution's udev rule for "kvm" */
 };
 
 /* The minor number is how the kernel's own KVM shows that it is active; so it comes first, and opens when all is set up. */

@@ -158,16 +158,25 @@ void nest_port_guest_exit_time(void)
 
 /* ---- signals ---------------------------------------------------------------------------------------------------- */
 
+/*
+ * The mask of before goes to current->real_blocked, as sigtimedwait() has it: whoever sends a signal that this thread only lets
+ * through for as long as KVM_RUN lasts then knows that user space blocks it. Otherwise one whose default is to kill the process
+ * would do so as soon as it is sent, and one that is ignored by default would be thrown away, though the VMM is to take it from
+ * its own queue after KVM_RUN.
+ */
 void nest_port_sigmask_enter(struct nest_host_vcpu *vcpu)
 {
-	if (vcpu->sigmask_active)
-		sigprocmask(SIG_SETMASK, &vcpu->sigmask, &vcpu->saved_sigmask);
+	vcpu->sigmask_entered = vcpu->sigmask_active;
+	if (vcpu->sigmask_entered)
+		sigprocmask(SIG_SETMASK, &vcpu->sigmask, &current->real_blocked);
 }
 
 void nest_port_sigmask_leave(struct nest_host_vcpu *vcpu)
 {
-	if (vcpu->sigmask_active)
-		sigprocmask(SIG_SETMASK, &vcpu->saved_sigmask, NULL);
+	if (!vcpu->sigmask_entered)
+		return;
+	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+	sigemptyset(&current->real_blocked);
 }
 
 int nest_port_sigmask_set(struct nest_host_vcpu *vcpu, uint64_t user_set, unsigned int size, bool clear)

@@ -4,6 +4,7 @@
 
 #include <kvm/abi/capability.hpp>
 #include <kvm/abi/device.hpp>
+#include <kvm/machine.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -28,18 +29,19 @@ TEST_F(VmTest, SystemQuestions) {
     EXPECT_EQ(nest_dev_ioctl(0xdead, 0), kEInval);
 }
 
+TEST_F(VmTest, TheDefaultIpaSizeIsRefusedWhereItIsTooLarge) {
+    nest_vm* other = nullptr;
+    the_machine->ipa_limit = 36;
+    EXPECT_EQ(nest_vm_create(host(), 0, &other), kEInval);
+    ASSERT_EQ(nest_vm_create(host(), 36, &other), 0);
+    nest_vm_release(other);
+}
+
 TEST_F(VmTest, VcpuIds) {
     make_vcpu();
     EXPECT_EQ(nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 0), kEExist);
     EXPECT_EQ(nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, kMaxVcpus), kEInval);
     EXPECT_EQ(nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, ~0ul), kEInval);
-}
-
-TEST_F(VmTest, AVcpuThatGetsNoDescriptorLeavesNothingBehind) {
-    test::port().fd_error = -24;  // EMFILE
-    EXPECT_EQ(nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 0), -24);
-    test::port().fd_error = 0;
-    make_vcpu();
 }
 
 TEST_F(VmTest, EveryFailingAllocationIsAnError) {

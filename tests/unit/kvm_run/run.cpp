@@ -147,6 +147,20 @@ TEST_F(VmTest, AWfitWithoutItsRegisterIsOverAtOnce) {
     EXPECT_EQ(pc, 0x8004u);
 }
 
+// Nothing that another thread asks of a suspended vCPU may keep its thread awake.
+TEST_F(VmTest, ASuspendedVcpuSleepsThoughSomethingWasAskedOfIt) {
+    make_vcpu();
+    core().power.set(PowerState::kSuspended);
+    core().make_request(Request::kTraps);
+    bool over = true;
+    test::port().on_wait = [&](nest_host_vcpu*) {
+        over = nest_vcpu_runnable(vcpu);
+        test::port().signal_pending = test::port().entry_blocked = true;
+    };
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_FALSE(over);
+}
+
 TEST_F(VmTest, TheVmmsInterruptPinIsTheGuestsInterrupt) {
     make_vcpu();
     abi::IrqLevel line{0, 1};  // KVM_ARM_IRQ_TYPE_CPU, vCPU 0, IRQ
