@@ -107,8 +107,9 @@ u64 VcpuTimers::earliest_ticks(u64 host_count) const {
     u64 ticks = kNever;
     for (unsigned i = 0; i < count(); i++) {
         const TimerContext& t = contexts_[i];
-        // A loaded vCPU's soft timer that has fired needs no further alarm.
-        if (t.in_hardware || !t.may_fire() || (loaded_ && t.level))
+        // One that the vGIC has been told of needs no further alarm, whether its interrupt gets through or not; the others'
+        // deadlines and WFIT's are still to come.
+        if (t.in_hardware || !t.may_fire() || t.level)
             continue;
         ticks = min(ticks, min(t.ticks_left(host_count), kNever - 1));
     }

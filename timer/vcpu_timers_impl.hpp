@@ -174,9 +174,12 @@ bool VcpuTimers::on_soft_timer(C& cpu) {
     bool wake = false;
     {
         IrqGuard guard(soft_lock_);
+        // One that is only preempted looks at everything when it is loaded again.
+        const bool needs_alarm = loaded_ || wait_.blocking;
         if (earliest_ticks(now) != 0) {
             // Early, as the host's clock may be slewed against the counter; or meanwhile in the hardware; or cancelled.
-            arm_soft(now);
+            if (needs_alarm)
+                arm_soft(now);
             return false;
         }
         for (unsigned i = 0; i < count(); i++) {
@@ -185,8 +188,12 @@ bool VcpuTimers::on_soft_timer(C& cpu) {
             t.level |= fired[i];
         }
         wake = !irqchip_in_kernel_ || deadline_reached(now);
-        if (loaded_)
-            arm_soft(now);  // the other soft timer of vEL2, or of L2
+        if (wake)
+            wait_.has_deadline = false;  // told once, as a level is; a vCPU that goes on sleeping brings it along again
+        // The next of those that have not fired. A vCPU that sleeps on, as its interrupt controller lets nothing of this
+        // through (the guest's PMR masks the tick, and it waits with WFIT), has nobody else to set the alarm.
+        if (needs_alarm)
+            arm_soft(now);
     }
     // Outside the lock: this wakes and kicks, and put() takes the lock under the run queue's.
     for (unsigned i = 0; i < count(); i++)

@@ -301,5 +301,58 @@ TEST_F(NestedTest, AnAlarmThatIsTooLateOrPastDoesNotServe) {
     EXPECT_FALSE(timers.try_switch_direct(cpu, false, {}));
 }
 
+// Loaded, L1 runs: both of L2's timers are soft, and one alarm serves them.
+TEST_F(NestedTest, TheCallbackSetsTheAlarmOfTheOtherSoftTimer) {
+    enable();
+    load();
+    timers.write_register(cpu, kVTval, 100);
+    timers.write_register(cpu, kVCtl, 1);
+    timers.write_register(cpu, kPTval, 300);
+    timers.write_register(cpu, kPCtl, 1);
+    timers.flush(cpu);
+    lines.forget();
+    pass(110);
+    EXPECT_TRUE(lines.told(TimerId::kVirtual, true));
+    EXPECT_EQ(test::port().armed_timers(), 1u);
+    pass(200);
+    EXPECT_TRUE(lines.told(TimerId::kPhysical, true));
+    EXPECT_EQ(test::port().armed_timers(), 0u);
+}
+
+// L1 sleeps with any of the four expired and masked: each of the others still comes, as does WFIT's deadline. Before the
+// sleep the two of L2 are soft and the two of virtual EL2 in hardware, or the other way round.
+TEST_F(NestedTest, AfterAnyTimerEachOtherOneFires) {
+    constexpr TimerId kAll[] = {TimerId::kVirtual, TimerId::kPhysical, TimerId::kHypVirtual, TimerId::kHypPhysical};
+    cntvoff = 0;
+    enable();
+    for (bool hyp : {true, false})
+        for (bool told_before : {false, true})
+            for (TimerId first : kAll)
+                for (TimerId second : kAll) {
+                    if (first == second)
+                        continue;
+                    SCOPED_TRACE(testing::Message() << hyp << told_before << index_of(first) << index_of(second));
+                    load();
+                    timers.switch_direct(cpu, hyp, {});
+                    for (TimerId id : kAll)
+                        timers.write_register(cpu, {id, TimerReg::kControl}, 0);
+                    timers.write_register(cpu, {first, TimerReg::kValue}, told_before ? u64{0} : 100);
+                    timers.write_register(cpu, {first, TimerReg::kControl}, 1);
+                    timers.write_register(cpu, {second, TimerReg::kValue}, 1000);
+                    timers.write_register(cpu, {second, TimerReg::kControl}, 1);
+                    timers.flush(cpu);
+                    put({.blocking = true, .has_deadline = true, .deadline = cpu.count + 2000});
+                    pass(500);
+                    lines.forget();
+                    woken = 0;
+                    pass(1000);
+                    EXPECT_THAT(lines.levels, testing::ElementsAre(Lines::Told{second, true}));
+                    EXPECT_EQ(woken, 0u);
+                    pass(1000);
+                    EXPECT_EQ(woken, 1u);
+                    EXPECT_EQ(test::port().armed_timers(), 0u);
+                }
+}
+
 }  // namespace
 }  // namespace nest::timer

@@ -115,6 +115,81 @@ TEST_F(TimerTest, WfitWakesByItself) {
     EXPECT_EQ(test::port().armed_timers(), 0u);
 }
 
+// The guest's GIC does not let the tick's PPI through (the fixture's lines never wake): the vCPU sleeps on.
+TEST_F(TimerTest, WfitEndsThoughATimerFiredInVain) {
+    set_one_reg(kVCtl, 1);
+    set_one_reg(kVCval, 100);
+    enable();
+    load();
+    put({.blocking = true, .has_deadline = true, .deadline = 5000});
+    lines.forget();
+    pass(200);
+    EXPECT_THAT(lines.levels, ElementsAre(Lines::Told{TimerId::kVirtual, true}));
+    EXPECT_EQ(woken, 0u);
+    EXPECT_EQ(test::port().armed_timers(), 1u) << "WFIT's own";
+    pass(4700);
+    EXPECT_EQ(woken, 0u);
+    pass(200);
+    EXPECT_EQ(woken, 1u);
+    EXPECT_EQ(test::port().armed_timers(), 0u) << "told once";
+    EXPECT_EQ(lines.levels.size(), 1u);
+}
+
+TEST_F(TimerTest, WfitEndsThoughATimerHadFiredBefore) {
+    set_one_reg(kPCtl, 1);
+    set_one_reg(kPCval, kStart - 1);
+    enable();
+    load();
+    put({.blocking = true, .has_deadline = true, .deadline = 5000});
+    pass(1);
+    EXPECT_EQ(test::port().armed_timers(), 1u);
+    pass(5000);
+    EXPECT_EQ(woken, 1u);
+}
+
+// Put again by a spurious wake-up, or preempted in between: the wait is the same, and so is its deadline.
+TEST_F(TimerTest, ADeadlineThatWasToldIsSetAgainWithTheWait) {
+    enable();
+    load();
+    const Wait wait{.blocking = true, .has_deadline = true, .deadline = 300};
+    put(wait);
+    pass(310);
+    load();
+    put(wait);
+    pass(1);
+    EXPECT_EQ(woken, 2u);
+}
+
+TEST_F(TimerTest, TheSecondTimerFiresThoughTheFirstFiredInVain) {
+    set_one_reg(kVCtl, 1);
+    set_one_reg(kVCval, 100);
+    set_one_reg(kPCtl, 1);
+    set_one_reg(kPCval, kStart + 5000);
+    enable();
+    load();
+    put({.blocking = true});
+    lines.forget();
+    pass(200);
+    EXPECT_THAT(lines.levels, ElementsAre(Lines::Told{TimerId::kVirtual, true}));
+    pass(5000);
+    EXPECT_TRUE(lines.told(TimerId::kPhysical, true));
+    EXPECT_EQ(lines.levels.size(), 2u) << "each once";
+    EXPECT_EQ(test::port().armed_timers(), 0u);
+}
+
+// A vCPU that is preempted after its wait is loaded soon, and looks at everything then.
+TEST_F(TimerTest, OnlyASleeperIsAlarmedAgain) {
+    set_one_reg(kVCtl, 1);
+    set_one_reg(kVCval, 100);
+    set_one_reg(kPCtl, 1);
+    set_one_reg(kPCval, kStart + 5000);
+    enable();
+    load();
+    put();
+    timers.on_soft_timer(cpu);
+    EXPECT_EQ(test::port().armed_timers(), 0u);
+}
+
 TEST_F(TimerTest, TheVmmsControllerSeesLevelsAndThePpiIsHeld) {
     enable(false);
     load();
