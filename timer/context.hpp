@@ -61,6 +61,11 @@ public:
     // The comparison is unsigned and of all 64 bits: a CVAL "behind" 0 is in the far future.
     bool condition_met(u64 host_count) const { return guest_count(host_count) >= cval(); }
     bool should_fire(u64 host_count) const { return may_fire() && condition_met(host_count); }
+    // CNTx_CTL as a read gives it at that moment. ISTATUS is UNKNOWN with ENABLE clear: 0 here.
+    u64 ctl_at(u64 host_count) const {
+        const bool status = (ctl() & kCtlEnable) && condition_met(host_count);
+        return (ctl() & kCtlWritable) | (status ? kCtlIStatus : 0);
+    }
     // Ticks until the condition is met, 0 when it is; whether it may raise the signal is may_fire's business.
     u64 ticks_left(u64 host_count) const {
         const u64 now = guest_count(host_count);

@@ -88,8 +88,7 @@ void VcpuTimers::evaluate_soft(u64 host_count, bool always_tell) {
         if (t.in_hardware)
             continue;
         const bool level = t.should_fire(host_count);
-        const bool status = (t.ctl() & kCtlEnable) && t.condition_met(host_count);
-        t.set_ctl((t.ctl() & kCtlWritable) | (status ? kCtlIStatus : 0));
+        t.set_ctl(t.ctl_at(host_count));
         t.remember();
         if (level == t.level && !always_tell)
             continue;
@@ -169,7 +168,7 @@ u64 VcpuTimers::get_one_reg(TimerAccess access, u64 host_count) const {
     switch (access.reg) {
     case TimerReg::kCount: return t.guest_count(host_count);
     case TimerReg::kCompare: return t.cval();
-    case TimerReg::kControl: return t.ctl();
+    case TimerReg::kControl: return t.ctl_at(host_count);  // its memory has the ISTATUS of the last put()
     case TimerReg::kValue: break;
     }
     return tval_of(t.cval(), t.guest_count(host_count));

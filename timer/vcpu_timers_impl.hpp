@@ -209,12 +209,8 @@ u64 VcpuTimers::read_register(C& cpu, TimerAccess access) {
     const u64 offset = t.in_hardware ? t.loaded_offset : t.offset();
     if (access.reg == TimerReg::kCount)
         return host_count(cpu) - offset;
-    if (access.reg == TimerReg::kControl) {
-        if (t.in_hardware)
-            return read_ctl(cpu, slot);
-        const bool status = (t.ctl() & kCtlEnable) && t.condition_met(host_count(cpu));
-        return (t.ctl() & kCtlWritable) | (status ? kCtlIStatus : 0);
-    }
+    if (access.reg == TimerReg::kControl)
+        return t.in_hardware ? read_ctl(cpu, slot) : t.ctl_at(host_count(cpu));
     const u64 cval = t.in_hardware && !mirrored(slot) ? read_cval(cpu, slot) : t.cval();
     return access.reg == TimerReg::kCompare ? cval : tval_of(cval, host_count(cpu) - offset);
 }

@@ -140,11 +140,29 @@ TEST_F(EmulationTest, CntpoffNeedsNoTrapsAndChangesOverWithTge) {
 }
 
 TEST_F(EmulationTest, OneRegStripsStatusAndKeepsTheRest) {
+    set_one_reg(kVCval, 1);
     set_one_reg(kVCtl, ~u64{0});
     EXPECT_EQ(timers.get_one_reg(kVCtl, cpu.count), 3u);
     set_one_reg(kVCount, 12);
     EXPECT_EQ(timers.get_one_reg(kVCount, cpu.count + 3), 15u);
     EXPECT_EQ(timers.get_one_reg(kPCount, cpu.count), kStart);
+}
+
+// A VMM that saves a vCPU which has slept for a while reads CTL as the guest would.
+TEST_F(EmulationTest, OneRegGivesTheStatusOfNow) {
+    set_one_reg(kVCval, 100);
+    set_one_reg(kVCtl, 1);
+    enable();
+    load();
+    put();
+    EXPECT_EQ(timers.get_one_reg(kVCtl, cpu.count + 99), 1u);
+    EXPECT_EQ(timers.get_one_reg(kVCtl, cpu.count + 100), 5u);
+    EXPECT_EQ(timers.get_one_reg(kPCtl, cpu.count + 100), 0u) << "off";
+    cpu.count += 200;
+    load();
+    put();
+    set_one_reg(kVCval, 1000);
+    EXPECT_EQ(timers.get_one_reg(kVCtl, cpu.count), 1u) << "the ISTATUS of put() was another deadline's";
 }
 
 // What L1 and its guest see: the pair that runs is in hardware, the other fires by the hrtimer.
