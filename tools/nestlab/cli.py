@@ -7,7 +7,7 @@ import sys
 
 from nestlab.errors import LabError
 
-SUBCOMMANDS = ["build", "shell", "run", "selftests", "guests", "demo", "test", "soak", "bench"]
+SUBCOMMANDS = ["build", "debug-kernel", "shell", "run", "selftests", "guests", "demo", "test", "soak", "bench"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
                                   "installs what it needs, and says so.")
     commands = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     for name in SUBCOMMANDS:
-        module = importlib.import_module(f"nestlab.commands.{name}")
+        module = importlib.import_module(f"nestlab.commands.{name.replace('-', '_')}")
         about = module.__doc__.strip()
         sub = commands.add_parser(name, help=about.split("\n\n")[0], description=about,
                                   formatter_class=argparse.RawDescriptionHelpFormatter)

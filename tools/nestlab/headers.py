@@ -4,12 +4,14 @@
 import re
 from pathlib import Path
 
-from nestlab import apt, paths, proc, say, staging
+from nestlab import apt, built, kernels, paths, proc, say, staging
 from nestlab.errors import LabError
 
 
 def get(version: str) -> Path:
-    """The folder to hand to make -C, for a full version such as 6.12.95+deb12-arm64."""
+    """The folder to hand to make -C, for a full version such as 6.12.95+deb12-arm64; a kernel of our own is built for it."""
+    if built.variant(version):
+        return kernels.get(version).folder / "tree"
     top = paths.cache("headers", version)
     with staging.locked(top):
         if not top.exists():
@@ -33,7 +35,8 @@ def fetch(version: str, top: Path) -> None:
 
 def gcc(headers: Path) -> str:
     """The GCC version that built the kernel; the module takes the same one."""
-    said = re.search(r"gcc-(\d+)", (headers / ".kernelvariables").read_text())
+    packaged, configured = headers / ".kernelvariables", headers / "include/config/auto.conf"
+    said = re.search(r"gcc-(\d+)", (packaged if packaged.exists() else configured).read_text())
     if not said:
         raise LabError(f"{headers} does not say which compiler built the kernel")
     return said[1]

@@ -16,11 +16,12 @@ class Release:
     qemu_suite: str     # has a QEMU that knows FEAT_NV2 (>= 9.0; >= 10.0 is what we test with)
     kernel_suite: str   # has the 6.12 kernel built by this release's compiler
     clang_rt: str       # the sanitisers' and libFuzzer's run time
+    gcc: str            # the compiler of its kernels, and so of the kernels that the lab builds
 
 
 RELEASES = [
-    Release("bookworm", 12, "bookworm-backports", "bookworm-backports", "libclang-rt-14-dev"),
-    Release("trixie",   13, "trixie",             "trixie",             "libclang-rt-19-dev"),
+    Release("bookworm", 12, "bookworm-backports", "bookworm-backports", "libclang-rt-14-dev", "12"),
+    Release("trixie",   13, "trixie",             "trixie",             "libclang-rt-19-dev", "14"),
 ]
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian's arm64 kernels: which there are, and one unpacked in the cache."""
+"""The arm64 kernels: which Debian has, and one in the cache: unpacked, or built by the lab itself (built.py)."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from nestlab import apt, host, paths, say, staging
+from nestlab import apt, built, host, paths, say, staging
 from nestlab.errors import LabError
 
 PARTS = ["linux-image", "linux-binary", "linux-modules"]     # from 7.x on the kernel is split
@@ -51,23 +51,25 @@ def choose(wanted: str, flavour: str = "arm64") -> str:
     """The full version for `wanted`: itself if full, else the newest in the cache, else the newest that Debian offers."""
     if wanted.endswith("-arm64"):
         return wanted
+    if name := built.variant(wanted):
+        return built.version(name)
     cached = [p.name for p in paths.cache("kernels").glob(f"*-{flavour}") if fits(p.name, wanted, flavour)]
     if cached:
         return max(cached, key=order)
     offered = [name.removeprefix("linux-image-") for name in apt.names(f"linux-image-{wanted}")]
     offered = [version for version in offered if fits(version, wanted, flavour)]
     if not offered:
-        raise LabError(f"Debian offers no {flavour} kernel {wanted}; try 6.12 or 7.2, or a full version such as "
-                       f"6.12.95+deb12-arm64")
+        raise LabError(f"Debian offers no {flavour} kernel {wanted}; try 6.12, 7.2, a full version such as "
+                       f"6.12.95+deb12-arm64, or one that the lab builds: {', '.join(built.VARIANTS)}")
     return max(offered, key=order)
 
 
 def get(wanted: str, flavour: str = "arm64") -> Kernel:
-    """The kernel, fetched and unpacked at first use."""
+    """The kernel, fetched and unpacked, or built, at first use."""
     kernel = Kernel(choose(wanted, flavour))
     with staging.locked(kernel.folder):
         if not kernel.folder.exists():
-            fetch(kernel)
+            built.build(kernel.version, kernel.folder) if built.variant(kernel.version) else fetch(kernel)
     return kernel
 
 
