@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The bare-metal tests of nesting (tests/guests): a small VMM, static for arm64, with its payload inside; and what a
-benchmark needs to build its own from the same parts."""
+"""The bare-metal tests of nesting (tests/guests): a small VMM, static for arm64, with its payload inside; with the same
+payload the test of failing allocations (tests/fail_nth); and what a benchmark needs to build its own from these parts."""
 
 import shutil
 import tempfile
@@ -10,6 +10,7 @@ from pathlib import Path
 from nestlab import hosttools, paths, proc, staging
 
 SOURCES = paths.REPO / "tests" / "guests"
+FAIL_NTH = paths.REPO / "tests" / "fail_nth"
 BARE, MACHINE = SOURCES / "bare", SOURCES / "machine"       # of every payload, of every VMM
 CROSS = "aarch64-linux-gnu-"
 COMMON = ["-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror"]
@@ -21,8 +22,8 @@ LINK = ["-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none", "-Wl,-z,noexec
 
 
 def get() -> Path:
-    """The folder with guests/nested_guests, built anew where a source is younger."""
-    return fresh(paths.BUILD / "guests" / "guests" / "nested_guests", [SOURCES], build)
+    """The folder with guests/nested_guests and guests/fail_nth, built anew where a source is younger."""
+    return fresh(paths.BUILD / "guests" / "guests" / "nested_guests", [SOURCES, FAIL_NTH], build)
 
 
 def fresh(program: Path, sources: list[Path], build: Callable[[Path], None]) -> Path:
@@ -37,16 +38,18 @@ def fresh(program: Path, sources: list[Path], build: Callable[[Path], None]) -> 
 
 
 def build(program: Path) -> None:
-    """Payload, flat image, VMM around it."""
+    """Payload, flat image, the programs around it."""
     log = paths.BUILD / "log" / "guests.log"
     program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=program.parent.parent, prefix="making-") as folder:
         work = Path(folder)
         make_payload(SOURCES / "payload", work, log)
-        proc.run(["nice", f"{CROSS}g++", *COMMON, "-static", "-pthread", f"-Wa,-I,{work}",
-                  *inputs(SOURCES / "vmm", MACHINE), "-o", str(work / "nested_guests")], "building the VMM of tests/guests", log=log)
-        proc.run([f"{CROSS}strip", str(work / "nested_guests")], "stripping nested_guests")
+        for name, folder in {"fail_nth": FAIL_NTH, "nested_guests": SOURCES / "vmm"}.items():
+            proc.run(["nice", f"{CROSS}g++", *COMMON, "-static", "-pthread", f"-Wa,-I,{work}", *inputs(folder, MACHINE),
+                      "-o", str(work / name)], f"building {name}", log=log)
+            proc.run([f"{CROSS}strip", str(work / name)], f"stripping {name}")
         shutil.copy(work / "payload.elf", program.with_name("payload.elf"))     # for a look at addresses
+        shutil.move(work / "fail_nth", program.with_name("fail_nth"))
         shutil.move(work / "nested_guests", program)
 
 
