@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from nestlab import campaign, guests, judge, kernels, module, paths, say, selftests
+from nestlab import built, campaign, guests, judge, kernels, module, paths, say, selftests
 from nestlab.boot import Boot
 from nestlab.errors import LabError
 from nestlab.machine import KVM_MODES, Machine
@@ -79,18 +79,28 @@ def read(file: Path) -> list[BootTest]:
     return tests
 
 
+def selected(tests: list[BootTest], only: str) -> Iterator[tuple[str, BootTest, Machine]]:
+    """(name there, test, machine) of all that such a pattern names."""
+    for test in tests:
+        for name, machine in test.machines():
+            if fnmatch.fnmatch(name, only) or fnmatch.fnmatch(test.name, only):
+                yield name, test, machine
+
+
+def own_kernels(tests: list[BootTest], only: str = "*") -> list[str]:
+    """The kernels, of those that the lab builds itself, that such tests need."""
+    return sorted({test.kernel for _, test, _ in selected(tests, only) if test.enabled and built.variant(test.kernel)})
+
+
 def run(tests: list[BootTest], only: str = "*") -> Iterator[Result]:
     """Results as they come; tests with equal machines share a boot."""
     groups: dict[tuple, list[tuple[str, BootTest]]] = {}
-    for test in tests:
-        for name, machine in test.machines():
-            if not fnmatch.fnmatch(name, only) and not fnmatch.fnmatch(test.name, only):
-                continue
-            if not test.enabled:
-                yield Result(SKIP, name, test.why)
-                continue
-            key = (machine, test.kernel, test.module, test.needs, name if test.alone else "")
-            groups.setdefault(key, []).append((name, test))
+    for name, test, machine in selected(tests, only):
+        if not test.enabled:
+            yield Result(SKIP, name, test.why)
+            continue
+        key = (machine, test.kernel, test.module, test.needs, name if test.alone else "")
+        groups.setdefault(key, []).append((name, test))
     for number, ((machine, kernel, policy, needs, _), members) in enumerate(groups.items(), 1):
         say.step(f"boot {number} of {len(groups)}: Linux {kernel}, -cpu {machine.cpu}, {len(members)} tests")
         by_name = dict(members)
@@ -112,8 +122,13 @@ def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...])
         raise LabError(f"needs knows {' and '.join(SHARES)}, not {' '.join(unknown)}")
     if len(needs) > 1:
         raise LabError(f"a test needs one share, not {' and '.join(needs)}")
-    return Boot(machine, chosen, module=None if policy == "none" else module.artefact(chosen.version),
+    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen),
                 load=policy == "loaded", share=SHARES[needs[0]]() if needs else None, scripts=scripts())
+
+
+def module_for(kernel: kernels.Kernel) -> Path:
+    """The module of that kernel. `test` and `soak` have built Debian's; of the lab's own kernels it is built here."""
+    return module.build(kernel.version) if built.variant(kernel.version) else module.artefact(kernel.version)
 
 
 def guest_module() -> Path:

@@ -6,8 +6,11 @@ import re
 from nestlab.campaign import Outcome
 from nestlab.results import FAIL, PASS, SKIP, Result
 
-# Kernel-log lines that fail any test.
-ALARMS = r"BUG|WARNING|lockup|refcount|Unable to handle|Internal error"
+# Kernel-log lines that fail any test. The second half is what only a kernel that checks says, and not all of it with BUG or
+# WARNING before: UBSAN, kmemleak, a lock without a class, a checker that has switched itself off.
+ALARMS = (r"BUG|WARNING|lockup|refcount|Unable to handle|Internal error"
+          r"|KASAN|UBSAN|ODEBUG|kmemleak: [1-9]|kmemleak: .*disabled|suspicious RCU|sleeping function|detected stalls"
+          r"|INFO: (trying to register|lockdep|possible|inconsistent|rcu|task)|locking correctness validator")
 LINE = re.compile(r"^(PASS|FAIL|SKIP) (\S+)(?: (.*))?$")
 SKIPPED = 4         # kselftest's exit status for it
 
