@@ -25,7 +25,11 @@ Status DirtyBitmap::copy_out(u64 user) const {
 }
 
 Status DirtyBitmap::copy_out_taken(u64 user) const {
-    return nest_port_copy_to_user(user, scratch(), bytes()) ? Status(Errno::kFault) : kOk;
+    if (!nest_port_copy_to_user(user, scratch(), bytes()))
+        return kOk;
+    for (size_t i = 0; i < word_count_; i++)
+        __atomic_fetch_or(&words_[i], scratch()[i], __ATOMIC_RELEASE);
+    return Errno::kFault;
 }
 
 Status DirtyBitmap::copy_in(u64 user, size_t first, size_t words) {

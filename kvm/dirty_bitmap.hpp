@@ -42,7 +42,7 @@ public:
     void take_all(Protect protect) {
         take(0, word_count_, [](size_t) { return ~u64{0}; }, protect);
     }
-    // What take_all() took, to user space. EFAULT.
+    // What take_all() took, to user space. EFAULT: it is in the log again, or the VMM would miss these pages for good.
     Status copy_out_taken(u64 user) const;
     // Takes out those of the bits that user space names; first_page is a multiple of 64, and the range inside the slot.
     // EFAULT: nothing is taken. protect() as above.

@@ -91,6 +91,17 @@ TEST_F(DirtyLogTest, GetReportsABadBuffer) {
     EXPECT_EQ(get(0, 0), EFAULT);
 }
 
+TEST_F(DirtyLogTest, WhatABadBufferDidNotGetIsInTheNextLog) {
+    ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
+    mark(5);
+    stage2.meanwhile = [&] { mark(900); };  // while the log is being taken
+    EXPECT_EQ(get(0, 0), EFAULT);
+    stage2.meanwhile = nullptr;
+    ASSERT_EQ(get(), 0);
+    for (u64 page = 0; page < kPages; page++)
+        EXPECT_EQ(bit(page), page == 5 || page == 900) << page;
+}
+
 TEST_F(DirtyLogTest, ManualProtectionLeavesClearingToTheVmm) {
     ASSERT_EQ(enable(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE), 0);
     ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
