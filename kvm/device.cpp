@@ -35,6 +35,10 @@ Status create_vgic(Vm& vm) {
     return status;
 }
 
+bool initializes(const vgic::DeviceAttr& attr) {
+    return attr.group == vgic::KVM_DEV_ARM_VGIC_GRP_CTRL && attr.attr == vgic::KVM_DEV_ARM_VGIC_CTRL_INIT;
+}
+
 Status attribute(Vm& vm, unsigned cmd, const vgic::DeviceAttr& attr) {
     VgicContext context(vm);
     Guard guard(vm.lock);
@@ -43,9 +47,10 @@ Status attribute(Vm& vm, unsigned cmd, const vgic::DeviceAttr& attr) {
         return vgic::has_attr(distributor, attr);
     if (cmd == abi::KVM_GET_DEVICE_ATTR)
         return vgic::get_attr(distributor, context, attr);
-    const bool was_initialized = distributor.initialized();
-    NEST_TRY(vgic::set_attr(distributor, context, attr));
-    return !was_initialized && distributor.initialized() ? vm.gic.initialized() : kOk;
+    // The routes come first: the vGIC is initialised once, and routes that found no memory would never come.
+    if (initializes(attr) && !distributor.initialized())
+        NEST_TRY(vm.gic.make_default_routes());
+    return vgic::set_attr(distributor, context, attr);
 }
 
 }  // namespace

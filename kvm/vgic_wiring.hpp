@@ -22,8 +22,8 @@ public:
     Status add(Vcpu& vcpu);
     // nullptr until create() is through; then the same one until the VM ends. Any context.
     vgic::Distributor* distributor() const { return published_.load_acquire(); }
-    // It has just been initialised: irqfds get their default routes. ENOMEM. The VM's lock.
-    Status initialized();
+    // It is about to be initialised: irqfds get their default routes. ENOMEM. The VM's lock.
+    Status make_default_routes();
 
     // vgic::Callbacks
     void kick(unsigned vcpu_index) override;

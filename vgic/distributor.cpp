@@ -110,7 +110,7 @@ Status Distributor::init() {
     Guard guard(config_);
     if (initialized())
         return kOk;
-    const unsigned spis = spis_ ? spis_ : kDefaultInterrupts - kPrivateInterrupts;
+    const unsigned spis = interrupts_at_init() - kPrivateInterrupts;
     Buffer<SpiBank> banks(spis / 32);
     if (!banks)
         return Errno::kNoMem;

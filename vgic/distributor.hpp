@@ -59,6 +59,8 @@ public:
     // Interrupts in all, a multiple of 32 from 64 to 1024. EINVAL; EBUSY: already set or initialised. Sleeps.
     Status set_interrupts(unsigned count);
     unsigned interrupts() const { return spis_ + kPrivateInterrupts; }
+    // As many as init() will make, or has made.
+    unsigned interrupts_at_init() const { return spis_ ? interrupts() : kDefaultInterrupts; }
     // Addresses: EEXIST set before, EINVAL misaligned, E2BIG above the limit. Sleeps.
     Status set_base(u64 address);
     u64 base() const { return base_; }
