@@ -71,9 +71,13 @@ void forget_instructions() {
 }  // namespace
 
 Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
+    const bool before = vcpu.initialized;
     const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(machine().nv)));
     if (vcpu.vel2.present()) {
-        NEST_TRY(vcpu.vm.nested_mmu.enable());
+        if (const Status status = vcpu.vm.nested_mmu.enable(); !status.ok()) {
+            vcpu.initialized = before;  // virtual EL2 without shadows must not run: the VMM may not have looked
+            return status;
+        }
         vcpu.gic.el2 = &vcpu.regs;
     }
     reset_devices(vcpu);

@@ -9,7 +9,7 @@
 namespace nest::kvm {
 namespace {
 
-constexpr long kENoMem = -12;
+constexpr long kENoExec = -8, kENoMem = -12;
 
 struct FailingAllocations : VmTest {
     void* gic = nullptr;
@@ -57,6 +57,26 @@ TEST_F(FailingAllocations, TheVgicsInitComesWithItsRoutes) {
     EXPECT_EQ(routing.route(7).intid, 39u);
     EXPECT_EQ(routing.route(223).kind, IrqRoute::Kind::kSpi) << "as many SPIs as there are if nobody says";
     EXPECT_EQ(routing.route(224).kind, IrqRoute::Kind::kNone);
+}
+
+TEST_F(FailingAllocations, AVcpuWithoutItsShadowsDoesNotRun) {
+    auto& registers = test::port().feature_registers;
+    const u16 mmfr2 = arch::encoding_of(arch::SysReg::ID_AA64MMFR2_EL1).raw;
+    nest_vm_release(vm);
+    nest_core_exit();
+    registers[mmfr2] |= u64{2} << 24;  // NV2
+    cpu().registers[arch::SysReg::ID_AA64MMFR2_EL1] = registers[mmfr2];
+    const nest_host_config config{true, 27, 30, 25};
+    ASSERT_EQ(nest_core_init(&config), 0);
+    nest_cpu_online();
+    ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);
+    const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 0);
+    vcpu = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
+    abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {1 << abi::KVM_ARM_VCPU_PSCI_0_2 | 1 << abi::KVM_ARM_VCPU_HAS_EL2}};
+    const unsigned failures =
+        fail_each([&] { return ioctl(abi::KVM_ARM_VCPU_INIT, &init); }, [&] { EXPECT_EQ(ioctl(abi::KVM_RUN), kENoExec); });
+    EXPECT_GE(failures, 1u);
+    EXPECT_TRUE(core().vm.nested_mmu.enabled());
 }
 
 }  // namespace
