@@ -27,7 +27,7 @@ template <arch::Cpu C, typename Canonical>
 Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& f,
                                             stage2::TableCache& cache, Reclaim reclaim) {
     using namespace detail;
-    const Stage2Result l1 = translate(regime, f.ipa.raw, f.write);
+    Stage2Result l1 = translate(regime, f.ipa.raw, f.write);
     switch (l1.status) {
     case WalkStatus::kAgain:
         return {};
@@ -48,6 +48,12 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
         stats_.forwarded++;
         return forward(l1_forbids(l1, f) ? fsc_of(arch::kFscPermission, l1.level) : fsc_of(arch::kFscTranslation, 0));
     }
+    // Without HCR_EL2.PTW a walk of Device memory is one of Normal Non-cacheable memory ([DDI0487] D24.2.58). Hardware's
+    // PTW is always set, for the sake of the machine's devices: it would stop the walk at a Device leaf again and again.
+    if (f.on_walk && l1.attributes.type == stage2::MemoryType::Device_nGnRE) {
+        l1.attributes.type = stage2::MemoryType::NormalNC;
+        l1.attributes.prot.x = false;
+    }
     const bool reachable = l1.output < canonical_.limit() && f.ipa < shadow.tables.limit();
     const stage2::Leaf canonical = reachable ? canonical_.walk(l1.output) : stage2::Leaf{};
     const stage2::Prot& allowed = canonical.attributes.prot;
@@ -55,7 +61,7 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
         stats_.brought_in += reclaim == Reclaim::kNow;
         return bring_in(l1.output, f.write, f.exec, canonical.valid);
     }
-    Composed leaf = compose(l1, canonical, tag_of_shift(l1.shift));
+    Composed leaf = compose(l1, canonical, tag_of_shift(l1.shift), shadow.tables.fwb());
     // Memory that both let execute, but that has no type from which we can let L2 do so.
     if (f.exec && !leaf.attributes.prot.x) {
         stats_.forwarded++;

@@ -40,7 +40,7 @@ constexpr u8 tag_of_shift(unsigned shift) {
 }
 
 // As the module's page-table policy, plus the reverse map. Caches need no maintenance: the canonical stage 2 has brought
-// the memory in and done it, and what L1 owes its guest it does itself.
+// the memory in and done it, or compose() leaves no way past the caches; and what L1 owes its guest it does itself.
 template <arch::Cpu C>
 class ShadowPolicy : public stage2::KernelPolicy<C, arch::L2Ipa> {
     using Base = stage2::KernelPolicy<C, arch::L2Ipa>;

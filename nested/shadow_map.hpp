@@ -59,24 +59,30 @@ constexpr bool l1_forbids(const Stage2Result& l1, const L2Fault& f) {
     return f.write ? !p.w || (f.on_walk && !p.r) : !p.r;
 }
 
-// The leaf that stands for both translations.
+// The leaf that stands for both translations. `fwb`: HCR_EL2.FWB while L2 runs.
+//
+// With FEAT_S2FWB the canonical stage 2 makes all accesses of L1's to memory Write-Back, and so nobody has cleaned that
+// memory: DRAM may still hold what its last owner left there, and the kernel's zeroes lie in a cache. A leaf that took
+// Non-cacheable or Device from L1 would show it to L2. So where memory lies behind, the leaf is Write-Back whatever L1 says.
+// Without FEAT_S2FWB the canonical stage 2 cleans what it maps, as L1's stage 1 alone can make it Non-cacheable.
 struct Composed {
     stage2::Attributes attributes;
     u8 shift = arch::kPageShift;
 };
-constexpr Composed compose(const Stage2Result& l1, const stage2::Leaf& canonical, u8 tag) {
+constexpr Composed compose(const Stage2Result& l1, const stage2::Leaf& canonical, u8 tag, bool fwb) {
     using stage2::MemoryType;
     const stage2::Attributes &a = l1.attributes, &b = canonical.attributes;
     Composed c;
     c.attributes.prot.r = a.prot.r && b.prot.r;
     c.attributes.prot.w = a.prot.w && b.prot.w;
-    // The canonical leaf's execution permission knows no exception level.
-    const bool x = a.prot.x && b.prot.x;
+    // The canonical leaf's execution permission knows no exception level. What L1 calls a device is not executed from.
+    const bool x = a.prot.x && b.prot.x && a.type != MemoryType::Device_nGnRE;
     // The weaker of both. But stage 2 can let L2 execute only from Write-Back memory, and so does a Non-cacheable leaf
     // of L1's with executable memory behind it become.
-    if (a.type == MemoryType::Device_nGnRE || b.type == MemoryType::Device_nGnRE)
+    const bool forced = fwb && b.type == MemoryType::Normal;
+    if (b.type == MemoryType::Device_nGnRE || (a.type == MemoryType::Device_nGnRE && !forced))
         c.attributes.type = MemoryType::Device_nGnRE;
-    else if ((a.type == MemoryType::NormalNC || b.type == MemoryType::NormalNC) && !(x && b.type == MemoryType::Normal))
+    else if (!forced && (a.type == MemoryType::NormalNC || b.type == MemoryType::NormalNC) && !(x && b.type == MemoryType::Normal))
         c.attributes.type = MemoryType::NormalNC;
     c.attributes.prot.x = x && c.attributes.type == MemoryType::Normal;
     c.attributes.prot.x_at = c.attributes.prot.x ? a.prot.x_at : stage2::ExecAt::Both;

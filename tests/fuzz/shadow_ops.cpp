@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         return b;
     };
     {
-        nest::test::ShadowOps ops(next, next() % 4 == 0 ? 1 : 16);
+        const unsigned how = next();
+        nest::test::ShadowOps ops(next, how % 4 == 0 ? 1 : 16, how & 16);
         for (unsigned steps = 8 + next() % 48; steps; steps--)
             ops.step();
     }

@@ -49,25 +49,29 @@ TEST(Compose, EveryPermissionTypeAndSize) {
         for (unsigned b = 0; b < 8; b++)
             for (auto x_at : {ExecAt::Both, ExecAt::El0Only, ExecAt::El1Only}) {
                 const Prot p{(a & 1) != 0, (a & 2) != 0, (a & 4) != 0, x_at}, q{(b & 1) != 0, (b & 2) != 0, (b & 4) != 0};
-                const Composed c = compose(l1(p), below(q), 1);
+                const Composed c = compose(l1(p), below(q), 1, (a ^ b) & 1);
                 EXPECT_EQ(c.attributes.prot.r, p.r && q.r);
                 EXPECT_EQ(c.attributes.prot.w, p.w && q.w);
                 EXPECT_EQ(c.attributes.prot.x, p.x && q.x);
                 EXPECT_EQ(c.attributes.prot.x_at, p.x && q.x ? x_at : ExecAt::Both);
             }
     using T = MemoryType;
-    auto type = [](T a, T b, Prot p = kProtRw) { return compose(l1(p, a), below(kProtRwx, b), 1).attributes; };
-    EXPECT_EQ(type(T::Normal, T::Normal).type, T::Normal);
-    EXPECT_EQ(type(T::NormalNC, T::Normal).type, T::NormalNC);
-    EXPECT_EQ(type(T::NormalNC, T::Normal, kProtRwx).type, T::Normal) << "execution needs Write-Back";
-    EXPECT_EQ(type(T::Device_nGnRE, T::Normal, kProtRwx).type, T::Device_nGnRE);
-    EXPECT_FALSE(type(T::Device_nGnRE, T::Normal, kProtRwx).prot.x);
-    EXPECT_EQ(type(T::Normal, T::Device_nGnRE, kProtRwx).type, T::Device_nGnRE);
-    EXPECT_FALSE(type(T::Normal, T::Device_nGnRE, kProtRwx).prot.x);
+    auto type = [](T a, T b, bool fwb, Prot p = kProtRw) { return compose(l1(p, a), below(kProtRwx, b), 0, fwb).attributes; };
+    for (bool fwb : {false, true}) {
+        EXPECT_EQ(type(T::Normal, T::Normal, fwb).type, T::Normal);
+        EXPECT_EQ(type(T::NormalNC, T::Normal, fwb, kProtRwx), (Attributes{kProtRwx})) << "execution needs Write-Back";
+        EXPECT_FALSE(type(T::Device_nGnRE, T::Normal, fwb, kProtRwx).prot.x);
+        for (T a : {T::Normal, T::NormalNC, T::Device_nGnRE})
+            EXPECT_EQ(type(a, T::Device_nGnRE, fwb, kProtRwx), (Attributes{kProtRw, T::Device_nGnRE}));
+    }
+    EXPECT_EQ(type(T::NormalNC, T::Normal, false).type, T::NormalNC);
+    EXPECT_EQ(type(T::Device_nGnRE, T::Normal, false, kProtRwx).type, T::Device_nGnRE);
+    EXPECT_EQ(type(T::NormalNC, T::Normal, true).type, T::Normal) << "nobody has cleaned that memory";
+    EXPECT_EQ(type(T::Device_nGnRE, T::Normal, true, kProtRwx).type, T::Normal);
     struct Size { unsigned l1, level, shift; };
     for (Size s : {Size{12, 1, 12}, {14, 1, 12}, {16, 2, 12}, {21, 1, 21}, {21, 3, 12}, {25, 2, 21}, {29, 1, 21}, {30, 1, 30},
                    {30, 2, 21}, {0, 1, 30}, {0, 3, 12}})
-        EXPECT_EQ(compose(l1(kProtRw, T::Normal, s.l1), below(kProtRw, T::Normal, s.level), 0).shift, s.shift) << s.l1 << ' ' << s.level;
+        EXPECT_EQ(compose(l1(kProtRw, T::Normal, s.l1), below(kProtRw, T::Normal, s.level), 0, false).shift, s.shift) << s.l1 << ' ' << s.level;
 }
 
 TEST(Compose, WhatL1Forbids) {

@@ -12,7 +12,8 @@ TEST_P(ShadowProperty, NeverMoreThanBothTranslationsAllow) {
     port().reset();
     std::mt19937 random(static_cast<unsigned>(GetParam()));
     {
-        ShadowOps ops([&] { return static_cast<unsigned>(random() >> 7 & 255); }, GetParam() % 4 == 0 ? 1 : 64);
+        ShadowOps ops([&] { return static_cast<unsigned>(random() >> 7 & 255); }, GetParam() % 4 == 0 ? 1 : 64,
+                      GetParam() % 3 != 0);
         for (unsigned i = 0; i < 400; i++)
             ops.step();
         EXPECT_GT(ops.world().mmu.stats().mapped, 0u);

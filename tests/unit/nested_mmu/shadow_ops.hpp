@@ -12,7 +12,8 @@ public:
     using Next = std::function<unsigned()>;  // the next byte
 
     // `rmap_pages`: with very few, shadows become untracked.
-    ShadowOps(Next next, size_t rmap_pages) : next_(std::move(next)), world_(rmap_pages) {
+    ShadowOps(Next next, size_t rmap_pages, bool fwb = true)
+        : next_(std::move(next)), world_(rmap_pages, 4, fwb) {
         constexpr u8 granules[] = {12, 14, 16};
         for (unsigned i = 0; i < 2; i++) {
             Context& c = contexts_[i];
@@ -65,11 +66,18 @@ private:
         bool mapped = false;
         unsigned fsc = 0, level = 0, shift = 0;
         u64 out = 0, descriptor = 0;
+        unsigned type() const { return descriptor >> 2 & 15; }
+        bool is_device() const { return type() < 4; }
         bool allows(bool write, bool exec, bool el0) const {
-            const unsigned xn = descriptor >> 53 & 3, type = descriptor >> 2 & 15;
+            const unsigned xn = descriptor >> 53 & 3;
             if (exec)
-                return type > 3 && (xn == 0 || xn == (el0 ? 1 : 3));
+                return !is_device() && (xn == 0 || xn == (el0 ? 1 : 3));
             return descriptor >> (write ? 7 : 6) & 1;
+        }
+        bool allows(const L2Fault& f) const {
+            if (f.on_walk && ((f.no_device_walk && is_device()) || !allows(false, false, false)))
+                return false;
+            return allows(f.write, f.exec, f.el0);
         }
     };
 
@@ -202,17 +210,20 @@ private:
     void access(Context& c) {
         L2Fault f;
         f.ipa = L2Ipa(l2_address());
-        const unsigned kind = next_() % 4;
-        f.write = kind == 1;
+        const unsigned kind = next_() % 6;
+        f.write = kind == 1 || kind == 5;
         f.exec = kind == 2;
+        f.on_walk = kind >= 4;
+        f.no_device_walk = next_() & 2;
         f.el0 = next_() & 1;
         constexpr u8 shifts[] = {12, 21, 30, 30};
-        const unsigned block = shifts[next_() & 3];
+        const unsigned wanted = shifts[next_() & 3], most = world_.canonical.max_block_shift();
+        const unsigned block = wanted < most ? wanted : most;
         const Resolution r = world_.access(*c.shadow, &c.regime, f, block);
         const Reference ref = reference(c, f.ipa.raw);
         if (!ref.mapped) {
             World::check(r.outcome == FaultOutcome::kForward && r.fsc == ref.fsc, "L1's fault is not forwarded as such");
-        } else if (!ref.allows(f.write, f.exec, f.el0)) {
+        } else if (!ref.allows(f)) {
             World::check(r.outcome == FaultOutcome::kForward && r.fsc == 12 + ref.level, "L1's permission fault");
         } else if (!world_.is_ram(ref.out) && !world_.is_big(ref.out)) {
             World::check(r.outcome == FaultOutcome::kBringIn && r.canonical.raw == ref.out && !r.of_table, "no memory there");
@@ -221,6 +232,8 @@ private:
             const HardwareResult hw = shadow_walk(*c.shadow, f.ipa.raw);
             World::check(hw.translated && hw.pa == world_.backing(ref.out).raw, "the leaf leads elsewhere");
             const unsigned xn = hw.descriptor >> 53 & 3;
+            // Hardware's HCR_EL2.PTW is set.
+            World::check(!f.on_walk || (hw.descriptor >> 2 & 15) > 3, "the walk faults again");
             World::check(f.exec ? xn == 0 || xn == (f.el0 ? 1u : 3u) : (hw.descriptor >> (f.write ? 7 : 6) & 1) != 0,
                          "the leaf does not allow what faulted");
         }
@@ -294,8 +307,18 @@ private:
             World::check(a.prot.x_at == ExecAt::El1Only || ref.allows(false, true, true), "execute at EL0");
             World::check(a.prot.x_at == ExecAt::El0Only || ref.allows(false, true, false), "execute at EL1");
         }
-        if ((ref.descriptor >> 2 & 15) < 4)
-            World::check(a.type == stage2::MemoryType::Device_nGnRE, "L1 says Device");
+        check_type(ref, a);
+    }
+    // All that is mapped is memory. Uncached it may be reached only where the canonical stage 2 has cleaned it.
+    void check_type(const Reference& ref, const stage2::Attributes& a) {
+        using enum stage2::MemoryType;
+        World::check(!ref.is_device() || !a.prot.x, "execution from what L1 calls a device");
+        if (world_.host.fwb)
+            World::check(a.type == Normal, "L2 sees what caches have not written back");
+        else if (ref.is_device())
+            World::check(a.type != Normal, "L1 says Device");  // Non-cacheable once L2 has tables there
+        else
+            World::check((a.type == NormalNC) == (ref.type() != 15 && !a.prot.x), "L1's cacheability");
     }
 
     Next next_;

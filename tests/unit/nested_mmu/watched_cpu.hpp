@@ -11,6 +11,15 @@ struct WatchedCpu : FakeCpu {
     unsigned invalidations = 0;  // of stage 2, broadcast
     unsigned whole_vmid = 0;     // of these
     unsigned shadow_ipa_bits = 40;
+    u64 lines_cleaned = 0;  // to memory; not logged one by one, which would take gigabytes
+
+    template <arch::CacheOp Op>
+    void cache(u64 va = 0) {
+        if constexpr (Op == arch::CacheOp::CIVAC)
+            lines_cleaned++;
+        else
+            FakeCpu::cache<Op>(va);
+    }
 };
 }  // namespace nest::test
 

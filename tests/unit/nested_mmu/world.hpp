@@ -34,7 +34,8 @@ public:
     static constexpr u64 kBigBase = 0x8000'0000, kBigBytes = 0x1'8000'0000;  // 6 GiB
     static constexpr u64 kBigPa = u64{1} << 40;
 
-    explicit World(size_t rmap_pages = 64, unsigned vcpus = 4) {
+    explicit World(size_t rmap_pages = 64, unsigned vcpus = 4, bool fwb = true) {
+        host.fwb = fwb;
         ram = static_cast<u8*>(nest_port_pages_alloc(10, false));
         check(vmids.init(16, 4).ok(), "vmids");
         check(canonical.init(40, host).ok(), "canonical");
