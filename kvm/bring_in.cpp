@@ -96,9 +96,10 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     }
 
     const bool coherent_icache = machine().stage2.ctr >> 29 & 1;  // CTR_EL0.DIC
-    if (a.exec && page.device && !page.cacheable) {
+    // HCR_EL2.PTW is set, so that a walk there is stopped by a permission that nobody can grant.
+    if ((a.exec || a.walk) && page.device && !page.cacheable) {
         nest_port_page_release(&page, false);
-        return Backing::kNoExecute;
+        return Backing::kDevice;
     }
     // Memory without struct pages is outside the linear map: nothing could clean or invalidate its cache lines for it.
     if (page.device && page.cacheable && !(vm.stage2.tables().fwb() && coherent_icache)) {

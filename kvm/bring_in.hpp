@@ -11,12 +11,13 @@ struct MemoryAccess {
     bool write = false;
     bool exec = false;
     bool permission = false;  // a leaf is there, and allows less
+    bool walk = false;        // by hardware, of stage-1 tables
 };
 enum class Backing : u8 {
     kMapped,     // or something came in between: the access is to be tried again
     kNone,       // no memory slot
     kReadOnly,   // a write, and the slot is read-only
-    kNoExecute,  // a fetch from a device that the VMM has mapped
+    kDevice,     // a fetch from a device that the VMM has mapped, or a walk of one: no guest may
     kError,      // vcpu.error: ENOMEM, or EFAULT where the VMM has no memory behind the slot
 };
 // Brings the VMM's page in and maps it. No lock held; sleeps.

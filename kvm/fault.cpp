@@ -108,7 +108,7 @@ Next handle_guest_abort(Vcpu& vcpu) {
         return handle_no_memory(vcpu, f.ipa, Backing::kNone);
     if (f.type == kFscAccessFlag && make_young(vcpu, f.ipa.align_down(kPageSize)) == Next::kResume)
         return Next::kResume;
-    switch (const Backing backing = bring_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission})) {
+    switch (const Backing backing = bring_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission, f.on_walk})) {
     case Backing::kMapped: return Next::kResume;
     case Backing::kError: return Next::kError;
     default: return handle_no_memory(vcpu, f.ipa, backing);

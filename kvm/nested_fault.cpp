@@ -45,7 +45,7 @@ Next error(Vcpu& vcpu, Errno e) {
 
 // The canonical stage 2 has to answer first. kHost: it does now, or something came in between.
 Next answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
-    const Backing backing = bring_in(vcpu, {r.canonical, r.write, r.exec, r.permission});
+    const Backing backing = bring_in(vcpu, {r.canonical, r.write, r.exec, r.permission, !r.of_table && fault.on_walk});
     switch (backing) {
     case Backing::kMapped:
         return Next::kHost;

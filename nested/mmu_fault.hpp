@@ -57,7 +57,9 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
     const bool reachable = l1.output < canonical_.limit() && f.ipa < shadow.tables.limit();
     const stage2::Leaf canonical = reachable ? canonical_.walk(l1.output) : stage2::Leaf{};
     const stage2::Prot& allowed = canonical.attributes.prot;
-    if (!canonical.valid || !allowed.r || (f.write && !allowed.w) || (f.exec && !allowed.x)) {
+    // Devices of the machine are never walked: whoever is asked to bring one in refuses.
+    const bool walks_device = f.on_walk && canonical.attributes.type == stage2::MemoryType::Device_nGnRE;
+    if (!canonical.valid || !allowed.r || (f.write && !allowed.w) || (f.exec && !allowed.x) || walks_device) {
         stats_.brought_in += reclaim == Reclaim::kNow;
         return bring_in(l1.output, f.write, f.exec, canonical.valid);
     }

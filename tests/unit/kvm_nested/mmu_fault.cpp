@@ -166,6 +166,28 @@ TEST_F(NestedVmTest, ABusErrorOnL2sWalkTellsTheLevel) {
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x16u) << "level 2";
 }
 
+// A device of the machine that the VMM has mapped: HCR_EL2.PTW stops hardware's walks there, and no permission helps.
+TEST_F(NestedVmTest, TablesOfL2sInADeviceAreABusError) {
+    test::port().user_mappings.push_back({reinterpret_cast<u64>(hva(kData)), kPage});
+    test::port().user_mappings.back().device = true;
+    map_l2(kL2, kData);
+    set_l1(SysReg::VBAR_EL1, 0x8000);
+    constexpr u64 kS1ptw = 1 << 7;
+    EXPECT_EQ(access(kL2, kTranslation3 | kS1ptw), Next::kResume) << "before anything is mapped";
+    EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x14u);
+    ASSERT_EQ(access(kL2, kTranslation3 | kWrite), Next::kResume);
+    ASSERT_EQ(shadow_leaf(kL2).attributes.type, stage2::MemoryType::Device_nGnRE);
+    set_l1(SysReg::ESR_EL1, 0);
+    EXPECT_EQ(access_in_tier0(kL2, kPermission3 | kS1ptw), Next::kHost);
+    EXPECT_EQ(access(kL2, kPermission3 | kS1ptw), Next::kResume) << "and after L2 has used it";
+    EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x14u);
+    EXPECT_TRUE(core().vel2.in_guest());
+    set_hcr(H::VM::kMask | H::PTW::kMask);
+    map_l2(kL2, kData, (kLeaf & ~u64{15 << 2}) | 1 << 2 | kR | kW);
+    EXPECT_EQ(access(kL2, kPermission3 | kS1ptw), Next::kResume);
+    expect_forwarded(kPermission3, kL2);
+}
+
 TEST_F(NestedVmTest, WithoutStageTwoOfL1AddressesAreItsOwn) {
     set_hcr(0);
     EXPECT_EQ(access(kData, kTranslation3 | kWrite), Next::kResume);
