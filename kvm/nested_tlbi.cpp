@@ -8,7 +8,8 @@
 namespace nest::kvm {
 namespace {
 
-// Entries that tier 0 looks at before it leaves the rest to tier 1: interrupts are off meanwhile.
+// What tier 0 does, in entries to look at, before it leaves all to tier 1: interrupts are off meanwhile. It counts for the
+// whole instruction: L1 can make as many shadows of one VMID as there are.
 constexpr unsigned kTier0Budget = 4096;
 
 }  // namespace
@@ -23,8 +24,7 @@ nested::Outcome NestedMmu::tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 ope
             const TierGuard guard(vm_.mmu_lock, in_tier0);
             if (!guard)
                 return nested::Outcome::kHost;
-            const bool done = in_tier0 ? mmu().invalidate(scope, cursor, kTier0Budget, nested::Reclaim::kLater)
-                                       : mmu().invalidate(scope, cursor);
+            const bool done = in_tier0 ? mmu().invalidate_at_once(scope, kTier0Budget) : mmu().invalidate(scope, cursor);
             if (done)
                 return nested::Outcome::kDone;
         }

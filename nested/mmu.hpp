@@ -68,12 +68,14 @@ public:
     // How far an invalidation has come.
     struct Cursor {
         unsigned shadow = 0;
-        u64 at = 0;
+        u64 at = 0, end = 0;  // of what the shadow has to lose; end 0: not begun
     };
-    // Drops what `scope` names, visiting about `budget` entries. False: there is more; call again with the same cursor,
-    // the lock dropped in between (from tier 0: leave it first). L1's instruction is complete when this says true.
+    // Drops what `scope` names, in all shadows together about as much as `budget` entries cost. False: there is more; call
+    // again with the same cursor, the lock dropped in between. L1's instruction is complete when this says true.
     [[nodiscard]] bool invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget = stage2::kDefaultBudget,
                                   Reclaim reclaim = Reclaim::kNow);
+    // The same for tier 0: in one go or not at all. False: invalidate() has to do it, from the beginning.
+    [[nodiscard]] bool invalidate_at_once(const ShadowTlbi& scope, unsigned budget);
 
     ShadowPool<C>& pool() { return pool_; }
     const MmuStats& stats() const { return stats_; }
@@ -83,8 +85,7 @@ private:
     FaultOutcome install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical, const Composed& leaf,
                     stage2::TableCache& cache, Reclaim reclaim);
     void make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim);
-    bool invalidate_shadow(Shadow& shadow, const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim);
-    static ShadowTlbi leaf_as_range(Shadow& shadow, const ShadowTlbi& scope);
+    bool invalidate_shadow(Shadow& shadow, const ShadowTlbi& scope, Cursor& cursor, unsigned& budget, Reclaim reclaim);
 
     // Shadows of which something was dropped, to be settled before the lock is.
     struct Owing {

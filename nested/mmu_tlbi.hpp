@@ -27,84 +27,115 @@ void execute_stage1(Tables& tables, arch::Tlbi op, u64 operand) {
     }
 }
 
-// One leaf of L1's may lie here as many smaller ones, of which any number is mapped. Its size is what its leaf here was
-// tagged with, and no less than what L1 says; where nothing is mapped at that very address and L1 says nothing, the
-// largest that this shadow has seen.
-template <arch::Cpu C, typename Canonical>
-ShadowTlbi ShadowMmu<C, Canonical>::leaf_as_range(Shadow& s, const ShadowTlbi& scope) {
-    const arch::L2Ipa at = arch::L2Ipa(scope.start).align_down(arch::kPageSize);
-    unsigned shift = scope.leaf_shift;
-    const stage2::Leaf leaf = s.tables.walk(at);
+// What a broadcast TLBI costs, DSB and all, in entries that might be looked at instead. L1 decides how many shadows a VMID
+// has.
+inline constexpr unsigned kFlushCost = 128;
+constexpr void charge(unsigned& budget, unsigned cost) { budget -= cost < budget ? cost : budget; }
+
+struct IpaSpan {
+    u64 start = 0, end = 0;
+};
+
+// The leaf of L1's that holds an address. It may lie here as many smaller ones, of which any number is mapped. Its size is
+// what its leaf here was tagged with, and no less than L1 says (log2; 0: nothing); where nothing is mapped at that very
+// address and L1 says nothing, the largest that this shadow has seen.
+template <arch::Cpu C>
+IpaSpan leaf_of_l1(Shadow<C>& s, u64 address, unsigned promised_shift) {
+    unsigned shift = promised_shift;
+    const stage2::Leaf leaf = s.tables.walk(arch::L2Ipa(address).align_down(arch::kPageSize));
     if (leaf.valid) {
         const unsigned tagged = kLeafShifts[leaf.attributes.software & 7];
         shift = tagged > shift ? tagged : shift;
     } else if (!shift && s.leaf_shifts) {
         shift = 63u - static_cast<unsigned>(__builtin_clzll(s.leaf_shifts));
     }
-    shift = shift ? shift : arch::kPageShift;
-    ShadowTlbi range = scope;
-    range.what = ShadowTlbi::What::kIpaRange;
-    range.bytes = u64{1} << shift;
-    range.start = at.align_down(range.bytes).raw;
-    return range;
+    const u64 bytes = u64{1} << (shift ? shift : arch::kPageShift);
+    const u64 start = address & ~(bytes - 1);
+    return {start, start + bytes};
 }
 
-// True: done with this shadow. The cursor is 0 or inside what `scope` names here.
-template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned budget,
-                                                Reclaim reclaim) {
+// What of a shadow's addresses a TLBI names. By IPA, whole leaves of L1's: as hardware forgets a leaf as soon as one of its
+// addresses is named, L1 may rely on that at both ends of a range.
+template <arch::Cpu C>
+IpaSpan named_by(Shadow<C>& s, const ShadowTlbi& scope) {
+    using What = ShadowTlbi::What;
     const u64 limit = s.tables.limit().raw;
-    const bool whole = scope.what == ShadowTlbi::What::kVmid || scope.what == ShadowTlbi::What::kEverything;
+    if (scope.what == What::kVmid || scope.what == What::kEverything)
+        return {0, limit};
     // Without stage 2 there is no IPA to invalidate: what is mapped are our own decisions.
-    if (!whole && !s.key.on)
+    if (!s.key.on || scope.start >= limit)
+        return {};
+    IpaSpan span = leaf_of_l1(s, scope.start, scope.leaf_shift);
+    if (scope.what == What::kIpaRange) {
+        const u64 end = scope.bytes < limit - scope.start ? scope.start + scope.bytes : limit;
+        const IpaSpan last = leaf_of_l1(s, end - 1, scope.leaf_shift);
+        span.end = last.end > end ? last.end : end;
+    }
+    span.end = span.end < limit ? span.end : limit;
+    return span;
+}
+
+// True: done with this shadow. What it has to lose is asked once, before anything of it goes: later, no leaf would tell the
+// size of L1's any more.
+template <arch::Cpu C, typename Canonical>
+bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned& budget,
+                                                Reclaim reclaim) {
+    using What = ShadowTlbi::What;
+    if (scope.what == What::kStage1) {
+        execute_stage1(s.tables, scope.op, scope.operand);
+        charge(budget, kFlushCost);
         return true;
-    const u64 start = whole ? 0 : scope.start, bytes = whole ? limit : scope.bytes;
-    if (start >= limit)
-        return true;
-    const u64 end = bytes < limit - start ? start + bytes : limit;
-    const u64 from = cursor.at > start ? cursor.at : start;
-    const u64 reached = from < end ? s.unmap(arch::L2Ipa(from), arch::L2Ipa(end), budget).raw : end;
+    }
+    const bool from_its_start = !cursor.end;
+    if (from_its_start) {
+        const IpaSpan span = named_by(s, scope);
+        cursor.at = span.start;
+        cursor.end = span.end;
+    }
+    if (cursor.at < cursor.end)
+        cursor.at = s.unmap(arch::L2Ipa(cursor.at), arch::L2Ipa(cursor.end), budget).raw;
     const bool dropped = s.settle(reclaim);
     stats_[Cause::kTlbi] += dropped;
-    if (reached < end) {
-        cursor.at = reached;
+    if (dropped)
+        charge(budget, kFlushCost);
+    if (cursor.at < cursor.end)
         return false;
-    }
-    if (whole) {
-        if (from == 0)  // in one piece: else something may have been mapped behind the cursor
+    if (scope.what == What::kVmid || scope.what == What::kEverything) {
+        if (from_its_start)  // in one piece: else something may have been mapped behind the cursor
             s.emptied();
         // Stage-1 entries go too, whether or not something of stage 2 was there.
-        if (!dropped)
+        if (!dropped) {
             s.tables.invalidate_all();
+            charge(budget, kFlushCost);
+        }
     }
     return true;
 }
 
 template <arch::Cpu C, typename Canonical>
 bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim) {
-    using What = ShadowTlbi::What;
-    if (scope.what == What::kStage1) {
-        pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) { execute_stage1(s.tables, scope.op, scope.operand); });
-        return true;
-    }
-    if (scope.what == What::kIpa) {
-        // Without the cursor: a second attempt finds less of the leaf, takes no smaller size for it, and so gets further.
-        bool done = true;
-        pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) {
-            Cursor piece;
-            done &= invalidate_shadow(s, leaf_as_range(s, scope), piece, budget, reclaim);
-        });
-        return done;
-    }
     // The array, not the hash: its order does not change while the lock is dropped.
-    for (; cursor.shadow < pool_.count(); cursor = {cursor.shadow + 1, 0}) {
+    for (; cursor.shadow < pool_.count(); cursor = {cursor.shadow + 1}) {
         Shadow& s = pool_[static_cast<u16>(cursor.shadow)];
-        if (!s.in_hash || (scope.what != What::kEverything && s.key.vmid != scope.vmid))
+        if (!s.in_hash || (scope.what != ShadowTlbi::What::kEverything && s.key.vmid != scope.vmid))
             continue;
-        if (!invalidate_shadow(s, scope, cursor, budget, reclaim))
+        if (!budget || !invalidate_shadow(s, scope, cursor, budget, reclaim))
             return false;
     }
     return true;
+}
+
+template <arch::Cpu C, typename Canonical>
+bool ShadowMmu<C, Canonical>::invalidate_at_once(const ShadowTlbi& scope, unsigned budget) {
+    Cursor cursor;
+    if (scope.what == ShadowTlbi::What::kEverything)
+        return invalidate(scope, cursor, budget, Reclaim::kLater);
+    bool done = true;
+    pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) {
+        cursor = {};
+        done = done && budget && invalidate_shadow(s, scope, cursor, budget, Reclaim::kLater);
+    });
+    return done;
 }
 
 }  // namespace nest::nested

@@ -109,12 +109,18 @@ public:
         return invalidates;
     }
     void free_retired() { tables.free_retired(tables.take_retired()); }
-    // Drops what touches [start, end), about `budget` entries of it; how far it came.
-    arch::L2Ipa unmap(arch::L2Ipa start, arch::L2Ipa end, unsigned budget = stage2::kDefaultBudget) {
+    // Drops what touches [start, end), as far as `budget` (not 0) lets it look at entries; how far it came, and what is
+    // left of the budget.
+    arch::L2Ipa unmap(arch::L2Ipa start, arch::L2Ipa end, unsigned& budget) {
         Debt debt = tables.unmap(start, end, budget);
         const arch::L2Ipa reached = debt.resume();
+        budget -= debt.spent();
         owe(std::move(debt));
         return reached;
+    }
+    arch::L2Ipa unmap(arch::L2Ipa start, arch::L2Ipa end) {
+        unsigned budget = stage2::kDefaultBudget;
+        return unmap(start, end, budget);
     }
     // All of it, however long that takes.
     void unmap_all() {

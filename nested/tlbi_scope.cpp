@@ -42,7 +42,8 @@ ShadowTlbi shadow_tlbi(const TlbiOp& op, u64 operand, u16 vmid, const MmuFeature
         // Above 48 bits nothing is ever mapped. Kept as it is, so that it does not alias what is.
         t.start = op.start < kIpaLimit ? op.start : kIpaLimit;
         t.bytes = op.size < kIpaLimit - t.start ? op.size : kIpaLimit - t.start;
-        t.leaf_shift = vm.ttl && !op.size ? static_cast<u8>(leaf_shift_of(op.granule_bits, op.level)) : 0;
+        // Ranges have their own hint, whether or not there is FEAT_TTL.
+        t.leaf_shift = vm.ttl || op.size ? static_cast<u8>(leaf_shift_of(op.granule_bits, op.level)) : 0;
         return t;
     default:
         t.what = ShadowTlbi::What::kStage1;

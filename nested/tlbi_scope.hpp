@@ -15,7 +15,7 @@ struct ShadowTlbi {
         kVmid,        // both stages
         kStage1,      // the instruction `op` with `operand`, under the VMID
         kIpa,         // one leaf of stage 2
-        kIpaRange,    // [start, start + bytes) of stage 2
+        kIpaRange,    // the leaves of stage 2 that touch [start, start + bytes)
     };
     What what = What::kEverything;
     u16 vmid = 0;  // not for kEverything
@@ -23,7 +23,7 @@ struct ShadowTlbi {
     u64 operand = 0;
     u64 start = 0;
     u64 bytes = 0;
-    u8 leaf_shift = 0;  // kIpa: log2 of the leaf that L1 promises; 0: it promises none
+    u8 leaf_shift = 0;  // kIpa, kIpaRange: log2 of the leaf that L1 promises; 0: it promises none
 };
 
 // `op`: of regime kEl10. `operand`: the instruction's Xt, which the hardware's TLBI of stage 1 gets as it is. `vmid`: of

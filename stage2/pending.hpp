@@ -74,19 +74,22 @@ public:
     }
     Pending(Pending&& other) noexcept
         : policy_(other.policy_), ledger_(std::exchange(other.ledger_, nullptr)), resume_(other.resume_),
-          invalidation_(other.invalidation_), tables_(std::move(other.tables_)) {}
+          spent_(other.spent_), invalidation_(other.invalidation_), tables_(std::move(other.tables_)) {}
     Pending& operator=(Pending&&) = delete;
     ~Pending() { NEST_BUG_ON(ledger_); }
 
     // Where the operation stopped: its end, or earlier when its budget was spent. Call again from there.
     Address resume() const { return resume_; }
     const Invalidation& invalidation() const { return invalidation_; }
+    // Of the operation's budget.
+    unsigned spent() const { return spent_; }
     // Takes over the debt of a later piece of the same operation on the same table.
     void absorb(Pending&& later) {
         NEST_BUG_ON(later.ledger_ != ledger_);
         invalidation_.add(later.invalidation_);
         tables_.append(policy_, std::move(later.tables_));
         resume_ = later.resume_;
+        spent_ += later.spent_;
         later.settle();
     }
     // Invalidates, then retires the tables. `Invalidator`: void invalidate(const Invalidation&), broadcast and complete
@@ -112,6 +115,7 @@ private:
     Policy& policy_;
     Ledger* ledger_;
     Address resume_;
+    unsigned spent_ = 0;
     Invalidation invalidation_;
     TableChain tables_;
 };

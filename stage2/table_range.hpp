@@ -50,6 +50,7 @@ auto Table<Policy>::unmap(Address start, Address end, unsigned budget) -> Debt {
     Debt debt(policy_, ledger_, start);
     Unmapper unmapper(*this, debt);
     debt.resume_ = visit(start, end, budget, unmapper);
+    debt.spent_ = budget - static_cast<unsigned>(unmapper.budget_left);
     return debt;
 }
 

@@ -36,6 +36,7 @@ void Table<Policy>::destroy() {
 
 template <typename Policy>
 struct Table<Policy>::Visitor {
+    u64 budget_left = 0;  // when the visit ends
     // A table entry: true to descend into it, false when the visitor is done with all below.
     bool enter(const Entry&, Cursor&) { return true; }
     // A leaf or an invalid entry.
@@ -50,6 +51,7 @@ auto Table<Policy>::visit(Address start, Address end, unsigned budget, V& visito
     NEST_BUG_ON(!sound(start, end) || !budget);
     Cursor cursor{start, end, budget};
     visit_level(root_, geometry_.start_level, cursor, visitor);
+    visitor.budget_left = cursor.budget;
     return cursor.at < end ? cursor.at : end;
 }
 

@@ -108,6 +108,11 @@ TEST_P(LeafOfAnySize, GoesAsAWholeByAnyOfItsPages) {
         touch_all();
         tlbi(kAt + named, 0, granule, level);
         expect_gone("with its level", named);
+        for (const unsigned hint : {0u, level}) {
+            touch_all();
+            tlbi(kAt + named, grain, granule, hint);
+            expect_gone("a part of it as a range", named);
+        }
     }
     touch_all();
     tlbi(kAt, bytes(), granule, 0);

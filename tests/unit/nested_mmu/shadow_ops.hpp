@@ -147,15 +147,25 @@ private:
     void invalidate(Context& c, u64 ipa, unsigned shift, unsigned level, bool whole_subtree) {
         nested::TlbiOp op{};
         op.regime = nested::Regime::kEl10;
-        const unsigned how = next_() % 5;
+        const unsigned how = next_() % 6;
+        const u64 leaf = ipa & ~((u64{1} << shift) - 1), granule = u64{1} << c.granule;
         if (how == 0) {
             op.scope = nested::TlbiScope::kVmid;
         } else if (how == 1) {
             op.scope = nested::TlbiScope::kAllVmids;
         } else if (how == 2 || whole_subtree) {
             op.scope = nested::TlbiScope::kIpa;
-            op.start = ipa & ~((u64{1} << shift) - 1);
+            op.start = leaf;
             op.size = u64{1} << shift;
+        } else if (how == 5) {
+            // Some granules of it are as good as all, and so is a range that only ends or begins in it.
+            op.scope = nested::TlbiScope::kIpa;
+            op.start = leaf + ((u64{next_()} << 12) & ((u64{1} << shift) - 1) & ~(granule - 1));
+            op.size = (next_() % 4 + 1) * granule;
+            if (const u64 before = next_() % 4 * granule; before <= leaf) {
+                op.start -= op.start == leaf ? before : 0;
+                op.size += op.start < leaf ? before : 0;
+            }
         } else {
             op.scope = nested::TlbiScope::kIpa;
             // Any page of the leaf names it.

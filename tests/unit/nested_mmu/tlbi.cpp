@@ -224,4 +224,43 @@ TEST_F(TlbiTest, LargeOnesComeInPieces) {
     EXPECT_EQ(world.mmu.rmap().count(), 0u);
 }
 
+// A range that begins or ends inside a leaf of L1's: hardware's copy of that leaf is one entry, and goes as a whole.
+TEST_F(TlbiTest, RangesTakeTheWholeLeavesAtTheirEnds) {
+    const u64 first = 4 * M2, last = 5 * M2;
+    const auto touch_all = [&] {
+        for (u64 at : {first, first + 0x5000, last + 0x7000, last + M2 - 0x1000, 6 * M2})
+            touch(*a, at);
+    };
+    const auto none_left = [&] {
+        return !mapped(*a, first) && !mapped(*a, first + 0x5000) && !mapped(*a, last + 0x7000) && !mapped(*a, last + M2 - 0x1000);
+    };
+    const u64 starts[] = {first + 0x5000, first + 0x9000};  // mapped here, not mapped here
+    const u64 ends[] = {last + 0x8000, last + 0x3000};
+    for (u64 start : starts)
+        for (u64 end : ends)
+            for (unsigned level : {0u, 2u}) {
+                touch_all();
+                tlbi(ipa(start, k4K, level, end - start));
+                EXPECT_TRUE(none_left()) << std::hex << start << ' ' << end << ' ' << level;
+                EXPECT_TRUE(mapped(*a, 6 * M2)) << "another leaf";
+            }
+    // In pieces, with the first leaf's end gone before the second is looked at.
+    touch_all();
+    EXPECT_GT(tlbi(ipa(first + 0x5000, k4K, 0, M2), 0, 5, 16), 1u);
+    EXPECT_TRUE(none_left());
+    // One page of one leaf.
+    touch_all();
+    tlbi(ipa(first + 0x5000, k4K, 0, 0x2000));
+    EXPECT_FALSE(mapped(*a, first));
+    EXPECT_TRUE(mapped(*a, last + 0x7000));
+}
+
+TEST_F(TlbiTest, ARangesHintSavesTheNeighbours) {
+    touch(*a, G1);       // a leaf of 1 GiB has been seen
+    touch(*a, 4 * M2);
+    tlbi(ipa(8 * M2, k4K, 2, 0x2000));
+    EXPECT_TRUE(mapped(*a, 4 * M2));
+    tlbi(ipa(8 * M2, k4K, 0, 0x2000));
+    EXPECT_FALSE(mapped(*a, 4 * M2)) << "it may be part of a leaf of any size";
+}
 }  // namespace
