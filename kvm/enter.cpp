@@ -94,10 +94,12 @@ Exit enter_guest(Vcpu& vcpu) {
     PerCpu& here = this_cpu();
     const MaskedExceptions masked(c);
 
-    load_stage2(c, here, vcpu);
+    const bool another_ran = load_stage2(c, here, vcpu);
     vhe::DebugEntry debug = debug_entry(vcpu);
     vhe::activate(c, machine().features, here.context, hcr_for(c, vcpu), cptr_for(vcpu), debug,
                   reinterpret_cast<u64>(nest_guest_vectors));
+    if (another_ran) [[unlikely]]
+        stage2::drop_stage1_here(c);
     vcpu.guest_context = true;
     vcpu.timers.enter_guest_regime(c);
     const Exit exit = vcpu.vel2.present() ? stay_nested(c, here, vcpu, debug) : stay_flat(c, here, vcpu);

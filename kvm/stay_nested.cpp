@@ -143,10 +143,10 @@ bool follow_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     tally.switches++;
     if (!change_gic<to>(vcpu, gic))
         return false;
-    if constexpr (hyp)
-        load_tables(c, here, vcpu.vm.stage2.tables());
-    else
-        load_tables(c, here, vcpu.shadow_use.shadow->tables);
+    const bool another_ran = hyp ? load_tables(c, here, vcpu.vm.stage2.tables(), vcpu)
+                                 : load_tables(c, here, vcpu.shadow_use.shadow->tables, vcpu);
+    if (another_ran) [[unlikely]]
+        stage2::drop_stage1_here(c);
     return true;
 }
 

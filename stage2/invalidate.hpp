@@ -22,6 +22,16 @@ struct TlbTarget {
     arch::VTTBR_EL2 vttbr() const { return table.with<arch::VTTBR_EL2::VMID>(vmid->raw() & vmid_mask); }
 };
 
+// Stage-1 and combined translations of the VMID in VTTBR_EL2, on this CPU only. HCR_EL2.TGE is clear: under it, TLBI VMALLE1
+// means EL2&0. Complete on return.
+template <arch::Cpu C>
+[[gnu::noinline, gnu::cold]] void drop_stage1_here(C& cpu) {
+    cpu.isb();  // the TLBI sees VTTBR_EL2 and HCR_EL2 as they were written last
+    cpu.template tlbi<arch::Tlbi::VMALLE1>();
+    cpu.template dsb<arch::Barrier::NSH>();
+    cpu.isb();
+}
+
 // Works in two contexts and finds out by itself in which: in the host (HCR_EL2.TGE = 1), any context; and in tier 0
 // (TGE = 0, interrupts off), with this VMID's or another one's stage 2 loaded.
 template <arch::Cpu C>

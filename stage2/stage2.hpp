@@ -24,6 +24,9 @@ public:
     // ipa_bits 32 to 48. -EINVAL: not a size that this machine can do; -ENOMEM. Sleeps.
     Status init(unsigned ipa_bits, const HostFeatures& host) {
         host_ = host;
+        runners_ = Buffer<u16>(vmids_.cpu_limit());
+        if (!runners_)
+            return Errno::kNoMem;
         NEST_TRY(table_.init(geometry_for(ipa_bits, host.parange), {host.fwb, host.xnx}));
         target_.vmid = &vmid_;
         target_.vmid_mask = host.vmid16 ? 0xffff : 0xff;
@@ -96,6 +99,15 @@ public:
         return target_.table.template with<arch::VTTBR_EL2::VMID>(vmids_.load_on_cpu(vmid_, cpu));
     }
     arch::VTCR_EL2 vtcr() const { return target_.vtcr; }
+    // `runner` (a vCPU, not 0) uses it on this CPU from now on. True: another one was the last. What that one's stage 1 said is
+    // still in this CPU's TLBs, under the same VMID and perhaps the same ASID: two vCPUs that do not say TTBRn_EL1.CnP may
+    // mean different things by it ([DDI0487] D8.16.4). See drop_stage1_here(). Preemption off.
+    bool change_runner(unsigned cpu, u16 runner) {
+        u16& last = runners_[cpu];
+        if (last == runner)
+            return false;
+        return std::exchange(last, runner) != 0;
+    }
     bool fwb() const { return host_.fwb; }  // HCR_EL2.FWB while it is loaded
     Address limit() const { return table_.limit(); }
     // The largest useful block: without FWB each new block is written back line by line, under the lock.
@@ -112,6 +124,7 @@ private:
     };
 
     VmidAllocator<C>& vmids_;
+    Buffer<u16> runners_;  // per CPU: who ran last; 0: nobody has
     HostFeatures host_;
     Vmid vmid_;
     TlbTarget target_;

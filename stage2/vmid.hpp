@@ -64,6 +64,7 @@ public:
     void clear(unsigned cpu) { __atomic_store_n(&cpus_[cpu].active, first_generation(), __ATOMIC_RELAXED); }
 
     u64 number_of(u64 id) const { return id & number_mask_; }
+    size_t cpu_limit() const { return cpus_.size(); }
     u64 generation() const { return generation_.load_relaxed() >> bits_; }
 
 private:

@@ -161,5 +161,38 @@ TEST_F(StayTest, WithoutImoTheInterfaceStaysL1s) {
     EXPECT_TRUE(core().l2_gic.loaded);
 }
 
+// Another vCPU of L1's has run the same guest on this CPU: what TLBs know of its stage 1 goes before L2 runs.
+TEST_F(StayTest, EntriesOfAnotherVcpuGoInTierZero) {
+    using test::Event;
+    const auto flushes = [&](std::function<void()> first) {
+        std::vector<Event> log;
+        stay({hvc(), eret([&] {
+                  first();
+                  cpu().log.clear();
+              }),
+              [&](GuestContext&) {
+                  log = cpu().log;
+                  test::port().signal_pending = test::port().entry_blocked = true;
+                  return ExitKind::kIrq;
+              }});
+        unsigned n = 0;
+        u64 vttbr = 0;
+        for (size_t i = 0; i < log.size(); i++) {
+            if (log[i].kind == Event::kWrite && log[i].what == static_cast<u64>(SysReg::VTTBR_EL2))
+                vttbr = log[i].operand;
+            if (log[i].kind != Event::kTlbi || log[i].what != static_cast<u64>(arch::Tlbi::VMALLE1))
+                continue;
+            n++;
+            EXPECT_EQ(vttbr, core().shadow_use.shadow->tables.vttbr(0).raw);
+            EXPECT_EQ(log[i - 1], Event{Event::kIsb});
+            EXPECT_EQ(log[i + 1], (Event{Event::kDsb, static_cast<u64>(arch::Barrier::NSH)}));
+            EXPECT_EQ(log[i + 2], Event{Event::kIsb});
+        }
+        return n;
+    };
+    EXPECT_EQ(flushes([] {}), 0u);
+    EXPECT_EQ(flushes([&] { (void)core().shadow_use.shadow->tables.change_runner(0, 99); }), 1u);
+    EXPECT_EQ(flushes([] {}), 0u);
+}
 }  // namespace
 }  // namespace nest::kvm

@@ -31,6 +31,30 @@ public:
     HostFeatures host = {.parange = 5, .cnp = true, .fwb = true, .ttl = true, .ctr = 0x8444'c004};
 };
 
+// Two vCPUs of a VM share its VMID, and TLBs keep what each one's stage 1 said.
+TEST_F(Stage2Test, KnowsWhoRanLastOnEachCpu) {
+    Stage2<FakeCpu> s2(cpu, vmids), other(cpu, vmids);
+    ASSERT_TRUE(s2.init(40, host).ok());
+    ASSERT_TRUE(other.init(40, host).ok());
+    EXPECT_FALSE(s2.change_runner(1, 7)) << "nobody has run there";
+    EXPECT_FALSE(s2.change_runner(1, 7));
+    EXPECT_FALSE(s2.change_runner(2, 8)) << "another CPU";
+    EXPECT_FALSE(other.change_runner(1, 8)) << "another VMID";
+    EXPECT_TRUE(s2.change_runner(1, 8));
+    EXPECT_FALSE(s2.change_runner(1, 8));
+    EXPECT_TRUE(s2.change_runner(1, 7));
+    EXPECT_FALSE(s2.change_runner(2, 8));
+}
+
+TEST_F(Stage2Test, DropsStageOneHereInTheGuestsRegime) {
+    drop_stage1_here(cpu);
+    const std::vector<Event> wanted = {{Event::kIsb},
+                                       {Event::kTlbi, static_cast<u64>(arch::Tlbi::VMALLE1)},
+                                       {Event::kDsb, static_cast<u64>(arch::Barrier::NSH)},
+                                       {Event::kIsb}};
+    EXPECT_EQ(cpu.log, wanted);
+}
+
 TEST_F(Stage2Test, RegistersDescribeTheTable) {
     Stage2<FakeCpu> s2(cpu, vmids);
     TableCache cache;
