@@ -38,6 +38,7 @@ const nested::Stage2Regime* l1_stage2(Vcpu& vcpu) {
     if (use.regime_of != now || use.regime.big_endian != big_endian) [[unlikely]] {
         use.regime = nested::stage2_regime(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(), big_endian,
                                            vcpu.vel2.hcr().get<HCR_EL2::FWB>(), mmu_features(vcpu));
+        use.regime.uncached = vcpu.vel2.hcr().get<HCR_EL2::CD>();
         use.regime_of = now;
     }
     use.regime_of_held = use.shadow && now == use.behind;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1's AT instructions: [DDI0487] C5.3, D8.15. Walked in software, since hardware has neither L1's stage 2 nor, at
-// virtual EL2, L2's stage 1.
+// virtual EL2, L2's stage 1. These walks go through the caches, also where L1's registers (HCR_EL2.CD, VTCR_EL2.IRGN0) make
+// hardware's walks Non-cacheable: an L1 that wrote its tables past the caches has invalidated them there, as it must.
 #include <kvm/bring_in.hpp>
 #include <kvm/fpsimd.hpp>
 #include <kvm/l1_stage2.hpp>
@@ -90,7 +91,8 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
         }
         if (t.status() == WalkStatus::kAgain)
             continue;
-        const PAR_EL1 par = nested::par_of(t.stage1, t.both ? &t.stage2 : nullptr, stage2 && stage2->fwb);
+        const PAR_EL1 par = nested::par_of(t.stage1, t.both ? &t.stage2 : nullptr, stage2 && stage2->fwb,
+                                               stage2 && stage2->uncached);
         vcpu.write(SysReg::PAR_EL1, par.raw);
         return Outcome::kDone;
     }

@@ -30,7 +30,7 @@ struct L1Stage2Registers {
 
     static L1Stage2Registers of(const vncr::RegisterFile& file) {
         return {file.get<arch::VTTBR_EL2>().raw, file.get<arch::VTCR_EL2>().raw,
-                file.get<Hcr>().raw & Hcr::mask<Hcr::VM, Hcr::DC, Hcr::FWB>()};
+                file.get<Hcr>().raw & Hcr::mask<Hcr::VM, Hcr::DC, Hcr::FWB, Hcr::CD>()};
     }
     // HCR_EL2.DC makes VM count as 1 ([DDI0487] D24.2.58).
     bool on() const { return hcr & Hcr::mask<Hcr::VM, Hcr::DC>(); }

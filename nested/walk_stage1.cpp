@@ -124,7 +124,7 @@ Stage1Permissions stage1_permissions(const Stage1Regime& regime, u64 descriptor,
     return p;
 }
 
-arch::PAR_EL1 par_of(const Stage1Result& s1, const Stage2Result* s2, bool fwb) {
+arch::PAR_EL1 par_of(const Stage1Result& s1, const Stage2Result* s2, bool fwb, bool uncached) {
     constexpr u64 kRes1 = u64{1} << 11;
     const bool second = s1.status == WalkStatus::kTranslated && s2 && s2->status != WalkStatus::kTranslated;
     if (s1.status != WalkStatus::kTranslated || second) {
@@ -135,13 +135,18 @@ arch::PAR_EL1 par_of(const Stage1Result& s1, const Stage2Result* s2, bool fwb) {
     u64 attr = s1.attr, sh = s1.sh, output = s1.output;
     if (s2) {
         output = s2->output.raw;
-        const unsigned m = s2->memattr;
+        unsigned m = s2->memattr;
         const bool device1 = (attr & 0xf0) == 0, device2 = fwb ? !(m & 4) : (m >> 2) == 0;
+        // [DDI0487] D24.2.58 CD: it acts on what stage 2 says, which FWB has combined with stage 1 before.
+        if (uncached && !device2 && !fwb)
+            m = 5;
         if (fwb && !device2) {
             if ((m & 7) == 6)  // Write-Back, whatever stage 1 says
                 attr = 0xff;
             else if ((m & 7) == 5)
                 attr = device1 ? attr : 0x44;
+            if (uncached && (attr & 0xf0) != 0)
+                attr = 0x44;
         } else if (device1 || device2) {
             const u64 d1 = attr >> 2 & 3, d2 = m & 3;  // the stricter
             attr = (!device2 ? d1 : !device1 ? d2 : d1 < d2 ? d1 : d2) << 2;

@@ -207,7 +207,7 @@ Stage1Result walk_stage1(const Stage1Registers& registers, const Stage1Regime& g
     }
 }
 
-// PAR_EL1. `stage2`: of the output, for the AT S12 forms; nullptr for those of stage 1.
-arch::PAR_EL1 par_of(const Stage1Result& stage1, const Stage2Result* stage2, bool fwb);
+// PAR_EL1. `stage2`: of the output, for the AT S12 forms; nullptr for those of stage 1. `fwb`, `uncached`: of its regime.
+arch::PAR_EL1 par_of(const Stage1Result& stage1, const Stage2Result* stage2, bool fwb, bool uncached = false);
 
 }  // namespace nest::nested

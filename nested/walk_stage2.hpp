@@ -22,6 +22,7 @@ struct Stage2Regime {
     bool sets_dirty_state = false;
     bool xnx = false;
     bool fwb = false;         // HCR_EL2.FWB of L1: another encoding of MemAttr
+    bool uncached = false;    // HCR_EL2.CD of L1: all that is Normal is Non-cacheable for data and walks; for PAR_EL1
 };
 Stage2Regime stage2_regime(arch::VTTBR_EL2 vttbr, arch::VTCR_EL2 vtcr, bool big_endian, bool fwb, const MmuFeatures& vm);
 

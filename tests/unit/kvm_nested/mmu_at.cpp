@@ -183,5 +183,21 @@ TEST_F(AtTest, UpdatesOfDescriptorsAreLogged) {
     EXPECT_EQ(bitmap[frame / 64] >> frame % 64 & 1, 1u);
 }
 
+// HCR_EL2.CD acts on stage 2: the S12 forms tell of it, at once when L1 sets or clears it.
+TEST_F(AtTest, CacheabilityThatL1TurnsOff) {
+    map_l2_stage1();
+    map_l2(kL2, kData);
+    for (u64 fwb : {u64{0}, u64{arch::HCR_EL2::FWB::kMask}}) {
+        if (fwb)
+            map_l2(kL2, kData, (kLeaf & ~u64{15 << 2}) | 6 << 2 | kR | kW);
+        set_hcr(arch::HCR_EL2::VM::kMask | fwb);
+        EXPECT_EQ(at(op(Regime::kEl10, true)).raw >> 56, 0xffu);
+        set_hcr(arch::HCR_EL2::VM::kMask | arch::HCR_EL2::CD::kMask | fwb);
+        const PAR_EL1 par = at(op(Regime::kEl10, true));
+        EXPECT_EQ(par.raw >> 56, 0x44u);
+        EXPECT_EQ(par.raw >> 7 & 3, 2u) << "Outer Shareable";
+        EXPECT_EQ(at(op(Regime::kEl10)).raw >> 56, 0xffu) << "stage 1 alone";
+    }
+}
 }  // namespace
 }  // namespace nest::kvm

@@ -194,4 +194,58 @@ TEST_F(Stage1Walk, Par) {
     EXPECT_EQ(par_of(walk(), nullptr, false).raw, u64{1} << 11 | 7 << 1 | 1);
 }
 
+// FEAT_E0PD keeps EL0 out of one half, nobody else.
+TEST_F(Stage1Walk, E0pdIsForEl0) {
+    const auto fsc = [&](u64 va, bool el0) { return stage1_regime(regs, va, el0, vm).fsc; };
+    constexpr u64 kE0pd0 = u64{1} << 55, kE0pd1 = u64{1} << 56;
+    struct { u64 tcr, kept_out, free; } const halves[] = {{kE0pd0, 0x5678, kHigh}, {kE0pd1, kHigh, 0x5678}};
+    for (const auto& h : halves) {
+        regs.tcr = kTcr | h.tcr;
+        vm.e0pd = false;
+        EXPECT_EQ(fsc(h.kept_out, true), Stage1Regime::kNoFault) << "RES0 without the feature";
+        vm.e0pd = true;
+        EXPECT_EQ(fsc(h.kept_out, true), 0x04);
+        EXPECT_EQ(fsc(h.kept_out, false), Stage1Regime::kNoFault);
+        EXPECT_EQ(fsc(h.free, true), Stage1Regime::kNoFault);
+        EXPECT_EQ(fsc(h.free, false), Stage1Regime::kNoFault);
+    }
+}
+
+// All of PAR_EL1: attributes and shareability of either stage ([DDI0487] D24.2.118).
+TEST_F(Stage1Walk, ParSaysTheShareabilityOfBothStages) {
+    constexpr u64 kRes1 = 1 << 11, kPa = 0x9'9000;
+    const auto par = [&](u8 attr, u8 sh1, u8 memattr, u8 sh2, bool fwb = false, bool uncached = false) {
+        Stage1Result r = walk();
+        r.attr = attr;
+        r.sh = sh1;
+        Stage2Result s2 = identity_stage2(kPa | 0x678);
+        s2.memattr = memattr;
+        s2.sh = sh2;
+        return par_of(r, &s2, fwb, uncached).raw;
+    };
+    const auto is = [](u64 attr, u64 sh) { return attr << 56 | kPa | kRes1 | sh << 7; };
+    EXPECT_EQ(par(0xff, 0, 15, 0), is(0xff, 0));
+    EXPECT_EQ(par(0xff, 3, 15, 0), is(0xff, 3));
+    EXPECT_EQ(par(0xff, 0, 15, 3), is(0xff, 3));
+    EXPECT_EQ(par(0xff, 2, 15, 3), is(0xff, 2));
+    EXPECT_EQ(par(0xff, 3, 15, 2), is(0xff, 2));
+    EXPECT_EQ(par(0xff, 3, 5, 3), is(0x44, 2)) << "Non-cacheable is Outer Shareable";
+    EXPECT_EQ(par(0x44, 0, 15, 3), is(0x44, 2));
+    EXPECT_EQ(par(0xff, 3, 1, 3), is(0x04, 2));
+    EXPECT_EQ(par(0x04, 3, 15, 3), is(0x04, 2));
+    // One stage alone.
+    Stage1Result r = walk();
+    r.attr = 0x44;
+    r.sh = 3;
+    EXPECT_EQ(par_of(r, nullptr, false).raw, u64{0x44} << 56 | 0x8000'0000 | kRes1 | 2 << 7);
+    // HCR_EL2.CD: what stage 2 would make Normal is Non-cacheable.
+    EXPECT_EQ(par(0xff, 3, 15, 3, false, true), is(0x44, 2));
+    EXPECT_EQ(par(0x04, 3, 15, 3, false, true), is(0x04, 2)) << "Device of stage 1";
+    EXPECT_EQ(par(0xff, 3, 1, 3, false, true), is(0x04, 2)) << "Device of stage 2";
+    EXPECT_EQ(par(0xff, 3, 6, 3, true, true), is(0x44, 2));
+    EXPECT_EQ(par(0x04, 3, 6, 3, true, true), is(0x44, 2)) << "FWB makes Normal of it first";
+    EXPECT_EQ(par(0x04, 3, 7, 3, true, true), is(0x04, 2));
+    EXPECT_EQ(par(0xff, 3, 7, 3, true, true), is(0x44, 2));
+    EXPECT_EQ(par(0xff, 3, 1, 3, true, true), is(0x04, 2));
+}
 }  // namespace
