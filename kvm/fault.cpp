@@ -81,6 +81,28 @@ Next external_abort(Vcpu& vcpu, const Fault& f) {
     return Next::kResume;
 }
 
+// An exclusive or atomic access to memory of a type for which hardware does not do such. Where L1's stage 2 has made it so,
+// L1 takes the abort, as it would with its own hardware; else whoever made the access. No lock held; may sleep.
+Next exclusive_abort(Vcpu& vcpu, const Fault& f) {
+    const u64 far = vcpu.context.far;
+    if (vcpu.vel2.in_guest() && vcpu.vm.nested_mmu.is_uncached_by_l1(vcpu, far))
+        forward_to_vel2(vcpu, nested::Exception::abort(vcpu.context.esr, far));
+    else
+        inject(vcpu, f, AbortKind::kExclusiveAtomic);
+    return Next::kResume;
+}
+
+// TLBs hold several translations for one address, as a guest can bring about by its own tables ([DDI0487] D8.16.3), and
+// hardware may say so at EL2. They go, and the access is made again.
+Next tlb_conflict(Vcpu& vcpu) {
+    Guard guard(vcpu.vm.mmu_lock);
+    if (vcpu.vel2.in_guest() && vcpu.shadow_use.shadow)
+        vcpu.shadow_use.shadow->tables.invalidate_all();
+    else
+        vcpu.vm.stage2.tables().invalidate_all();
+    return Next::kResume;
+}
+
 Next make_young(Vcpu& vcpu, Ipa page) {
     {
         ReadGuard slots(vcpu.vm.slots_lock);
@@ -129,7 +151,9 @@ Next handle_no_memory(Vcpu& vcpu, Ipa ipa, Backing why) {
         skip_instruction(vcpu);  // nothing is cached of what is no memory
         return Next::kResume;
     }
-    return handle_mmio(vcpu, ipa, why == Backing::kReadOnly);
+    const Next next = handle_mmio(vcpu, ipa, why == Backing::kReadOnly);
+    // Nobody can tell what the instruction does. The VMM hears so (ENOSYS) of its own guest, L1; L2 must not end L1's life.
+    return next == Next::kError && vcpu.vel2.in_guest() ? external_abort(vcpu, f) : next;
 }
 
 Next handle_other_abort(Vcpu& vcpu) {
@@ -137,6 +161,17 @@ Next handle_other_abort(Vcpu& vcpu) {
     // A bus error on the guest's own access: its to handle.
     if (f.type == kFscExternal || f.type == kFscExternalOnWalk)
         return external_abort(vcpu, f);
+    switch (vhe::fault_status(vcpu.context.esr)) {
+    case kFscExclusiveAtomic:
+        return exclusive_abort(vcpu, f);
+    case kFscAtomicUpdate:
+        inject(vcpu, f, AbortKind::kAtomicUpdate);
+        return Next::kResume;
+    case kFscTlbConflict:
+        return tlb_conflict(vcpu);
+    default:
+        break;
+    }
     nest_port_debug("unexpected stage-2 fault, ESR 0x%llx", static_cast<unsigned long long>(vcpu.context.esr));
     vcpu.error = Errno::kFault;
     return Next::kError;

@@ -8,8 +8,6 @@ namespace {
 
 using namespace arch;
 
-constexpr u64 kFscExclusiveAtomic = 0x35;
-
 // Where from: [DDI0487] table D1-7.
 u64 vector_block(SPSR_EL2 pstate) {
     if (pstate.get<SPSR_EL2::M4>())
@@ -44,6 +42,7 @@ u64 fault_status(AbortKind kind, int level) {
     case AbortKind::kExternalOnWalk: return static_cast<u64>(static_cast<int>(kFscExternalOnWalk) + level);
     case AbortKind::kAddressSize: return kFscAddressSize;
     case AbortKind::kExclusiveAtomic: return kFscExclusiveAtomic;
+    case AbortKind::kAtomicUpdate: return kFscAtomicUpdate;
     }
     return kFscExternal;
 }

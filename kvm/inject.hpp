@@ -28,7 +28,9 @@ enum class AbortKind : u8 {
     kExternalOnWalk,   // of the table at `level`, -1 to 3
     kAddressSize,      // level 0: the IPA lies beyond what the VM has
     kExclusiveAtomic,  // unsupported exclusive or atomic access
+    kAtomicUpdate,     // unsupported update of a descriptor by hardware
 };
+inline constexpr u64 kFscAtomicUpdate = 0x31, kFscExclusiveAtomic = 0x35;
 void inject_data_abort(CpuState& state, u64 va, AbortKind kind, int level = 0);
 void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level = 0);
 

@@ -64,6 +64,20 @@ Translation translate(const AtOp& op, const nested::Stage1Registers& registers, 
 
 }  // namespace
 
+bool NestedMmu::is_uncached_by_l1(Vcpu& vcpu, u64 va) {
+    const nested::Stage2Regime* const stage2 = l1_stage2(vcpu);
+    if (!stage2)
+        return false;
+    const AtOp op{.regime = nested::Regime::kEl10, .stage2 = true, .el0 = vcpu.at_el0(), .write = false, .pan = false,
+                  .any = true, .va = va};
+    const nested::Stage1Registers registers = registers_of(vcpu, op.regime);
+    const nested::Stage1Regime regime = nested::stage1_regime(registers, va, op.el0, mmu_features(vcpu));
+    Guard guard(vm_.mmu_lock);
+    const Translation t = translate(op, registers, regime, stage2, false, mmu().memory());
+    return t.both && t.stage2.status == WalkStatus::kTranslated &&
+           t.stage2.attributes.type != stage2::MemoryType::Normal;
+}
+
 Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
     const nested::MmuFeatures& features = mmu_features(vcpu);
     const nested::Stage1Registers registers = registers_of(vcpu, op.regime);

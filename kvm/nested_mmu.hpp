@@ -92,6 +92,9 @@ public:
     Next resolve_l2_fault(Vcpu& vcpu);
     // What L1's stage 2 makes of an address of L2's, where that can be told without bringing memory in. Tier 1.
     bool translate_l2(Vcpu& vcpu, arch::L2Ipa from, arch::Ipa& to);
+    // Does L1's stage 2 make what L2 has at a virtual address anything else than Write-Back? False also where that cannot
+    // be told without bringing memory in. Tier 1.
+    bool is_uncached_by_l1(Vcpu& vcpu, u64 va);
 
     // ---- instructions of virtual EL2
 

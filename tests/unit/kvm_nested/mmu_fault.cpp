@@ -2,6 +2,8 @@
 // L2's stage-2 aborts: brought in, resolved, forwarded to L1, or emulated.
 #include "mmu_fixture.hpp"
 
+#include <algorithm>
+
 namespace nest::kvm {
 namespace {
 
@@ -203,7 +205,14 @@ TEST_F(NestedVmTest, OtherAbortsAreTheFlatGuestsOwn) {
     set_l1(SysReg::VBAR_EL1, 0x8000);
     EXPECT_EQ(access(kL2, 0x10), Next::kResume) << "the machine's bus error";
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x10u);
-    EXPECT_EQ(access(kL2, 0x30), Next::kError) << "a TLB conflict";
+    set_l1(SysReg::ESR_EL1, 0);
+    cpu().log.clear();
+    EXPECT_EQ(access(kL2, 0x30), Next::kResume) << "a TLB conflict";
+    EXPECT_EQ(core().regs.get(SysReg::ESR_EL1), 0u) << "the access is made again";
+    EXPECT_TRUE(std::any_of(cpu().log.begin(), cpu().log.end(), [](const test::Event& e) {
+        return e.kind == test::Event::kTlbi && e.what == static_cast<u64>(arch::Tlbi::VMALLS12E1IS);
+    }));
+    EXPECT_EQ(access(kL2, 0x34), Next::kError) << "nothing that a guest can cause";
     EXPECT_EQ(core().error, Errno::kFault);
 }
 
@@ -259,5 +268,51 @@ TEST_F(NestedVmTest, ATableOfL1InADeviceIsNotRead) {
     EXPECT_EQ(canonical_leaf(kRoot).attributes.software, kOutsideLinearMap);
 }
 
+// L2's exclusive or atomic access, which hardware does not make to this memory. L1 takes it if its stage 2 made the memory so.
+TEST_F(NestedVmTest, AnUnsupportedExclusiveIsWhoseMemoryTypeItIs) {
+    constexpr u64 kExclusive = 0x35, kNonCacheable = 5 << 2, kDevice = 1 << 2, kFar = 0x1'0000;
+    set_l1(SysReg::VBAR_EL1, 0x8000);
+    set_l1(SysReg::SCTLR_EL1, 0);  // L2's MMU is off: VA is IPA
+    const auto take = [&](u64 memattr) {
+        enter_l2();
+        map_l2(kFar, kData, (kLeaf & ~u64{15 << 2}) | memattr | kR | kW);
+        need_shadow();
+        ASSERT_EQ(access(kFar), Next::kResume);
+        abort(kFar, kExclusive | kWrite);
+        core().context.far = kFar;
+        EXPECT_EQ(mmu().resolve_l2_fault(core()), Next::kResume);
+    };
+    take(15 << 2);
+    EXPECT_TRUE(core().vel2.in_guest()) << "not L1's doing";
+    EXPECT_EQ(core().context.pc, 0x8200u);
+    EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, kExclusive);
+    EXPECT_EQ(core().regs.get(SysReg::FAR_EL1), kFar);
+    for (u64 memattr : {kNonCacheable, kDevice}) {
+        take(memattr);
+        EXPECT_TRUE(core().vel2.in_vel2());
+        EXPECT_EQ(core().context.pc, 0xffff'0400u);
+        EXPECT_EQ(core().regs.get(SysReg::ESR_EL2), static_cast<u64>(Ec::kDataAbortLower) << 26 | 1 << 25 | kWrite | kExclusive);
+        EXPECT_EQ(core().regs.get(SysReg::FAR_EL2), kFar);
+    }
+}
+
+// A pair, or with write-back of the address, at a device that L1's VMM emulates: hardware does not describe it (ISV is 0).
+TEST_F(NestedVmTest, AnAccessWithoutSyndromeIsABusErrorOfL2OrL1) {
+    map_l2(kL2, 0x900'0000);
+    set_l1(SysReg::VBAR_EL1, 0x8000);
+    EXPECT_EQ(access(kL2, kTranslation3 | kWrite), Next::kResume) << "L2 cannot end L1's VM";
+    EXPECT_TRUE(core().vel2.in_guest());
+    EXPECT_EQ(core().context.pc, 0x8200u);
+    EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x10u);
+    set_hcr(H::VM::kMask | H::TEA::kMask);
+    EXPECT_EQ(access(kL2, kTranslation3 | kWrite), Next::kResume);
+    EXPECT_TRUE(core().vel2.in_vel2());
+    EXPECT_EQ(core().regs.get(SysReg::ESR_EL2) & 0x3f, 0x10u);
+    enter_l2();
+    core().vm.nisv_to_user = true;
+    EXPECT_EQ(access(kL2, kTranslation3 | kWrite), Next::kUser) << "a VMM that asks for them gets them";
+    EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_ARM_NISV);
+    EXPECT_EQ(run->arm_nisv.fault_ipa, 0x900'0000u);
+}
 }  // namespace
 }  // namespace nest::kvm

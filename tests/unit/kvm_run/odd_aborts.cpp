@@ -7,6 +7,7 @@ namespace {
 
 using arch::Ec;
 using arch::SysReg;
+using test::Event;
 using vhe::ExitKind;
 using vhe::GuestContext;
 
@@ -35,6 +36,36 @@ struct OddAborts : VmTest {
         EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     }
 };
+
+TEST_F(OddAborts, ExclusivesAndAtomicsWhereHardwareHasNone) {
+    for (u64 fsc : {0x35u, 0x31u}) {
+        take(fsc);
+        EXPECT_EQ(pc_, kVbar + 0x200);
+        EXPECT_EQ(esr_, u64{static_cast<u64>(Ec::kDataAbortSame)} << 26 | 1 << 25 | fsc);
+        EXPECT_EQ(far_, kFar);
+        core().context.pc = kPc;
+        test::port().signal_pending = test::port().entry_blocked = false;
+    }
+}
+
+TEST_F(OddAborts, ATlbConflictIsResolved) {
+    cpu().log.clear();
+    take(0x30);
+    EXPECT_EQ(pc_, kPc) << "the access is made again";
+    unsigned flushes = 0;
+    for (const Event& e : cpu().log)
+        flushes += e.kind == Event::kTlbi && e.what == static_cast<u64>(arch::Tlbi::VMALLS12E1IS);
+    EXPECT_EQ(flushes, 1u);
+}
+
+// The flat guest's VMM hears that nobody knows what the instruction does (Documentation/virt/kvm/api.rst, KVM_EXIT_ARM_NISV).
+TEST_F(OddAborts, WithoutASyndromeTheVmmIsTold) {
+    guest_does({[](GuestContext&) {
+        test::set_syndrome(Ec::kDataAbortLower, 7, 0x900'0000, 0x900'0000);
+        return ExitKind::kSync;
+    }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -38);
+}
 
 // HCR_EL2.PTW: hardware does not walk tables in Device memory, and no permission of ours changes that.
 TEST_F(OddAborts, TablesInADeviceAreABusError) {
