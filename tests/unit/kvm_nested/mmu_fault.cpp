@@ -268,6 +268,27 @@ TEST_F(NestedVmTest, ATableOfL1InADeviceIsNotRead) {
     EXPECT_EQ(canonical_leaf(kRoot).attributes.software, kOutsideLinearMap);
 }
 
+// The fake's locks complain of a thread that takes one twice: so each of these takes it.
+TEST_F(NestedVmTest, AFaultIsResolvedUnderTheLock) {
+    map_l2(kL2, kData);
+    map_l2(kL2 + kPage, kData);
+    ASSERT_EQ(access(kL2), Next::kResume);
+    ASSERT_TRUE(Shadows::top_up(*core().shadow_use.shadow, core().tables).ok());
+    abort(kL2 + kPage, kTranslation3);
+    const auto holding = [&](auto what) {
+        Guard guard(core().vm.mmu_lock);
+        what();
+    };
+    EXPECT_DEATH(holding([&] { mmu().resolve_l2_fault(core()); }), "spinlock taken twice");
+    Ipa at{};
+    EXPECT_DEATH(holding([&] { mmu().translate_l2(core(), L2Ipa(kL2), at); }), "spinlock taken twice");
+    EXPECT_DEATH(holding([&] { mmu().is_uncached_by_l1(core(), 0); }), "spinlock taken twice");
+    EXPECT_DEATH(holding([&] { mmu().drop_shadow(core()); }), "spinlock taken twice");
+    nested::TlbiOp op{};
+    op.scope = nested::TlbiScope::kVmid;
+    EXPECT_DEATH(holding([&] { (void)mmu().tlbi_l2(core(), op, 0, false); }), "spinlock taken twice");
+}
+
 // L2's exclusive or atomic access, which hardware does not make to this memory. L1 takes it if its stage 2 made the memory so.
 TEST_F(NestedVmTest, AnUnsupportedExclusiveIsWhoseMemoryTypeItIs) {
     constexpr u64 kExclusive = 0x35, kNonCacheable = 5 << 2, kDevice = 1 << 2, kFar = 0x1'0000;

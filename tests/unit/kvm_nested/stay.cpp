@@ -161,6 +161,28 @@ TEST_F(StayTest, WithoutImoTheInterfaceStaysL1s) {
     EXPECT_TRUE(core().l2_gic.loaded);
 }
 
+// L1 gives this vCPU another guest: its stage 2 is the one that L2 runs on, the first time and each time.
+TEST_F(StayTest, AnotherVttbrIsAnotherShadow) {
+    using V = arch::VTTBR_EL2;
+    const u64 one = u64{1} << 48 | kRoot, two = u64{2} << 48 | (kRoot + 0x10'0000);
+    const auto loaded = [&](u64 vttbr) {
+        const V v = V::of(at_next_entry(SysReg::VTTBR_EL2, [&] { set_l1(SysReg::VTTBR_EL2, vttbr); }));
+        const auto& held = *core().shadow_use.shadow;
+        EXPECT_EQ(held.key.baddr, vttbr & V::BADDR::kMask);
+        EXPECT_EQ(held.key.vmid, vttbr >> 48);
+        EXPECT_EQ(v.get<V::BADDR>(), core().shadow_use.shadow->tables.vttbr(0).get<V::BADDR>());
+        return v.get<V::BADDR>();
+    };
+    const u64 first = loaded(one);
+    const u64 second = loaded(two);
+    EXPECT_NE(second, first);
+    EXPECT_EQ(stays_, 2u) << "it had to be made";
+    EXPECT_EQ(loaded(one), first);
+    EXPECT_EQ(stays_, 1u) << "it was there";
+    EXPECT_EQ(loaded(two), second);
+    EXPECT_EQ(stays_, 1u);
+}
+
 // Another vCPU of L1's has run the same guest on this CPU: what TLBs know of its stage 1 goes before L2 runs.
 TEST_F(StayTest, EntriesOfAnotherVcpuGoInTierZero) {
     using test::Event;

@@ -309,6 +309,32 @@ TEST_F(VncrTest, AResetForgets) {
     EXPECT_FALSE(core().vel2.vncr->any([](const vncr::Translation&) { return true; }));
 }
 
+// Tier 0 finds nothing to drop of its own, but another vCPU, from which the page was taken, may still be writing there.
+TEST_F(VncrTest, TierZeroLeavesWhatAnotherIsStillDropping) {
+    l2_writes(SysReg::TPIDR_EL2, 1);
+    unsigned asked = 0;
+    test::port().cpu_call = [&](unsigned, void*) {
+        asked++;
+        EXPECT_FALSE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa)));
+    };
+    vncr().drop(tlbi(TlbiScope::kVa, kVa));
+    EXPECT_EQ(asked, 1u);
+    EXPECT_TRUE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa))) << "the wait is over";
+}
+
+// The fake's locks complain of a thread that takes one twice: so each of these takes it.
+TEST_F(VncrTest, DroppingTakesTheLock) {
+    l2_writes(SysReg::TPIDR_EL2, 1);
+    const auto holding = [&](auto what) {
+        Guard guard(core().vm.mmu_lock);
+        what();
+    };
+    EXPECT_DEATH(holding([&] { vncr().drop(tlbi(TlbiScope::kVa, kVa)); }), "spinlock taken twice");
+    EXPECT_DEATH(holding([&] { vncr().forget(core()); }), "spinlock taken twice");
+    Guard guard(core().vm.mmu_lock);
+    EXPECT_FALSE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa)));
+}
+
 // ---- which machines have what
 
 struct NvMachine : testing::Test {
