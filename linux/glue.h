@@ -35,6 +35,8 @@ void nest_dev_open_for_business(void);
 
 int nest_irq_init(struct nest_host_config *config);
 void nest_irq_exit(void);
+/* Linux's numbers of the EL1 timers' and the maintenance interrupt as ACPI's tables say; what they lack stays as it is. */
+void nest_irq_find_in_acpi(unsigned int *virtual_timer, unsigned int *physical_timer, unsigned int *maintenance);
 void nest_irq_cpu_up(void);
 void nest_irq_cpu_down(void);
 void nest_debugfs_init(void);

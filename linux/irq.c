@@ -71,47 +71,6 @@ static void find_in_device_tree(void)
 	}
 }
 
-#ifdef CONFIG_ACPI
-static unsigned int register_gsi(u32 gsi, bool edge)
-{
-	int irq = gsi ? acpi_register_gsi(NULL, gsi, edge ? ACPI_EDGE_SENSITIVE : ACPI_LEVEL_SENSITIVE, ACPI_ACTIVE_LOW) : 0;
-
-	return irq > 0 ? irq : 0;
-}
-
-static void find_in_acpi(void)
-{
-	struct acpi_table_header *header;
-
-	if (ACPI_SUCCESS(acpi_get_table(ACPI_SIG_GTDT, 0, &header))) {
-		struct acpi_table_gtdt *gtdt = (struct acpi_table_gtdt *)header;
-
-		ppis[PHYSICAL_TIMER].irq =
-			register_gsi(gtdt->non_secure_el1_interrupt, gtdt->non_secure_el1_flags & ACPI_GTDT_INTERRUPT_MODE);
-		ppis[VIRTUAL_TIMER].irq =
-			register_gsi(gtdt->virtual_timer_interrupt, gtdt->virtual_timer_flags & ACPI_GTDT_INTERRUPT_MODE);
-		acpi_put_table(header);
-	}
-	if (ACPI_SUCCESS(acpi_get_table(ACPI_SIG_MADT, 0, &header))) {
-		struct acpi_table_madt *madt = (struct acpi_table_madt *)header;
-		struct acpi_subtable_header *entry = (void *)(madt + 1);
-		void *end = (void *)madt + madt->header.length;
-
-		for (; (void *)entry < end && entry->length; entry = (void *)entry + entry->length) {
-			struct acpi_madt_generic_interrupt *gicc = (void *)entry;
-
-			if (entry->type != ACPI_MADT_TYPE_GENERIC_INTERRUPT)
-				continue;
-			ppis[MAINTENANCE].irq = register_gsi(gicc->vgic_interrupt, gicc->flags & ACPI_MADT_VGIC_IRQ_MODE);
-			break;
-		}
-		acpi_put_table(header);
-	}
-}
-#else
-static void find_in_acpi(void) {}
-#endif
-
 /* ---- per CPU ---------------------------------------------------------------------------------------------------- */
 
 void nest_irq_cpu_up(void)
@@ -158,6 +117,11 @@ static int take(struct ppi *ppi, irq_handler_t handler)
 		return ret;
 	ppi->taken = true;
 	ppi->intid = irqd_to_hwirq(irq_get_irq_data(ppi->irq));
+	if (ppi->intid < 16 || ppi->intid > 31) {
+		pr_err("the %s is INTID %u; only PPIs 16 to 31 can be used\n", ppi->name, ppi->intid);
+		give_back(ppi);
+		return -ERANGE;
+	}
 	if (ppi->forwarded) {
 		ret = irq_set_vcpu_affinity(ppi->irq, &ppi_cookie);
 		if (ret)
@@ -173,7 +137,7 @@ int nest_irq_init(struct nest_host_config *config)
 	if (acpi_disabled)
 		find_in_device_tree();
 	else
-		find_in_acpi();
+		nest_irq_find_in_acpi(&ppis[VIRTUAL_TIMER].irq, &ppis[PHYSICAL_TIMER].irq, &ppis[MAINTENANCE].irq);
 	if (!ppis[MAINTENANCE].irq || !ppis[VIRTUAL_TIMER].irq || !ppis[PHYSICAL_TIMER].irq) {
 		pr_err("the firmware's tables lack the GICv3 maintenance interrupt or an EL1 timer's\n");
 		return -ENODEV;
