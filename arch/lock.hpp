@@ -5,23 +5,41 @@
 
 namespace nest {
 
+// Held for long, or while memory is allocated and freed; a PREEMPT_RT kernel makes it a lock that sleeps. So it is never
+// taken in an interrupt or at a context switch, with interrupts or preemption off, or with a RawSpinLock held.
 class SpinLock {
 public:
     explicit SpinLock(nest_lock_class kind) { nest_port_spin_init(&lock_, kind); }
     SpinLock(const SpinLock&) = delete;
     SpinLock& operator=(const SpinLock&) = delete;
-    // Interrupts must be off, or no interrupt handler may ever take this lock.
     void lock() { nest_port_spin_lock(&lock_); }
     void unlock() { nest_port_spin_unlock(&lock_); }
-    // With a guest's context loaded and interrupts off. False: somebody has it.
+    // With a guest's context loaded and interrupts off. False: somebody has it, or it is one that sleeps.
     [[nodiscard]] bool try_lock_in_tier0() { return nest_port_spin_trylock_quiet(&lock_); }
     void unlock_in_tier0() { nest_port_spin_unlock_quiet(&lock_); }
-    [[nodiscard]] unsigned long lock_irqsave() { return nest_port_spin_lock_irqsave(&lock_); }
-    void unlock_irqrestore(unsigned long flags) { nest_port_spin_unlock_irqrestore(&lock_, flags); }
     bool needbreak() { return nest_port_spin_needbreak(&lock_); }
 
 private:
     nest_spinlock lock_{};
+};
+
+// Held for a few instructions, with interrupts off, in any context; nothing is allocated, freed or signalled meanwhile.
+class RawSpinLock {
+public:
+    explicit RawSpinLock(nest_lock_class kind) { nest_port_raw_spin_init(&lock_, kind); }
+    RawSpinLock(const RawSpinLock&) = delete;
+    RawSpinLock& operator=(const RawSpinLock&) = delete;
+    // Interrupts are off already.
+    void lock() { nest_port_raw_spin_lock(&lock_); }
+    void unlock() { nest_port_raw_spin_unlock(&lock_); }
+    [[nodiscard]] unsigned long lock_irqsave() { return nest_port_raw_spin_lock_irqsave(&lock_); }
+    void unlock_irqrestore(unsigned long flags) { nest_port_raw_spin_unlock_irqrestore(&lock_, flags); }
+    // With a guest's context loaded and interrupts off. False: somebody has it.
+    [[nodiscard]] bool try_lock_in_tier0() { return nest_port_raw_spin_trylock_quiet(&lock_); }
+    void unlock_in_tier0() { nest_port_raw_spin_unlock_quiet(&lock_); }
+
+private:
+    nest_raw_spinlock lock_{};
 };
 
 class Mutex {
@@ -67,16 +85,16 @@ private:
     L& lock_;
 };
 
-// IrqGuard: a spinlock that interrupt handlers take as well.
+// IrqGuard: where interrupts may be on.
 class [[nodiscard]] IrqGuard {
 public:
-    explicit IrqGuard(SpinLock& lock) : lock_(lock), flags_(lock.lock_irqsave()) {}
+    explicit IrqGuard(RawSpinLock& lock) : lock_(lock), flags_(lock.lock_irqsave()) {}
     ~IrqGuard() { lock_.unlock_irqrestore(flags_); }
     IrqGuard(const IrqGuard&) = delete;
     IrqGuard& operator=(const IrqGuard&) = delete;
 
 private:
-    SpinLock& lock_;
+    RawSpinLock& lock_;
     unsigned long flags_;
 };
 

@@ -51,7 +51,7 @@ private:
     void install(Buffer<Route>& routes, Buffer<s16>& gsi_of_pin);
 
     const bool msis_;
-    SpinLock lock_{NEST_LOCK_IRQ_ROUTING};
+    RawSpinLock lock_{NEST_LOCK_IRQ_ROUTING};
     Buffer<Route> routes_;     // by GSI
     Buffer<s16> gsi_of_pin_;   // -1: none; empty before the first set()
 };

@@ -153,18 +153,21 @@ void Irqfds::tear_down(Irqfd* irqfd) {
 }
 
 void Irqfds::start_resampling(Irqfd& irqfd) {
-    IrqGuard guard(resample_lock_);
+    Guard guard(resample_lock_);
     irqfd.next_resampler = resamplers_;
     resamplers_ = &irqfd;
+    resampled_gsis_.add(irqfd.gsi);
 }
 
 // The last one of a GSI leaves the line low: nobody would lower it any more.
 void Irqfds::stop_resampling(Irqfd& irqfd) {
     bool last;
     {
-        IrqGuard guard(resample_lock_);
+        Guard guard(resample_lock_);
         unlink(resamplers_, &Irqfd::next_resampler, &irqfd);
         last = !resampled(irqfd.gsi);
+        if (last)
+            resampled_gsis_.remove(irqfd.gsi);
     }
     if (last)
         drive(irqfd.gsi, false);
@@ -187,19 +190,26 @@ bool Irqfds::notify_ack(u32 intid) {
     int found = routing_.gsi_of_spi(intid);
     if (found < 0)
         return false;
-    u32 gsi = static_cast<u32>(found);
-    {
-        IrqGuard guard(resample_lock_);
-        if (!resampled(gsi))
-            return false;
-    }
+    const u32 gsi = static_cast<u32>(found);
+    if (!resampled_gsis_.has(gsi))
+        return false;
     // Once, and before anyone hears of it: lowering it again later would undo the VMM's answer.
     sink_.inject_spi(intid, false);
-    IrqGuard guard(resample_lock_);
+    noted_gsis_.add(gsi);
+    ack_noted_.store_release(true);
+    return true;
+}
+
+void Irqfds::signal_noted() {
+    if (ack_noted_.exchange_acq_rel(false))
+        noted_gsis_.take_each([this](u32 gsi) { signal_all(gsi); });
+}
+
+void Irqfds::signal_all(u32 gsi) {
+    Guard guard(resample_lock_);
     for (Irqfd* i = resamplers_; i; i = i->next_resampler)
         if (i->gsi == gsi)
             nest_port_eventfd_signal(i->resample);
-    return true;
 }
 
 void irqfd_wakeup(void* owner) { static_cast<Irqfd*>(owner)->signalled(); }

@@ -3,8 +3,10 @@
 //
 // A signal arrives through irqfd_wakeup() in atomic context, with the eventfd's own lock held. Locks, outermost first:
 // mutex_ (the list; sleeps) - resample_lock_ - an eventfd's wait queue - the routing's spinlock. The vGIC's locks come
-// after all of them, so the vGIC calls notify_ack() without holding any of its own.
+// after all of them, so the vGIC calls notify_ack() without holding any of its own. A resampling eventfd is signalled by
+// deliver_acks() only: its wait queue's lock sleeps on PREEMPT_RT, and an interrupt mostly ends where interrupts are off.
 #pragma once
+#include <arch/atomic.hpp>
 #include <arch/lock.hpp>
 #include <arch/result.hpp>
 #include <kvm/irq_routing.hpp>
@@ -27,6 +29,33 @@ protected:
 
 class Irqfd;
 
+// A set of GSIs that can be routed; every member by itself is atomic.
+class GsiSet {
+public:
+    void add(u32 gsi) {
+        if (gsi < IrqRouting::kMaxRoutes)
+            words_[gsi / 64].fetch_or_acq_rel(u64{1} << gsi % 64);
+    }
+    void remove(u32 gsi) {
+        if (gsi < IrqRouting::kMaxRoutes)
+            words_[gsi / 64].fetch_and_acq_rel(~(u64{1} << gsi % 64));
+    }
+    bool has(u32 gsi) const {
+        return gsi < IrqRouting::kMaxRoutes && words_[gsi / 64].load_acquire() >> gsi % 64 & 1;
+    }
+    // Calls fn(gsi) for each, and leaves none.
+    template <typename Fn>
+    void take_each(Fn fn) {
+        for (u32 i = 0; i < kWords; i++)
+            for (u64 word = words_[i].load_relaxed() ? words_[i].exchange_acq_rel(0) : 0; word; word &= word - 1)
+                fn(i * 64 + static_cast<u32>(__builtin_ctzll(word)));
+    }
+
+private:
+    static constexpr u32 kWords = IrqRouting::kMaxRoutes / 64;
+    Atomic<u64> words_[kWords];
+};
+
 class Irqfds {
 public:
     Irqfds(IrqRouting& routing, IrqSink& sink) : routing_(routing), sink_(sink) {}
@@ -41,9 +70,15 @@ public:
     // within irqfd_shutdown(). Sleeps.
     void release_all();
 
-    // The guest ended a level-sensitive SPI: lowers the line, then tells the VMM to raise it again if its device still
-    // wants it. True when someone resamples this SPI. Atomic, without the vGIC's locks.
+    // The guest ended a level-sensitive SPI: lowers the line, and notes that its VMM is to be told. True when someone
+    // resamples this SPI. Atomic, without the vGIC's locks.
     bool notify_ack(u32 intid);
+    // Tells the VMM of what notify_ack() has noted, for it to raise the line again if its device still wants it. A vCPU's
+    // thread calls this before it enters the guest or returns from KVM_RUN, with interrupts and preemption on.
+    void deliver_acks() {
+        if (ack_noted_.load_relaxed()) [[unlikely]]
+            signal_noted();
+    }
 
 private:
     friend class Irqfd;
@@ -53,6 +88,8 @@ private:
     void start_resampling(Irqfd& irqfd);
     void stop_resampling(Irqfd& irqfd);
     bool resampled(u32 gsi) const;  // resample_lock_
+    void signal_noted();
+    void signal_all(u32 gsi);
     void drive(u32 gsi, bool level);
     void tear_down(Irqfd* irqfd);
     void shut_down(Irqfd* irqfd);
@@ -63,6 +100,9 @@ private:
     Irqfd* list_ = nullptr;        // mutex_
     SpinLock resample_lock_{NEST_LOCK_IRQFD_RESAMPLE};
     Irqfd* resamplers_ = nullptr;  // resample_lock_
+    GsiSet resampled_gsis_;        // those of resamplers_, for notify_ack()
+    GsiSet noted_gsis_;
+    Atomic<bool> ack_noted_;       // set after a bit of noted_gsis_, cleared before a look at them
 };
 
 // What linux/entry.h's nest_irqfd_wakeup (atomic) and nest_irqfd_shutdown (a work queue) do; `owner` is what was given

@@ -134,6 +134,7 @@ Next after_guest(Vcpu& vcpu, const Exit& exit) {
 Status loop(Vcpu& vcpu) {
     for (;;) {
         drain_trace(vcpu);
+        vcpu.vm.irqfds.deliver_acks();
         if (nest_port_vcpu_entry_blocked()) {
             release_fpsimd(vcpu);  // task work may do anything, file systems with checksums included
             if (nest_port_vcpu_before_entry(vcpu.host)) {
@@ -174,6 +175,7 @@ Status finish_access_and_run(Vcpu& vcpu) {
     nest_port_vcpu_attach(vcpu.host);
     const Status status = loop(vcpu);
     drain_trace(vcpu);
+    vcpu.vm.irqfds.deliver_acks();
     release_fpsimd(vcpu);
     nest_port_vcpu_detach(vcpu.host);
     nest_port_sigmask_leave(vcpu.host);

@@ -119,13 +119,13 @@ bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva en
 }
 
 void VmStage2::reap() {
-    unsigned long flags = mmu_lock_.lock_irqsave();
+    mmu_lock_.lock();
     if (!tables_.reap_due()) {
-        mmu_lock_.unlock_irqrestore(flags);
+        mmu_lock_.unlock();
         return;
     }
     stage2::TableChain chain = tables_.take_retired();
-    mmu_lock_.unlock_irqrestore(flags);
+    mmu_lock_.unlock();
     // Tier 0 walks with interrupts off: a CPU that has taken an interrupt has left every walk that it had begun.
     call_all_cpus(CpuCall::kNothing);
     tables_.free_retired(std::move(chain));

@@ -7,6 +7,7 @@
 #include <linux/spinlock.h>
 
 static_assert(sizeof(spinlock_t) <= sizeof(struct nest_spinlock));
+static_assert(sizeof(raw_spinlock_t) <= sizeof(struct nest_raw_spinlock));
 static_assert(sizeof(struct mutex) <= sizeof(struct nest_mutex));
 static_assert(sizeof(struct rw_semaphore) <= sizeof(struct nest_rwsem));
 
@@ -21,6 +22,11 @@ static const char *const names[] = {
 static spinlock_t *spin(struct nest_spinlock *lock)
 {
 	return (spinlock_t *)lock->storage;
+}
+
+static raw_spinlock_t *raw_spin(struct nest_raw_spinlock *lock)
+{
+	return (raw_spinlock_t *)lock->storage;
 }
 
 static struct mutex *mutex(struct nest_mutex *lock)
@@ -39,19 +45,6 @@ void nest_port_spin_init(struct nest_spinlock *lock, enum nest_lock_class kind)
 	lockdep_set_class_and_name(spin(lock), &keys[kind], names[kind]);
 }
 
-unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock *lock)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(spin(lock), flags);
-	return flags;
-}
-
-void nest_port_spin_unlock_irqrestore(struct nest_spinlock *lock, unsigned long flags)
-{
-	spin_unlock_irqrestore(spin(lock), flags);
-}
-
 void nest_port_spin_lock(struct nest_spinlock *lock)
 {
 	spin_lock(spin(lock));
@@ -62,7 +55,10 @@ void nest_port_spin_unlock(struct nest_spinlock *lock)
 	spin_unlock(spin(lock));
 }
 
-/* Only the lock word, below all that observes locks. Interrupts are off, so that nothing can preempt its holder. */
+/*
+ * Only the lock word, below all that observes locks. Interrupts are off, so that nothing can preempt its holder. PREEMPT_RT's
+ * is an rtmutex with an owner to be boosted, which is not for where the scheduler knows nothing of us.
+ */
 #ifdef CONFIG_PREEMPT_RT
 noinstr bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock)
 {
@@ -83,6 +79,45 @@ noinstr void nest_port_spin_unlock_quiet(struct nest_spinlock *lock)
 	arch_spin_unlock(&((spinlock_t *)lock->storage)->rlock.raw_lock);
 }
 #endif
+
+void nest_port_raw_spin_init(struct nest_raw_spinlock *lock, enum nest_lock_class kind)
+{
+	raw_spin_lock_init(raw_spin(lock));
+	lockdep_set_class_and_name(raw_spin(lock), &keys[kind], names[kind]);
+}
+
+unsigned long nest_port_raw_spin_lock_irqsave(struct nest_raw_spinlock *lock)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(raw_spin(lock), flags);
+	return flags;
+}
+
+void nest_port_raw_spin_unlock_irqrestore(struct nest_raw_spinlock *lock, unsigned long flags)
+{
+	raw_spin_unlock_irqrestore(raw_spin(lock), flags);
+}
+
+void nest_port_raw_spin_lock(struct nest_raw_spinlock *lock)
+{
+	raw_spin_lock(raw_spin(lock));
+}
+
+void nest_port_raw_spin_unlock(struct nest_raw_spinlock *lock)
+{
+	raw_spin_unlock(raw_spin(lock));
+}
+
+noinstr bool nest_port_raw_spin_trylock_quiet(struct nest_raw_spinlock *lock)
+{
+	return arch_spin_trylock(&((raw_spinlock_t *)lock->storage)->raw_lock);
+}
+
+noinstr void nest_port_raw_spin_unlock_quiet(struct nest_raw_spinlock *lock)
+{
+	arch_spin_unlock(&((raw_spinlock_t *)lock->storage)->raw_lock);
+}
 
 bool nest_port_spin_needbreak(struct nest_spinlock *lock)
 {

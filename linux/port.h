@@ -2,7 +2,8 @@
 /*
  * What the core asks of its operating system: plain C, no Linux type. linux/ implements it in the module,
  * tests/fake/port.cpp on the host. Sizes are in bytes, addresses in the space their name says, times in nanoseconds.
- * "atomic": may be called with interrupts off and spinlocks held. All others may sleep.
+ * "atomic": may be called with interrupts off and spinlocks held. All others may sleep. "atomic but on RT": the same, but not
+ * where a PREEMPT_RT kernel must not sleep: with interrupts or preemption off or a raw spinlock held.
  */
 #ifndef NEST_PORT_H
 #define NEST_PORT_H
@@ -32,9 +33,9 @@ struct nest_eventfd;
 void *nest_port_alloc(size_t bytes);
 void nest_port_free(void *memory);
 
-/* One zeroed 4 KiB-aligned run of 2^order pages of the linear map. `atomic`: no sleeping, may fail sooner. */
+/* One zeroed 4 KiB-aligned run of 2^order pages of the linear map. `atomic`: atomic but on RT, may fail sooner. */
 void *nest_port_pages_alloc(unsigned order, bool atomic);
-void nest_port_pages_free(void *pages, unsigned order); /* atomic */
+void nest_port_pages_free(void *pages, unsigned order); /* atomic but on RT */
 uint64_t nest_port_va_to_pa(const void *linear);         /* atomic; linear-map addresses only */
 void *nest_port_pa_to_va(uint64_t pa);                   /* atomic; RAM only */
 
@@ -61,7 +62,7 @@ struct nest_host_page {
  * -EINTR a signal, -EAGAIN try again, -ENOMEM. Context: the vCPU's own thread, whose mm is the VM's.
  */
 int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct nest_host_page *out);
-/* Atomic. `dirty`: the page was mapped writable, or written. */
+/* Atomic but on RT. `dirty`: the page was mapped writable, or written. */
 void nest_port_page_release(const struct nest_host_page *page, bool dirty);
 /* The VMM's mapping size around hva as vma_kernel_pagesize says it (hugetlb), for memslot geometry; 12 if unknown. */
 unsigned nest_port_vma_page_shift(struct nest_host_vm *vm, uint64_t hva);
@@ -76,22 +77,35 @@ enum nest_lock_class {
 	NEST_LOCK_CLASSES
 };
 
-struct nest_spinlock { uint64_t storage[12]; };
-struct nest_mutex    { uint64_t storage[24]; };
-struct nest_rwsem    { uint64_t storage[28]; };
+struct nest_spinlock     { uint64_t storage[12]; };
+struct nest_raw_spinlock { uint64_t storage[12]; };
+struct nest_mutex        { uint64_t storage[24]; };
+struct nest_rwsem        { uint64_t storage[28]; };
 
 void nest_port_spin_init(struct nest_spinlock *lock, enum nest_lock_class kind);
-unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock *lock); /* atomic */
-void nest_port_spin_unlock_irqrestore(struct nest_spinlock *lock, unsigned long flags);
-/* Only where interrupts are known to be off, or where no interrupt handler ever takes the lock. */
-void nest_port_spin_lock(struct nest_spinlock *lock);   /* atomic */
-void nest_port_spin_unlock(struct nest_spinlock *lock); /* atomic */
+/*
+ * A lock that is held for long, or while memory is allocated and freed. On PREEMPT_RT it sleeps: so never in an interrupt or a
+ * preempt notifier, with interrupts or preemption off, or with a raw spinlock held. With another spinlock held it may be taken.
+ */
+void nest_port_spin_lock(struct nest_spinlock *lock);
+void nest_port_spin_unlock(struct nest_spinlock *lock);
 /*
  * For tier 0: interrupts off, a guest's context loaded, where nothing may be traced or checked. The lock is the same one.
- * False: somebody has it, or this kernel's spinlocks sleep.
+ * False: somebody has it, or this kernel is PREEMPT_RT, where tier 1 has to do it.
  */
 bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock);
 void nest_port_spin_unlock_quiet(struct nest_spinlock *lock);
+/*
+ * A lock that spins on every kernel, with interrupts off: for a few instructions, any context. What is called with it held is
+ * "atomic" and, for PREEMPT_RT, allocates, frees and signals nothing.
+ */
+void nest_port_raw_spin_init(struct nest_raw_spinlock *lock, enum nest_lock_class kind);
+unsigned long nest_port_raw_spin_lock_irqsave(struct nest_raw_spinlock *lock);
+void nest_port_raw_spin_unlock_irqrestore(struct nest_raw_spinlock *lock, unsigned long flags);
+void nest_port_raw_spin_lock(struct nest_raw_spinlock *lock); /* interrupts are off */
+void nest_port_raw_spin_unlock(struct nest_raw_spinlock *lock);
+bool nest_port_raw_spin_trylock_quiet(struct nest_raw_spinlock *lock); /* tier 0; false: somebody has it */
+void nest_port_raw_spin_unlock_quiet(struct nest_raw_spinlock *lock);
 void nest_port_mutex_init(struct nest_mutex *lock, enum nest_lock_class kind);
 void nest_port_mutex_lock(struct nest_mutex *lock);
 /* One of several of a class, which the holder of `outer` takes together. */
@@ -131,7 +145,7 @@ void nest_port_fd_cancel(const struct nest_new_fd *fd);
 
 /* ---- eventfds --------------------------------------------------------------------------------------------------- */
 
-/* -EBADF, -EINVAL (no eventfd). Signal is atomic. */
+/* -EBADF, -EINVAL (no eventfd). Signal is atomic but on RT. */
 int nest_port_eventfd_get(int fd, struct nest_eventfd **out);
 void nest_port_eventfd_signal(struct nest_eventfd *eventfd);
 void nest_port_eventfd_put(struct nest_eventfd *eventfd);
@@ -213,7 +227,7 @@ uint64_t nest_port_feature_register(unsigned encoding);
 bool nest_port_firmware_mitigates(uint32_t function);
 /* A guest timer's physical interrupt on this CPU: its active state in the GIC. Preemption off, interrupts on or off. */
 void nest_port_timer_irq_set_active(unsigned which, bool active);
-void nest_port_random(void *to, size_t bytes);
+void nest_port_random(void *to, size_t bytes); /* atomic but on RT */
 
 /* ---- trace ------------------------------------------------------------------------------------------------------ */
 

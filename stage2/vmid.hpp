@@ -159,7 +159,7 @@ private:
     }
 
     C& cpu_;
-    SpinLock lock_{NEST_LOCK_VMID};
+    RawSpinLock lock_{NEST_LOCK_VMID};
     unsigned bits_ = 8;
     u64 number_mask_ = 0xff;
     u64 next_ = 1;

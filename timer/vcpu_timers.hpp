@@ -216,7 +216,7 @@ private:
     arch::CNTHCTL_EL2 trap_bits_[2]{};  // what traps while L2's pair, or a flat guest's, is direct; and virtual EL2's
     nest_hrtimer soft_timer_{};
     // put() against the callback: whose deadline the hrtimer has. Innermost; interrupts off
-    SpinLock soft_lock_{NEST_LOCK_SOFT_TIMER};
+    RawSpinLock soft_lock_{NEST_LOCK_SOFT_TIMER};
 };
 
 }  // namespace nest::timer

@@ -13,7 +13,8 @@ public:
     // barrier between announcing "in guest" and flush(): flush() looks for work without a lock.
     virtual void kick(unsigned vcpu_index) = 0;
 
-    // A level-sensitive SPI was deactivated: time for resampling irqfds. No lock held; interrupts may be off.
+    // A level-sensitive SPI was deactivated: time for resampling irqfds. No lock held; interrupts may be off. By a vCPU's
+    // thread, which has more to do for it before it enters the guest again.
     virtual void eoi(unsigned intid) = 0;
 
     // The level of a hardware-mapped PPI's input (for a timer: would it fire now?). Called with interrupts off and

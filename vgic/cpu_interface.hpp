@@ -41,7 +41,7 @@ struct CpuInterface {
     vncr::RegisterFile* el2 = nullptr;
 
     // Guarded by `lock`, which is taken with interrupts off. Never hold two CpuInterfaces' locks.
-    SpinLock lock{NEST_LOCK_VGIC_CPU};
+    RawSpinLock lock{NEST_LOCK_VGIC_CPU};
     PrivateBank own;
     u32 held_banks = 0;            // which of `held` are not zero
     u32 held[kMaxSpiBanks] = {};   // the SPIs whose holder this vCPU is; changes under the distributor's lock as well

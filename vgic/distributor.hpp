@@ -87,7 +87,7 @@ public:
     Callbacks& callbacks() const { return callbacks_; }
     const HostGic& gic() const { return gic_; }
     Mutex& config() { return config_; }
-    SpinLock& spi_lock() { return spi_lock_; }
+    RawSpinLock& spi_lock() { return spi_lock_; }
 
     unsigned cpu_count() const { return cpu_count_.load_acquire(); }
     CpuInterface& cpu(unsigned index) const { return *cpus_[index]; }
@@ -125,7 +125,7 @@ private:
     HostGic gic_;
     u64 ipa_limit_;
     Mutex config_{NEST_LOCK_VGIC_CONFIG};
-    SpinLock spi_lock_{NEST_LOCK_VGIC_SPI};
+    RawSpinLock spi_lock_{NEST_LOCK_VGIC_SPI};
     unsigned spis_ = 0;
     u64 base_ = ~u64{0};
     Atomic<bool> enabled_, initialized_, ready_;

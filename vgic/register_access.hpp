@@ -21,7 +21,7 @@ struct Access {
     Bank& bank() const {
         return redistributor ? static_cast<Bank&>(redistributor->own) : distributor.spi_bank(intid / 32 - 1);
     }
-    SpinLock& lock() const { return redistributor ? redistributor->lock : distributor.spi_lock(); }
+    RawSpinLock& lock() const { return redistributor ? redistributor->lock : distributor.spi_lock(); }
 };
 
 // The registers with a bit per interrupt: Group to ClearActive.

@@ -81,6 +81,13 @@ void might_sleep(const char* caller) {
     }
 }
 
+void might_sleep_on_rt(const char* caller) {
+    if (thread_context().atomic_on_rt()) {
+        std::fprintf(stderr, "fake port: %s may sleep on PREEMPT_RT: raw lock held, interrupts or preemption off\n", caller);
+        std::abort();
+    }
+}
+
 void might_use_simd(const char* caller) {
     if (thread_context().owns_fpsimd) {
         std::fprintf(stderr, "fake port: %s may want FP/SIMD, which this thread owns\n", caller);
@@ -124,7 +131,9 @@ void nest_port_free(void* memory) {
 }
 
 void* nest_port_pages_alloc(unsigned order, bool atomic) {
-    if (!atomic) {
+    if (atomic) {
+        might_sleep_on_rt(__func__);
+    } else {
         might_sleep(__func__);
         might_use_simd(__func__);
     }
@@ -144,6 +153,7 @@ void* nest_port_pages_alloc(unsigned order, bool atomic) {
 void nest_port_pages_free(void* run, unsigned order) {
     if (!run)
         return;
+    might_sleep_on_rt(__func__);
     Lock lock(port().mutex);
     auto found = runs().find(run);
     if (found == runs().end())
@@ -224,6 +234,7 @@ int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_ho
 }
 
 void nest_port_page_release(const struct nest_host_page* page, bool dirty) {
+    might_sleep_on_rt(__func__);
     Lock lock(port().mutex);
     if (!page->page)
         return;

@@ -2,7 +2,8 @@
 // The host's side of linux/port.h: what a test sets before and looks at after. One process-wide object, port().
 //
 // Contexts are checked: a port function that may sleep aborts when the calling thread holds a spinlock or has
-// interrupts or preemption off, just as the kernel's debug builds would complain.
+// interrupts or preemption off, just as the kernel's debug builds would complain. One that may sleep on PREEMPT_RT only, where
+// spinlocks other than raw ones do, aborts with a raw one held, or interrupts or preemption off.
 #pragma once
 #include <arch/types.hpp>
 #include <functional>
@@ -125,13 +126,15 @@ FakePort& port();
 
 // The calling thread's context, as the fake counts it.
 struct ThreadContext {
-    unsigned cpu = 0, spinlocks = 0, preempt_off = 0;
+    unsigned cpu = 0, spinlocks = 0, raw_spinlocks = 0, preempt_off = 0;
     bool irqs_off = false, owns_fpsimd = false;
-    bool atomic() const { return spinlocks || preempt_off || irqs_off; }
+    bool atomic_on_rt() const { return raw_spinlocks || preempt_off || irqs_off; }
+    bool atomic() const { return spinlocks || atomic_on_rt(); }
 };
 ThreadContext& thread_context();
 // Aborts with the caller's name in a context that must not sleep.
 void might_sleep(const char* caller);
+void might_sleep_on_rt(const char* caller);
 // Aborts where the calling thread owns FP/SIMD: looking for memory or for the VMM's pages may lead into file systems, and their
 // checksums or encryption want the registers.
 void might_use_simd(const char* caller);

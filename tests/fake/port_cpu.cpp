@@ -182,6 +182,7 @@ void nest_port_timer_irq_set_active(unsigned which, bool active) {
 }
 // Deterministic, so that a failing test fails again.
 void nest_port_random(void* to, size_t bytes) {
+    might_sleep_on_rt(__func__);
     Lock lock(port().mutex);
     for (size_t i = 0; i < bytes; i++) {
         random_state ^= random_state << 13;

@@ -73,11 +73,12 @@ struct Shutdown {
 };
 
 void signal(nest_eventfd* e) {
+    might_sleep_on_rt("an eventfd's signal");
     e->signals++;
     if (!e->bound)
         return;
     void* owner = e->bound->owner;
-    // Wait-queue callbacks run with interrupts off and a spinlock held.
+    // Wait-queue callbacks run with a spinlock held that is not a raw one, with interrupts off but on PREEMPT_RT.
     thread_context().spinlocks++;
     if (port().irqfd_wakeup)
         port().irqfd_wakeup(owner);

@@ -22,6 +22,7 @@ struct Shared {
 };
 static_assert(sizeof(Plain) <= sizeof(nest_spinlock) && sizeof(Plain) <= sizeof(nest_mutex) && sizeof(Shared) <= sizeof(nest_rwsem));
 Plain& plain(nest_spinlock* l) { return *reinterpret_cast<Plain*>(l->storage); }
+Plain& plain(nest_raw_spinlock* l) { return *reinterpret_cast<Plain*>(l->storage); }
 Plain& plain(nest_mutex* l) { return *reinterpret_cast<Plain*>(l->storage); }
 Shared& shared(nest_rwsem* l) { return *reinterpret_cast<Shared*>(l->storage); }
 
@@ -65,21 +66,13 @@ extern "C" {
 
 void nest_port_spin_init(struct nest_spinlock* lock, enum nest_lock_class kind) { init_checked(lock->storage, kind); }
 void nest_port_spin_lock(struct nest_spinlock* lock) {
+    might_sleep_on_rt(__func__);
     take(plain(lock), "spinlock taken twice by one thread, or not initialised");
     thread_context().spinlocks++;
 }
 void nest_port_spin_unlock(struct nest_spinlock* lock) {
     thread_context().spinlocks--;
     give(plain(lock), "spinlock released by a thread that does not hold it");
-}
-unsigned long nest_port_spin_lock_irqsave(struct nest_spinlock* lock) {
-    unsigned long flags = nest_port_irq_save();
-    nest_port_spin_lock(lock);
-    return flags;
-}
-void nest_port_spin_unlock_irqrestore(struct nest_spinlock* lock, unsigned long flags) {
-    nest_port_spin_unlock(lock);
-    nest_port_irq_restore(flags);
 }
 bool nest_port_spin_trylock_quiet(struct nest_spinlock* lock) {
     if (!try_take(plain(lock)))
@@ -88,6 +81,35 @@ bool nest_port_spin_trylock_quiet(struct nest_spinlock* lock) {
     return true;
 }
 void nest_port_spin_unlock_quiet(struct nest_spinlock* lock) { nest_port_spin_unlock(lock); }
+
+void nest_port_raw_spin_init(struct nest_raw_spinlock* lock, enum nest_lock_class kind) { init_checked(lock->storage, kind); }
+void nest_port_raw_spin_lock(struct nest_raw_spinlock* lock) {
+    if (!thread_context().irqs_off)
+        fail("raw spinlock taken with interrupts on, whose handlers may want it");
+    take(plain(lock), "raw spinlock taken twice by one thread, or not initialised");
+    thread_context().raw_spinlocks++;
+}
+void nest_port_raw_spin_unlock(struct nest_raw_spinlock* lock) {
+    thread_context().raw_spinlocks--;
+    give(plain(lock), "raw spinlock released by a thread that does not hold it");
+}
+unsigned long nest_port_raw_spin_lock_irqsave(struct nest_raw_spinlock* lock) {
+    unsigned long flags = nest_port_irq_save();
+    nest_port_raw_spin_lock(lock);
+    return flags;
+}
+void nest_port_raw_spin_unlock_irqrestore(struct nest_raw_spinlock* lock, unsigned long flags) {
+    nest_port_raw_spin_unlock(lock);
+    nest_port_irq_restore(flags);
+}
+bool nest_port_raw_spin_trylock_quiet(struct nest_raw_spinlock* lock) {
+    if (!try_take(plain(lock)))
+        return false;
+    thread_context().raw_spinlocks++;
+    return true;
+}
+void nest_port_raw_spin_unlock_quiet(struct nest_raw_spinlock* lock) { nest_port_raw_spin_unlock(lock); }
+
 bool nest_port_spin_needbreak(struct nest_spinlock*) { return port().spin_needbreak; }
 
 void nest_port_mutex_init(struct nest_mutex* lock, enum nest_lock_class kind) { init_checked(lock->storage, kind); }

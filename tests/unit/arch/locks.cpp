@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the tests' checker makes of classes of locks; in the kernel lockdep does the same.
+// What the tests' checker makes of classes of locks, and of contexts where locks may not be taken; in the kernel lockdep and
+// PREEMPT_RT do the same.
 #include <arch/lock.hpp>
 #include <gtest/gtest.h>
 
@@ -65,6 +66,32 @@ TEST(LockOrder, LetsManyOfOneClassBeTriedUnderOneLock) {
 TEST(LockOrder, MissesTheLockThatOthersAreTriedUnder) {
     Mutex vm{NEST_LOCK_VM}, vcpu{NEST_LOCK_VCPU};
     EXPECT_DEATH((void)vcpu.try_lock_under(vm), "is not held");
+}
+
+TEST(LockContext, RefusesASpinlockWherePreemptRtMustNotSleep) {
+    SpinLock mmu{NEST_LOCK_MMU}, ring{NEST_LOCK_COALESCED_RING};
+    RawSpinLock vgic{NEST_LOCK_VGIC_SPI};
+    {
+        Guard outer(mmu);
+        Guard inner(ring);
+    }
+    EXPECT_DEATH(
+        {
+            IrqGuard outer(vgic);
+            Guard inner(mmu);
+        },
+        "may sleep on PREEMPT_RT");
+    nest_port_preempt_disable();
+    EXPECT_DEATH(mmu.lock(), "may sleep on PREEMPT_RT");
+    nest_port_preempt_enable();
+    const unsigned long flags = nest_port_irq_save();
+    EXPECT_DEATH(mmu.lock(), "may sleep on PREEMPT_RT");
+    nest_port_irq_restore(flags);
+}
+
+TEST(LockContext, RefusesARawSpinlockWithInterruptsOn) {
+    RawSpinLock vgic{NEST_LOCK_VGIC_SPI};
+    EXPECT_DEATH(vgic.lock(), "interrupts on");
 }
 
 }  // namespace
