@@ -6,8 +6,11 @@
 #include <linux/hrtimer.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-#error "Nestvisor needs Linux 6.8 or newer: from then on kernel-mode FP/SIMD survives preemption"
+/* follow_pfnmap_start() came with 6.12; before 6.8 kernel-mode FP/SIMD does not survive preemption. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#error "Nestvisor needs Linux 6.12"
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#error "Nestvisor does not build for Linux 7 yet; it needs 6.12"
 #endif
 
 /* hrtimer_setup() came with 6.13 and is exported later; hrtimer_init() went away in 6.15. */

@@ -2,6 +2,7 @@
 """The declarative boot tests: tests.toml read, grouped by machine, run and judged."""
 
 import fnmatch
+import functools
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from nestlab import built, campaign, guests, judge, kernels, module, paths, say, selftests
 from nestlab.boot import Boot
 from nestlab.errors import LabError
-from nestlab.machine import KVM_MODES, Machine
+from nestlab.machine import FIRMWARES, KVM_MODES, Machine
 from nestlab.results import FAIL, SKIP, Result
 
 
@@ -31,6 +32,7 @@ class BootTest:
     mem: str = "4G"
     el2: bool = True
     kvm_mode: str = "none"
+    firmware: str = "none"
     append: str = ""
     icount: bool = False
     kernel: str = "6.12"
@@ -47,7 +49,7 @@ class BootTest:
         for cpu in self.cpu:
             name = f"{self.name}@{cpu}" if len(self.cpu) > 1 else self.name
             yield name, Machine(cpu=cpu, smp=self.smp, mem=self.mem, el2=self.el2, kvm_mode=self.kvm_mode, append=self.append,
-                                icount=self.icount)
+                                icount=self.icount, firmware=self.firmware)
 
 
 def read(file: Path) -> list[BootTest]:
@@ -72,6 +74,8 @@ def read(file: Path) -> list[BootTest]:
             raise LabError(f"{test}: is switched off without a why")
         if entry.get("module", "loaded") not in ("loaded", "carried", "none") or entry.get("kvm_mode", "none") not in KVM_MODES:
             raise LabError(f"{test}: module is loaded, carried or none; kvm_mode is {', '.join(KVM_MODES)}")
+        if entry.get("firmware", "none") not in FIRMWARES:
+            raise LabError(f"{test}: firmware is {' or '.join(FIRMWARES)}")
         tests.append(BootTest(**entry))
     names = [test.name for test in tests]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -117,18 +121,19 @@ def run(tests: list[BootTest], only: str = "*") -> Iterator[Result]:
 def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...]) -> Boot:
     """The boot that such tests share."""
     flavour = "cloud-arm64" if machine.kvm_mode == "nested" else "arm64"
-    chosen = kernels.get(kernel, kernels.kind(kernel, flavour))
+    chosen = kernels.get(kernel, flavour)
     if unknown := set(needs) - set(SHARES):
         raise LabError(f"needs knows {' and '.join(SHARES)}, not {' '.join(unknown)}")
     if len(needs) > 1:
         raise LabError(f"a test needs one share, not {' and '.join(needs)}")
-    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen),
+    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen.version),
                 load=policy == "loaded", share=SHARES[needs[0]]() if needs else None, scripts=scripts())
 
 
-def module_for(kernel: kernels.Kernel) -> Path:
-    """The module of that kernel. `test` and `soak` have built Debian's; of the lab's own kernels it is built here."""
-    return module.build(kernel.version) if built.variant(kernel.version) else module.artefact(kernel.version)
+@functools.cache
+def module_for(version: str) -> Path:
+    """The module for that kernel, built anew once in a run: what lies there may be older than the sources."""
+    return module.build(version)
 
 
 def guest_module() -> Path:

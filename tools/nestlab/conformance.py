@@ -4,7 +4,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nestlab import paths, results, selftest_plan
+from nestlab import boottests, paths, results, selftest_plan, soak
+from nestlab.machine import CPU_MODELS
 from nestlab.results import FAIL, PASS, SIDES, SKIP, Result
 
 DATA = paths.BUILD / "conformance"
@@ -59,7 +60,7 @@ def write() -> Path:
             parts.append(selftest_table(suite, vel2, runs))
     soak = results.load(SOAK)
     if soak:
-        parts.append(soak_table(soak))
+        parts += [hosts_table(soak), soak_table(soak)]
     DOC.parent.mkdir(exist_ok=True)
     DOC.write_text("\n".join(parts))
     return DOC
@@ -91,6 +92,33 @@ def behind(title: str, ours: dict[str, Result], peer: dict[str, Result]) -> list
         return ["", f"Everything that Linux's own KVM passes, {title} passes."]
     rows = [f"* {name}: {known.get(name.rsplit('/', 1)[-1], 'no accepted reason: to be mended')}" for name in names]
     return ["", f"What Linux's own KVM passes and {title} does not:", "", *rows]
+
+
+def hosts_table(data: dict) -> str:
+    """The soak's host-* entries as a matrix: kinds of hosts by CPU models. One that was not run says so."""
+    found = {result.name: result for result in data["results"]}
+    lines = ["## Hosts", "", "On each the module loads, runs a small guest and L0 → L1 → L2 (Linux 6.12), unloads, loads again and runs a "
+             "guest; the host's log stays clean.", "", "| L0 | firmware's tables | " + " | ".join(CPU_MODELS) + " |",
+             "| --- |" + " --- |" * (1 + len(CPU_MODELS))]
+    for test in soak.hosts():
+        firmware = "ACPI, by EDK2" if test.firmware == "uefi" else "device tree"
+        cells = [host_cell([r for name, r in found.items() if name.split("/")[0] in names(test, cpu)]) if cpu in test.cpu else "–"
+                 for cpu in CPU_MODELS]
+        lines.append(f"| Linux {test.kernel} | {firmware} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def names(test: boottests.BootTest, cpu: str) -> list[str]:
+    """What the test's results on that CPU model may be called."""
+    return [f"{test.name}@{cpu}"] if len(test.cpu) > 1 else [test.name]
+
+
+def host_cell(parts: list[Result]) -> str:
+    """One cell for all results of a host: a failure if there is one."""
+    if not parts:
+        return "not run"
+    bad = [result for result in parts if result.verdict != PASS]
+    return cell(bad[0]) if bad else "pass"
 
 
 def soak_table(data: dict) -> str:

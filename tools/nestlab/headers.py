@@ -4,7 +4,7 @@
 import re
 from pathlib import Path
 
-from nestlab import apt, built, kernels, paths, proc, say, staging
+from nestlab import apt, built, flavours, kernels, paths, proc, say, staging
 from nestlab.errors import LabError
 
 
@@ -21,9 +21,11 @@ def get(version: str) -> Path:
 
 def fetch(version: str, top: Path) -> None:
     """Unpack headers, common headers and kbuild (amd64 programs: they serve a cross build)."""
-    base = version.removesuffix("-cloud-arm64").removesuffix("-arm64")
+    packages = flavours.headers(version)
+    if missing := [name for name in (package.split(":")[0] for package in packages) if name not in apt.names(name)]:
+        raise LabError(f"Debian offers no headers of kernel {version} any more ({' '.join(missing)}); try a newer one")
     staging.need_space(top, 0.5)
-    debs = apt.fetch([f"linux-headers-{version}:arm64", f"linux-headers-{base}-common:all", f"linux-kbuild-{base}:amd64"])
+    debs = apt.fetch(packages)
     say.step(f"unpacking headers {version}")
     with staging.staged(top) as work:
         made = work / version

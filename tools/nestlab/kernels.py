@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from nestlab import apt, built, host, paths, say, staging
+from nestlab import apt, built, flavours, host, paths, say, staging
 from nestlab.errors import LabError
 
 PARTS = ["linux-image", "linux-binary", "linux-modules"]     # from 7.x on the kernel is split
@@ -30,11 +30,6 @@ class Kernel:
         return self.folder / "modules"
 
 
-def kind(version: str, default: str) -> str:
-    """The flavour that a full version names, else the default."""
-    return default if not version.endswith("-arm64") else "cloud-arm64" if version.endswith("-cloud-arm64") else "arm64"
-
-
 def order(version: str) -> tuple[int, ...]:
     """Sort key: the numbers, Debian's release last."""
     return tuple(int(number) for number in re.findall(r"\d+", version.split("-")[0]))
@@ -48,18 +43,22 @@ def fits(version: str, wanted: str, flavour: str) -> bool:
 
 
 def choose(wanted: str, flavour: str = "arm64") -> str:
-    """The full version for `wanted`: itself if full, else the newest in the cache, else the newest that Debian offers."""
-    if wanted.endswith("-arm64"):
+    """The full version for `wanted`: itself if full, else the newest in the cache, else the newest that Debian offers.
+
+    A flavour that `wanted` names (6.12-rt) goes before `flavour`.
+    """
+    if flavours.is_full(wanted):
         return wanted
     if name := built.variant(wanted):
         return built.version(name)
+    wanted, flavour = flavours.short(wanted, flavour)
     cached = [p.name for p in paths.cache("kernels").glob(f"*-{flavour}") if fits(p.name, wanted, flavour)]
     if cached:
         return max(cached, key=order)
     offered = [name.removeprefix("linux-image-") for name in apt.names(f"linux-image-{wanted}")]
     offered = [version for version in offered if fits(version, wanted, flavour)]
     if not offered:
-        raise LabError(f"Debian offers no {flavour} kernel {wanted}; try 6.12, 7.2, a full version such as "
+        raise LabError(f"Debian offers no {flavour} kernel {wanted}; try 6.12, 6.12-rt, 7.2, a full version such as "
                        f"6.12.95+deb12-arm64, or one that the lab builds: {', '.join(built.VARIANTS)}")
     return max(offered, key=order)
 

@@ -4,7 +4,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nestlab import firmware
+
 CPU_MODELS = ["max", "neoverse-v1"]     # the first is the default
+FIRMWARES = ["none", "uefi"]
 KVM_MODES = {"none": "kvm-arm.mode=none", "nested": "kvm-arm.mode=nested", "default": ""}
 
 
@@ -17,6 +20,7 @@ class Machine:
     mem: str = "4G"
     el2: bool = True            # False: the kernel starts at EL1
     kvm_mode: str = "none"      # none: leaves /dev/kvm to the module | nested: the peer | default: the kernel's own KVM
+    firmware: str = "none"      # none: the kernel and a device tree | uefi: EDK2, and ACPI's tables instead of the tree
     append: str = ""
     icount: bool = False        # one instruction is one nanosecond; single-threaded
     monitor: Path | None = None # QEMU's monitor as a socket there
@@ -25,6 +29,8 @@ class Machine:
     def command_line(self) -> str:
         """The kernel's. An oops ends the machine: after one at EL2 no result can be trusted."""
         words = ["console=ttyAMA0", "quiet", "oops=panic", "panic=-1", KVM_MODES[self.kvm_mode]]
+        if self.firmware == "uefi":
+            words.append("acpi=force")
         if self.icount:
             words.append("nokaslr")
         return " ".join(word for word in [*words, self.append] if word)
@@ -40,10 +46,11 @@ class Machine:
         # ctrl-] is the outer machine's escape where a guest's own QEMU needs ctrl-a.
         monitor = f"unix:{self.monitor},server=on,wait=off" if self.monitor else "none"
         console = ["-serial", "mon:stdio"] if interactive else ["-serial", "stdio", "-monitor", monitor]
+        board_firmware = ["-bios", str(firmware.get())] if self.firmware == "uefi" else []
         if self.log:
             console += ["-D", str(self.log)]
         command = ["qemu-system-aarch64", "-M", board, "-cpu", cpu, *accel, "-smp", str(self.smp), "-m", self.mem,
-                   "-nic", "none", "-display", "none", "-no-reboot", *console,
+                   "-nic", "none", "-display", "none", "-no-reboot", *console, *board_firmware,
                    "-kernel", str(image), "-initrd", str(initrd), "-append", self.command_line()]
         for number, disk in enumerate(disks):
             command += disk.argv(number)

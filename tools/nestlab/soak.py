@@ -16,6 +16,11 @@ def stamp(artefact: Path) -> str:
     return f"{artefact} {int(artefact.stat().st_mtime)}" if artefact.exists() else "peer"
 
 
+def hosts() -> list[boottests.BootTest]:
+    """Its entries that are one for each kind of host."""
+    return [test for test in boottests.read(LIST) if test.name.startswith("host-")]
+
+
 def done(belongs_to: str) -> dict[str, list[Result]]:
     """Entry name → its results, from an earlier run that was broken off."""
     data = results.load(STATE)

@@ -6,9 +6,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from nestlab import boottests, campaign, cpio, judge, kernels, mirror, module, selftest_plan
+from nestlab import boottests, campaign, conformance, cpio, flavours, judge, kernels, mirror, module, selftest_plan
 from nestlab.errors import LabError
-from nestlab.results import FAIL, PASS, SKIP
+from nestlab.machine import Machine
+from nestlab.results import FAIL, PASS, SKIP, Result
 
 
 def outcome(*output: str, status: int | None = 0, log: list[str] = [], seconds: float = 1, lost: str = "") -> campaign.Outcome:
@@ -58,6 +59,49 @@ class Kernels(unittest.TestCase):
         for name in ("7.2.12+deb13-amd64-dbg", "7.2.12+deb13-rt-arm64", "7.2.12+deb13-cloud-arm64"):
             self.assertFalse(kernels.fits(name, "7.2", "arm64"), name)
         self.assertTrue(kernels.fits("7.2.12+deb13-arm64", "7.2", "arm64"))
+
+    def test_each_flavour_has_a_short_name(self):
+        self.assertEqual(flavours.short("6.12", "arm64"), ("6.12", "arm64"))
+        self.assertEqual(flavours.short("7.2", "cloud-arm64"), ("7.2", "cloud-arm64"))
+        for wanted, flavour in (("6.12-rt", "rt-arm64"), ("6.12-16k", "arm64-16k"), ("6.12-cloud", "cloud-arm64")):
+            self.assertEqual(flavours.short(wanted, "arm64"), ("6.12", flavour))
+        with self.assertRaisesRegex(LabError, "6.12-rtt is no kernel.*cloud, rt, 16k"):
+            flavours.short("6.12-rtt", "arm64")
+
+    def test_full_versions_of_each_flavour(self):
+        for version in ("6.12.95+deb12-arm64", "6.12.95+deb12-rt-arm64", "6.12.90+deb12.1-arm64-16k", "6.1.0-47-cloud-arm64"):
+            self.assertTrue(flavours.is_full(version), version)
+            self.assertEqual(kernels.choose(version, "cloud-arm64"), version)
+        for version in ("6.12", "6.12-rt", "6.12.95+deb12", "6.12.95+deb12-amd64", "debug-0123456789ab"):
+            self.assertFalse(flavours.is_full(version), version)
+
+    def test_rt_has_common_headers_of_its_own(self):
+        self.assertEqual(flavours.headers("6.12.95+deb12-rt-arm64"),
+                         ["linux-headers-6.12.95+deb12-rt-arm64:arm64", "linux-headers-6.12.95+deb12-common-rt:all",
+                          "linux-kbuild-6.12.95+deb12:amd64"])
+        self.assertEqual(flavours.headers("6.12.95+deb12-arm64-16k")[1], "linux-headers-6.12.95+deb12-common:all")
+
+
+class Hosts(unittest.TestCase):
+    def row(self, host: str, *found: Result) -> str:
+        table = conformance.hosts_table({"results": list(found)})
+        [line] = [line for line in table.splitlines() if host in line and "| Linux" in line]
+        return line
+
+    def test_a_host_passes_with_all_its_parts(self):
+        parts = [Result(PASS, "host-rt@max/host-cycle"), Result(PASS, "host-rt@max/nested-linux-6.12", "", 80)]
+        self.assertEqual(self.row("6.12-rt", *parts), "| Linux 6.12-rt | device tree | pass | not run |")
+        worse = Result(FAIL, "host-rt@max/linux-6.12", "it hung")
+        self.assertEqual(self.row("6.12-rt", *parts, worse), "| Linux 6.12-rt | device tree | fail: it hung | not run |")
+
+    def test_firmware_is_a_host_of_its_own(self):
+        self.assertEqual(self.row("ACPI", Result(PASS, "host-acpi@neoverse-v1")), "| Linux 6.12 | ACPI, by EDK2 | not run | pass |")
+
+
+class Machines(unittest.TestCase):
+    def test_uefi_means_acpi(self):
+        self.assertIn("acpi=force", Machine(firmware="uefi").command_line())
+        self.assertNotIn("acpi", Machine().command_line())
 
 
 class Lists(unittest.TestCase):

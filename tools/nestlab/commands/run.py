@@ -52,7 +52,7 @@ def guest_files(args: argparse.Namespace, share: Path) -> bool:
     if Path(args.kernel).is_file():
         shutil.copy(args.kernel, share / "kernel")
     else:
-        guest = kernels.get(args.kernel, kernels.kind(args.kernel, "cloud-arm64"))
+        guest = kernels.get(args.kernel, "cloud-arm64")
         shutil.copy(guest.image, share / "kernel")
         if not initrd:
             (share / "initrd").write_bytes(initramfs.for_guest(guest, root.busybox()))
