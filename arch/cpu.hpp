@@ -15,7 +15,7 @@ enum class Tlbi : u8 {
     VAE1IS, ASIDE1IS, VAAE1IS, VALE1IS, VAALE1IS, RVAE1IS, RVAAE1IS, RVALE1IS, RVAALE1IS
 };
 enum class Barrier : u8 { NSH, ISH, ISHST, SY, NSHST };
-enum class AddressTranslation : u8 { S1E1R, S1E1W, S1E0R, S1E0W, S12E1R, S12E1W };
+enum class AddressTranslation : u8 { S1E1R };
 enum class CacheOp : u8 { CVAC, CIVAC, CVAU, IVAU, IALLUIS };
 
 template <typename C>
@@ -25,7 +25,9 @@ concept Cpu = requires(C& cpu, u64 operand) {
     cpu.isb();
     cpu.template dsb<Barrier::ISH>();
     cpu.template tlbi<Tlbi::IPAS2E1IS>(operand);
-    cpu.template at<AddressTranslation::S1E1R>(operand);
+    cpu.esb();
+    // False: the walk met an external abort, and PAR_EL1 says nothing.
+    { cpu.template at<AddressTranslation::S1E1R>(operand) } -> std::same_as<bool>;
     cpu.template cache<CacheOp::CIVAC>(operand);
 };
 

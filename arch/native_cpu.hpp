@@ -8,6 +8,9 @@
 #error "NativeCpu is the Arm machine; the host build uses FakeCpu"
 #endif
 
+// vhe/enter.S: AT S1E1R, whose vectors survive an external abort of the walk; false then.
+extern "C" bool nest_at_s1e1r(nest::u64 va);
+
 namespace nest::arch {
 
 class NativeCpu {
@@ -90,20 +93,11 @@ public:
         else
             asm volatile("tlbi vae2is, %0" ::"r"(operand) : "memory");
     }
+    void esb() const { asm volatile("hint #16" ::: "memory"); }
     template <AddressTranslation Op>
-    void at(u64 va) const {
-        if constexpr (Op == AddressTranslation::S1E1R)
-            asm volatile("at s1e1r, %0" ::"r"(va) : "memory");
-        else if constexpr (Op == AddressTranslation::S1E1W)
-            asm volatile("at s1e1w, %0" ::"r"(va) : "memory");
-        else if constexpr (Op == AddressTranslation::S1E0R)
-            asm volatile("at s1e0r, %0" ::"r"(va) : "memory");
-        else if constexpr (Op == AddressTranslation::S1E0W)
-            asm volatile("at s1e0w, %0" ::"r"(va) : "memory");
-        else if constexpr (Op == AddressTranslation::S12E1R)
-            asm volatile("at s12e1r, %0" ::"r"(va) : "memory");
-        else
-            asm volatile("at s12e1w, %0" ::"r"(va) : "memory");
+    bool at(u64 va) const {
+        static_assert(Op == AddressTranslation::S1E1R);
+        return nest_at_s1e1r(va);
     }
     template <CacheOp Op>
     void cache(u64 va = 0) const {

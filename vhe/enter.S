@@ -13,6 +13,8 @@
 #define FRAME_GUEST 96
 #define FRAME_HOST_SP_EL0 112		/* and x18 behind it */
 
+#define OWN_SYNC 4			/* the vector of a synchronous exception from EL2 itself, with SP_EL2 */
+
 /* By encoding: the assembler's default architecture may not know the names. */
 #define APIAKeyLo s3_0_c2_c1_0
 #define APIAKeyHi s3_0_c2_c1_1
@@ -152,18 +154,49 @@ defend:
 	.size leave_guest, . - leave_guest
 
 /*
- * An exception of our own while the guest's context is loaded: a bug. Hand the CPU back to the kernel's vectors as far
+ * bool nest_at_s1e1r(u64 va)
+ * AT S1E1R: PAR_EL1 after the caller's ISB. False: the walk of the guest's tables met an external abort (bad memory), which
+ * is a synchronous exception to EL2; own_exception makes it this function's result. Callers expect x0 to x17 to change.
+ * Context: the vectors below.
+ */
+	.globl nest_at_s1e1r
+	.hidden nest_at_s1e1r
+	.type nest_at_s1e1r, %function
+nest_at_s1e1r:
+	hint	#34
+.Lat:
+	at	s1e1r, x0
+	mov	x0, #1
+	ret
+.Lat_aborted:
+	mov	x0, #0
+	ret
+	.size nest_at_s1e1r, . - nest_at_s1e1r
+
+/*
+ * An exception of our own while the guest's context is loaded. From nest_at_s1e1r it is that function's result; any other is
+ * a bug. Hand the CPU back to the kernel's vectors as far
  * as that goes, and say so. x0 the vector slot. x18 may be the guest's (an ERET that failed): what follows, which does not
  * return, gets a shadow call stack that no guest chose. Two CPUs that come here at once share its few pages' worth.
  */
 	.type own_exception, %function
 own_exception:
+	mrs	x2, elr_el2
+	adr	x3, .Lat
+	cmp	x2, x3
+	ccmp	x0, #OWN_SYNC, #0, eq
+	b.eq	1f
 	adrp	x18, .Llast_shadow_stack
 	add	x18, x18, :lo12:.Llast_shadow_stack
 	mrs	x1, esr_el2
-	mrs	x2, elr_el2
 	mrs	x3, far_el2
 	b	nest_own_exception
+1:
+	adr	x2, .Lat_aborted
+	msr	elr_el2, x2
+	eret
+	dsb	nsh
+	isb
 	.size own_exception, . - own_exception
 
 	.macro own_slot index

@@ -18,8 +18,9 @@ constexpr arch::AbortIss abort_iss(u64 esr) { return arch::AbortIss::of(esr & ar
 constexpr u64 fault_status(u64 esr) { return abort_iss(esr).get<arch::AbortIss::FSC>(); }
 constexpr u64 fault_type(u64 esr) { return fault_status(esr) & ~u64{3}; }
 
-// Fills esr, far and hpfar after a synchronous exit. False: the guest moved the page under the access while we looked,
-// and the instruction should simply run again.
+// Fills esr, far and hpfar after a synchronous exit. False: the guest moved the page under the access while we looked, or
+// its tables lie in memory that answers with an external abort; the instruction should simply run again, and in the second
+// case meets that abort itself.
 //
 // HPFAR_EL2 is not valid after a permission fault that was not on a stage-1 walk ([DDI0487] D24.2.67): the address is
 // then translated anew through the guest's stage 1, which needs the guest's context: call this before deactivate().
@@ -43,11 +44,11 @@ bool capture_exit(C& cpu, GuestContext& context) {
         return true;
     }
     PAR_EL1 guests = cpu.template read<PAR_EL1>();
-    cpu.template at<AddressTranslation::S1E1R>(context.far);
+    const bool walked = cpu.template at<AddressTranslation::S1E1R>(context.far);
     cpu.isb();
     PAR_EL1 par = cpu.template read<PAR_EL1>();
     cpu.write(guests);
-    if (par.template get<PAR_EL1::F>())
+    if (!walked || par.template get<PAR_EL1::F>())
         return false;
     context.hpfar = HPFAR_EL2{}.with<HPFAR_EL2::FIPA>(par.template get<PAR_EL1::PA>()).raw;
     return true;

@@ -20,12 +20,13 @@ public:
     template <typename R>
     void write(R reg) { value<R> = reg.raw; }
     void isb() {}
+    void esb() {}
     template <arch::Barrier B>
     void dsb() {}
     template <arch::Tlbi Op>
     void tlbi(u64 = 0) { tlbis++; }
     template <arch::AddressTranslation Op>
-    void at(u64) {}
+    bool at(u64) { return true; }
     template <arch::CacheOp Op>
     void cache(u64 = 0) {}
 

@@ -36,12 +36,19 @@ TEST_F(CaptureExit, TranslationFaultTakesHpfar) {
     EXPECT_EQ(fault_ipa(context).raw, 0x4'0123'40ull << 8 | 0x234);
 }
 
+// A guest between its own AT and its read of PAR_EL1 takes this fault, and goes on to read its own answer.
 TEST_F(CaptureExit, PermissionFaultAsksTheGuestsStageOne) {
-    cpu.registers[SysReg::PAR_EL1] = 0x4567'8000;
+    cpu.registers[SysReg::PAR_EL1] = 0x9999'0000;
+    u64 asked = 0;
+    cpu.translation = [&](u64 va, u64& par) {
+        asked = va;
+        par = 0x4567'8000;
+        return true;
+    };
     EXPECT_TRUE(capture(esr_of(arch::Ec::kDataAbortLower, 0x0f), 0xffff'8000'0000'1234, 0));
-    EXPECT_TRUE(translated());
+    EXPECT_EQ(asked, 0xffff'8000'0000'1234u);
     EXPECT_EQ(fault_ipa(context).raw, 0x4567'8234u);
-    EXPECT_EQ(cpu.registers[SysReg::PAR_EL1], 0x4567'8000u) << "the guest's PAR_EL1 is put back";
+    EXPECT_EQ(cpu.registers[SysReg::PAR_EL1], 0x9999'0000u) << "the guest's PAR_EL1 is put back";
 }
 
 TEST_F(CaptureExit, PermissionFaultOfAWalkIsInHpfar) {
@@ -50,9 +57,24 @@ TEST_F(CaptureExit, PermissionFaultOfAWalkIsInHpfar) {
 }
 
 TEST_F(CaptureExit, ATranslationThatVanishedIsRetried) {
-    cpu.registers[SysReg::PAR_EL1] = 1;  // F
+    cpu.registers[SysReg::PAR_EL1] = 0x9999'0000;
+    cpu.translation = [](u64, u64& par) {
+        par = arch::PAR_EL1::F::kMask;
+        return true;
+    };
     EXPECT_FALSE(capture(esr_of(arch::Ec::kInstrAbortLower, 0x0f)));
-    EXPECT_EQ(cpu.registers[SysReg::PAR_EL1], 1u);
+    EXPECT_EQ(cpu.registers[SysReg::PAR_EL1], 0x9999'0000u);
+}
+
+// The guest's tables lie in bad memory: the host lives, and PAR_EL1, which says nothing then, is not believed.
+TEST_F(CaptureExit, AWalkThatAbortsIsRetried) {
+    cpu.registers[SysReg::PAR_EL1] = 0x9999'0000;
+    cpu.translation = [](u64, u64& par) {
+        par = 0x4567'8000;
+        return false;
+    };
+    EXPECT_FALSE(capture(esr_of(arch::Ec::kDataAbortLower, 0x0f)));
+    EXPECT_EQ(cpu.registers[SysReg::PAR_EL1], 0x9999'0000u);
 }
 
 TEST_F(CaptureExit, OthersCostOneRead) {
