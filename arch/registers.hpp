@@ -302,6 +302,29 @@ inline constexpr u64 kLrPending = 1;
 inline constexpr u64 kLrActive = 2;
 inline constexpr u64 kLrPendingActive = 3;
 
+// [DDI0487] P: a higher EL or another Security state owns the buffer, and accesses to its controls may trap there
+struct PMBIDR_EL1 : Register<SysReg::PMBIDR_EL1, PMBIDR_EL1> {
+    using P = Bit<4>;
+};
+struct TRBIDR_EL1 : Register<SysReg::TRBIDR_EL1, TRBIDR_EL1> {
+    using P = Bit<4>;
+};
+
+// [DDI0598] memory partitioning
+struct MPAMIDR_EL1 : Register<SysReg::MPAMIDR_EL1, MPAMIDR_EL1> {
+    using HAS_TIDR = Bit<58>;
+    using HAS_HCR = Bit<17>;
+};
+struct MPAM2_EL2 : Register<SysReg::MPAM2_EL2, MPAM2_EL2> {
+    using TIDR = Bit<58>;
+    using TRAPMPAM0EL1 = Bit<49>;
+    using TRAPMPAM1EL1 = Bit<48>;
+    using Partitions = Field<47, 0>;  // PMG and PARTID, of data and of instructions: the same places in MPAM1_EL1
+};
+struct MPAMHCR_EL2 : Register<SysReg::MPAMHCR_EL2, MPAMHCR_EL2> {
+    using TRAP_MPAMIDR_EL1 = Bit<31>;
+};
+
 // Registers that are read and written whole.
 #define NEST_PLAIN_REGISTERS(X)                                                                                   \
     X(CurrentEL) X(MDCCINT_EL1) X(OSLSR_EL1) X(MIDR_EL1) X(MPIDR_EL1) X(REVIDR_EL1) X(ACTLR_EL1) X(CPACR_EL1) X(TTBR0_EL1)     \
@@ -313,6 +336,7 @@ inline constexpr u64 kLrPendingActive = 3;
     X(SCTLR_EL12) X(CPACR_EL12) X(TTBR0_EL12) X(TTBR1_EL12) X(TCR_EL12) X(SPSR_EL12) X(ELR_EL12) X(AFSR0_EL12)    \
     X(AFSR1_EL12) X(ESR_EL12) X(FAR_EL12) X(MAIR_EL12) X(AMAIR_EL12) X(VBAR_EL12) X(CONTEXTIDR_EL12)              \
     X(CNTKCTL_EL12) X(CNTP_CVAL_EL02) X(CNTV_CVAL_EL02) X(TRFCR_EL12) X(PMSCR_EL12) X(ICC_SRE_EL2)                \
+    X(ISR_EL1) X(MPAM1_EL12)                                                                                      \
     X(ICC_SRE_EL1) X(ICC_PMR_EL1) X(ICC_SGI1R_EL1) X(ICC_DIR_EL1) X(ICC_EOIR1_EL1) X(ICC_IAR1_EL1)                \
     X(ICH_EISR_EL2) X(ICH_ELRSR_EL2) X(ICH_AP0R0_EL2)                                                             \
     X(ICH_AP0R1_EL2) X(ICH_AP0R2_EL2) X(ICH_AP0R3_EL2) X(ICH_AP1R0_EL2) X(ICH_AP1R1_EL2) X(ICH_AP1R2_EL2)         \

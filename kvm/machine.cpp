@@ -19,7 +19,7 @@ u64 feature() {
     return nest_port_feature_register(encoding_of(R::kReg).raw);
 }
 
-vhe::SwitchFeatures switch_features() {
+vhe::SwitchFeatures switch_features(bool leave_mpam) {
     const u64 isar1 = feature<ID_AA64ISAR1_EL1>(), isar2 = feature<ID_AA64ISAR2_EL1>();
     const u64 dfr0 = feature<ID_AA64DFR0_EL1>(), mmfr0 = feature<ID_AA64MMFR0_EL1>();
     vhe::SwitchFeatures f{};
@@ -31,6 +31,8 @@ vhe::SwitchFeatures switch_features() {
     f.ras = field(feature<ID_AA64PFR0_EL1>(), 28) >= 1;
     f.breakpoints = field(dfr0, 12) + 1;
     f.watchpoints = field(dfr0, 20) + 1;
+    f.mpam = !leave_mpam && (field(feature<ID_AA64PFR0_EL1>(), 40) || field(feature<ID_AA64PFR1_EL1>(), 16));
+    f.mpamhcr = f.mpam && cpu().read<MPAMIDR_EL1>().get<MPAMIDR_EL1::HAS_HCR>();
     return f;
 }
 
@@ -86,7 +88,7 @@ Status init_machine(const nest_host_config& config) {
         return Errno::kNoMem;
     const u64 mmfr0 = feature<ID_AA64MMFR0_EL1>();
     m->config = config;
-    m->features = switch_features();
+    m->features = switch_features(config.leave_mpam);
     m->stage2 = stage2::host_features(mmfr0, feature<ID_AA64MMFR1_EL1>(), feature<ID_AA64MMFR2_EL1>(),
                                       feature<ID_AA64ISAR0_EL1>(), feature<CTR_EL0>());
     m->traps = TrapHost::probe();
@@ -124,19 +126,26 @@ void note_kind(Cpu& c, PerCpu& here) {
                                              [](u32 function) { return nest_port_firmware_mitigates(function); });
 }
 
-// Host state that could act in a guest and that nobody else sets: statistical profiling and trace of EL1 come up with
-// unknown controls, list registers with unknown content, timers as the firmware left them.
+// Profiling and trace of EL1 come up with unknown controls, which would let the host's buffers see guests. Where the
+// firmware keeps them for itself it may not survive a write to them, and then nothing is recorded here.
+void quiesce_tracing(Cpu& c) {
+    const u64 dfr0 = c.read<ID_AA64DFR0_EL1>().raw;
+    const bool spe = field(dfr0, 32), trace_filter = field(dfr0, 40), trace_buffer = field(dfr0, 44);
+    if (spe && !c.read<PMBIDR_EL1>().get<PMBIDR_EL1::P>())
+        c.write(PMSCR_EL12{});
+    // The filter has no such bit of its own; without a buffer in memory there is nothing that a guest's trace could go to.
+    if (trace_filter && trace_buffer && !c.read<TRBIDR_EL1>().get<TRBIDR_EL1::P>())
+        c.write(TRFCR_EL12{});
+}
+
+// Beside the above: list registers come up with unknown content, timers as the firmware left them.
 void init_this_cpu() {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
     here = {};
     note_kind(c, here);
     const unsigned long flags = nest_port_irq_save();
-    const u64 dfr0 = c.read<ID_AA64DFR0_EL1>().raw;
-    if (field(dfr0, 32))
-        c.write(PMSCR_EL12{});
-    if (field(dfr0, 40))
-        c.write(TRFCR_EL12{});
+    quiesce_tracing(c);
     this_cpu().id = nest_port_cpu_id();
     timer::quiesce_cpu(c);
     vgic::init_cpu(c, machine().gic);

@@ -22,6 +22,7 @@ struct nest_host_config {
 	unsigned virtual_ppi;      /* INTIDs of the EL1 timers and the vGIC, 16 to 31 */
 	unsigned physical_ppi;
 	unsigned maintenance_ppi;
+	bool leave_mpam;           /* module parameter: the firmware keeps FEAT_MPAM's registers for itself */
 };
 
 /* ---- the module ------------------------------------------------------------------------------------------------- */

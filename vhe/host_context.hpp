@@ -32,6 +32,8 @@ struct HostContext {
     arch::HFGITR2_EL2 hfgitr2;
     arch::HDFGRTR2_EL2 hdfgrtr2;
     arch::HDFGWTR2_EL2 hdfgwtr2;
+    arch::MPAM2_EL2 mpam2;
+    arch::MPAMHCR_EL2 mpamhcr;
 
     // Swapped at each entry and exit: the host cannot run without its own.
     arch::HCR_EL2 hcr;

@@ -24,6 +24,8 @@ struct SwitchFeatures {
     bool ras;  // VDISR_EL2 exists: the guest's DISR_EL1 while HCR_EL2.AMO is set
     unsigned breakpoints;
     unsigned watchpoints;
+    bool mpam = false;     // FEAT_MPAM, and firmware that leaves its registers to us
+    bool mpamhcr = false;  // MPAMHCR_EL2 exists
 };
 
 // What the guest's breakpoints look like for this run of the vCPU.
@@ -67,6 +69,28 @@ void load_traps(C& cpu, const SwitchFeatures& features, const HostContext& host,
         cpu.write(traps.hafgrtr);
 }
 
+// A guest is shown no FEAT_MPAM: it may neither choose the partitions that its memory traffic counts for nor leave its choice
+// to the host. Its EL1 runs in those of the thread that runs the vCPU, as its EL0 does (MPAM0_EL1). Where MPAMIDR_EL1 has
+// no trap, the guest can read how many partitions there are.
+template <arch::Cpu C>
+void load_mpam(C& cpu, const SwitchFeatures& features, HostContext& host) {
+    using namespace arch;
+    host.mpam2 = cpu.template read<MPAM2_EL2>();
+    cpu.write(MPAM1_EL12::of(host.mpam2.raw & MPAM2_EL2::Partitions::kMask));
+    cpu.write(MPAM2_EL2::of(host.mpam2.raw | MPAM2_EL2::mask<MPAM2_EL2::TIDR, MPAM2_EL2::TRAPMPAM0EL1,
+                                                             MPAM2_EL2::TRAPMPAM1EL1>()));
+    if (!features.mpamhcr)
+        return;
+    host.mpamhcr = cpu.template read<MPAMHCR_EL2>();
+    cpu.write(MPAMHCR_EL2{}.with<MPAMHCR_EL2::TRAP_MPAMIDR_EL1>(1));  // and no partition of the guest's is a virtual one
+}
+template <arch::Cpu C>
+void put_mpam(C& cpu, const SwitchFeatures& features, const HostContext& host) {
+    cpu.write(host.mpam2);
+    if (features.mpamhcr)
+        cpu.write(host.mpamhcr);
+}
+
 // Host user state out, guest EL1 state in. Preemption off, interrupts on or off.
 // Stage 2's VTTBR_EL2 and VTCR_EL2, timers and the vGIC are loaded by their own parts.
 template <arch::Cpu C>
@@ -103,6 +127,8 @@ void load(C& cpu, const SwitchFeatures& features, HostContext& host, const Guest
         host.hdfgwtr2 = cpu.template read<HDFGWTR2_EL2>();
     }
     load_traps(cpu, features, host, guest.traps);
+    if (features.mpam)
+        load_mpam(cpu, features, host);
     cpu.write(VPIDR_EL2::of(guest.file.get(SysReg::MIDR_EL1)));
     cpu.write(VMPIDR_EL2::of(guest.file.get(SysReg::MPIDR_EL1)));
     if (features.ras)
@@ -123,6 +149,8 @@ void put(C& cpu, const SwitchFeatures& features, const HostContext& host, const 
         save_el1(cpu, guest.file);
     if (features.ras)
         guest.file.set(SysReg::DISR_EL1, cpu.template read<VDISR_EL2>().raw);
+    if (features.mpam)
+        put_mpam(cpu, features, host);
     if (features.fgt2) {
         cpu.write(host.hfgrtr2);
         cpu.write(host.hfgwtr2);

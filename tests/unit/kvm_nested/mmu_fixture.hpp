@@ -32,7 +32,7 @@ struct NestedVmTest : VmTest {
         show(SysReg::ID_AA64MMFR0_EL1, 0x1125);                       // 48 bits
         show(SysReg::ID_AA64MMFR2_EL1, u64{1} << 40 | 2 << 24 | 0x1011);  // FWB, NV2
         show(SysReg::ID_AA64PFR0_EL1, cpu().registers[SysReg::ID_AA64PFR0_EL1] | 1 << 28);  // RAS
-        const nest_host_config config{true, 27, 30, 25};
+        const nest_host_config config{true, 27, 30, 25, false};
         ASSERT_EQ(nest_core_init(&config), 0);
         nest_cpu_online();
         ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);

@@ -345,7 +345,7 @@ struct NvMachine : testing::Test {
         describe_machine();
         NestedVmTest::show(SysReg::ID_AA64MMFR2_EL1, nv << 24);
         NestedVmTest::show(SysReg::ID_AA64MMFR4_EL1, nv_frac << 20);
-        const nest_host_config config{use_nv2, 27, 30, 25};
+        const nest_host_config config{use_nv2, 27, 30, 25, false};
         ASSERT_EQ(nest_core_init(&config), 0);
     }
     static void expect(bool nv, bool nv2, bool recursion) {

@@ -42,7 +42,7 @@ struct VmTest : testing::Test {
         cpu() = {};
         test::guest() = {};
         describe_machine();
-        const nest_host_config config{true, 27, 30, 25};
+        const nest_host_config config{true, 27, 30, 25, false};
         ASSERT_EQ(nest_core_init(&config), 0);
         nest_cpu_online();
         ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);

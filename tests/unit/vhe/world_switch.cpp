@@ -22,9 +22,9 @@ struct WorldSwitch : testing::Test {
 
     WorldSwitch() {
         EXPECT_TRUE(file.init());
-        features = {true, true, true, true, true, true, 6, 4};
+        features = {true, true, true, true, true, true, 6, 4, true, true};
         traps.hcr = arch::HCR_EL2::of(0x1234);
-        traps.mdcr = arch::MDCR_EL2::of(0xe66);
+        traps.mdcr = arch::MDCR_EL2::of(0xe60);
     }
     GuestView guest() { return {context, file, traps}; }
     u64 hardware(SysReg r) { return cpu.registers[r]; }
@@ -116,7 +116,7 @@ TEST_F(WorldSwitch, PutGivesTheHostItsUserStateAndTraps) {
     const SysReg hosts[] = {SysReg::TPIDR_EL0,     SysReg::TPIDRRO_EL0,  SysReg::MDCR_EL2,     SysReg::HCRX_EL2,
                             SysReg::HFGRTR_EL2,    SysReg::HFGWTR_EL2,   SysReg::HFGITR_EL2,   SysReg::HDFGRTR_EL2,
                             SysReg::HDFGWTR_EL2,   SysReg::HAFGRTR_EL2,  SysReg::APIBKeyLo_EL1, SysReg::APGAKeyHi_EL1,
-                            SysReg::HFGRTR2_EL2,   SysReg::HDFGWTR2_EL2};
+                            SysReg::HFGRTR2_EL2,   SysReg::HDFGWTR2_EL2, SysReg::MPAM2_EL2,   SysReg::MPAMHCR_EL2};
     u64 n = 1;
     for (SysReg r : hosts)
         cpu.registers[r] = 0x1000 + n++;
@@ -130,7 +130,20 @@ TEST_F(WorldSwitch, PutGivesTheHostItsUserStateAndTraps) {
 TEST_F(WorldSwitch, TheHostsCountersStayTheHosts) {
     cpu.registers[SysReg::MDCR_EL2] = 6;  // HPMN
     load(cpu, features, host, guest());
-    EXPECT_EQ(hardware(SysReg::MDCR_EL2), 0xe66u | 6);
+    EXPECT_EQ(hardware(SysReg::MDCR_EL2), 0xe66u) << "the guest's own HPMN is 0";
+}
+
+TEST_F(WorldSwitch, AGuestReachesNoMemoryPartition) {
+    cpu.registers[SysReg::MPAM2_EL2] = u64{1} << 63 | 0x0102'0003'0004;
+    cpu.registers[SysReg::MPAM1_EL12] = 0x7777;  // as another left it
+    cpu.registers[SysReg::MPAMHCR_EL2] = 3;
+    load(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::MPAM2_EL2), u64{1} << 63 | u64{1} << 58 | u64{3} << 48 | 0x0102'0003'0004);
+    EXPECT_EQ(hardware(SysReg::MPAM1_EL12), 0x0102'0003'0004u) << "it runs in its thread's";
+    EXPECT_EQ(hardware(SysReg::MPAMHCR_EL2), u64{1} << 31);
+    put(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::MPAM2_EL2), u64{1} << 63 | 0x0102'0003'0004);
+    EXPECT_EQ(hardware(SysReg::MPAMHCR_EL2), 3u);
 }
 
 TEST_F(WorldSwitch, TheGuestsDeferredSerrorIsItsOwn) {
@@ -152,7 +165,8 @@ TEST_F(WorldSwitch, RegistersThatTheMachineLacksAreNotTouched) {
     features = {};
     load(cpu, features, host, guest());
     put(cpu, features, host, guest());
-    for (SysReg r : {SysReg::HFGRTR_EL2, SysReg::HCRX_EL2, SysReg::HAFGRTR_EL2, SysReg::APIBKeyLo_EL1})
+    for (SysReg r : {SysReg::HFGRTR_EL2, SysReg::HCRX_EL2, SysReg::HAFGRTR_EL2, SysReg::APIBKeyLo_EL1, SysReg::MPAM2_EL2,
+                     SysReg::MPAM1_EL12, SysReg::MPAMHCR_EL2, SysReg::VDISR_EL2})
         EXPECT_EQ(cpu.position_of_write(r), -1) << arch::name_of(r);
 }
 
