@@ -36,11 +36,9 @@ vhe::SwitchFeatures switch_features(bool leave_mpam) {
     return f;
 }
 
-// A CPU without E2H 0, as virtual EL2 is one, may have NV2 and no NV without it: MMFR4.NV_frac says so. Kernels that do not
-// know this field keep no system-wide value of it, so that it is this CPU's.
 void note_nested_virtualisation(Machine& m, bool use_nv2) {
     const unsigned nv = field(feature<ID_AA64MMFR2_EL1>(), 24);
-    const bool nv2_alone = nv == 0 && field(cpu().read<ID_AA64MMFR4_EL1>().raw, 20) >= 1;
+    const bool nv2_alone = nv == 0 && has_nv2_alone(cpu());
     m.nv2 = use_nv2 && (nv >= 2 || nv2_alone);
     m.nv = nv >= 1 || m.nv2;
     m.recursion = m.nv2 && nv >= 2;
@@ -108,6 +106,7 @@ Status init_machine(const nest_host_config& config) {
         m->gic = vgic::probe(cpu());
         nest_port_irq_restore(flags);
     }
+    m->common.note(m->gic, m->nv2 && !m->recursion);
     the_machine = m.release();
     return kOk;
 }
@@ -116,6 +115,8 @@ void exit_machine() {
     destroy(the_machine);
     the_machine = nullptr;
 }
+
+namespace {
 
 // What this kind of CPU needs. ID registers of this very CPU: kinds may be mixed.
 void note_kind(Cpu& c, PerCpu& here) {
@@ -138,18 +139,27 @@ void quiesce_tracing(Cpu& c) {
         c.write(TRFCR_EL12{});
 }
 
+}  // namespace
+
 // Beside the above: list registers come up with unknown content, timers as the firmware left them.
-void init_this_cpu() {
+const char* init_this_cpu() {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
     here = {};
+    here.id = nest_port_cpu_id();
+    if (const char* lacks = machine().common.lacking(c)) {
+        here.disabled = true;
+        return lacks;
+    }
+    if (c.read<CTR_EL0>().raw != machine().traps.ctr)
+        machine().mixed_ctr.store_relaxed(true);
     note_kind(c, here);
     const unsigned long flags = nest_port_irq_save();
     quiesce_tracing(c);
-    this_cpu().id = nest_port_cpu_id();
     timer::quiesce_cpu(c);
     vgic::init_cpu(c, machine().gic);
     nest_port_irq_restore(flags);
+    return nullptr;
 }
 
 }  // namespace nest::kvm

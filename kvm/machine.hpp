@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The machine as the module found it: probed once at load, constant until unload.
 #pragma once
+#include <arch/atomic.hpp>
 #include <arch/lock.hpp>
 #include <arch/memory.hpp>
+#include <kvm/common_features.hpp>
 #include <kvm/cpu.hpp>
 #include <kvm/smccc_config.hpp>
 #include <kvm/trap_config.hpp>
@@ -29,6 +31,8 @@ struct Machine {
     unsigned ipa_limit = 40;   // the largest IPA size that a VM may have, in bits
     bool pmr_masking = false;  // the kernel masks interrupts by ICC_PMR_EL1 (pseudo-NMI)
     TrapHost traps{};
+    CommonFeatures common{};
+    Atomic<bool> mixed_ctr;    // a CPU has come up whose CTR_EL0 is not the system-wide one: no guest may read it itself
     Mitigations mitigations{};
     bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
@@ -42,8 +46,8 @@ const char* refusal();
 // At load and unload of the module. ENOMEM, ENOSPC. Sleeps.
 Status init_machine(const nest_host_config& config);
 void exit_machine();
-// On each CPU that comes up, preemption off.
-void init_this_cpu();
+// On each CPU that comes up, preemption off. NULL, or what it lacks of what the others have: it must run no guest then.
+const char* init_this_cpu();
 
 // After init_machine(). In the header, as tier 0 asks for it again and again.
 extern Machine* the_machine;

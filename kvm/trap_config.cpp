@@ -30,7 +30,7 @@ HCR_EL2 compute_hcr(const CpuState& state, const TrapHost& host, const TrapPolic
                                    H::TACR, H::TSW, H::TLOR, H::TID3, H::TID1, H::TID5>();
     bool pauth = state.has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS);
     // TID4 is TID2 without CTR_EL0: only where the guest may see the real one.
-    bool real_ctr = host.evt && state.ids.get<CTR_EL0>().raw == host.ctr;
+    bool real_ctr = host.evt && !host.mixed_ctr && state.ids.get<CTR_EL0>().raw == host.ctr;
     return H::of(always)
         .with<H::BSU>(1)  // barriers reach the inner shareable domain at least
         .with<H::TWI>(policy.trap_wfi)
@@ -58,7 +58,7 @@ MDCR_EL2 compute_mdcr(const CpuState& state) {
 TrapHost TrapHost::probe() {
     auto mmfr2 = host_value<ID_AA64MMFR2_EL1>();
     return {mmfr2.get<ID_AA64MMFR2_EL1::FWB>() != 0, mmfr2.get<ID_AA64MMFR2_EL1::EVT>() != 0,
-            host_value<ID_AA64PFR0_EL1>().get<ID_AA64PFR0_EL1::RAS>() != 0, host_value<CTR_EL0>().raw};
+            host_value<ID_AA64PFR0_EL1>().get<ID_AA64PFR0_EL1::RAS>() != 0, host_value<CTR_EL0>().raw, false};
 }
 
 vhe::TrapConfig compute_traps(const CpuState& state, const TrapHost& host, const TrapPolicy& policy) {

@@ -12,6 +12,7 @@ struct TrapHost {
     bool evt;  // FEAT_EVT: cache ID registers trap apart from CTR_EL0
     bool ras;  // FEAT_RAS
     u64 ctr;   // CTR_EL0, system-wide
+    bool mixed_ctr = false;  // some CPU's own is another
 
     static TrapHost probe();
 };

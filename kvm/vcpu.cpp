@@ -56,6 +56,9 @@ void Vcpu::load() {
     timers.load(c);
     if (has_gic())
         load_gic(*this);
+    // A CPU, perhaps this one, has come up with another CTR_EL0 than its guest reads elsewhere.
+    if (machine().mixed_ctr.load_relaxed() && !traps.hcr.get<arch::HCR_EL2::TID2>()) [[unlikely]]
+        make_request(Request::kTraps);
     // The run delay grew while the thread waited for a CPU.
     if (pvtime.configured())
         make_request(Request::kStolenTime);
@@ -101,7 +104,9 @@ void Vcpu::refresh_traps() {
     enter_guest_debug(*this);
     TrapPolicy policy;
     policy.track_caches = track_caches;
-    traps = compute_traps(*this, machine().traps, policy);
+    TrapHost host_traps = machine().traps;
+    host_traps.mixed_ctr = machine().mixed_ctr.load_relaxed();
+    traps = compute_traps(*this, host_traps, policy);
     const PreemptionOff here;
     if (residence != Residence::kHardware)
         return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Per-CPU storage, cross calls, hotplug, and the machine's way down (reboot, kexec). */
+#define pr_fmt(fmt) "nestvisor: " fmt
 #include <linux/cpu_pm.h>
 #include <linux/cpuhotplug.h>
 #include <linux/glue.h>
@@ -55,14 +56,24 @@ void nest_port_call_all_cpus(unsigned int op, void *argument)
 	on_each_cpu(do_cpu_call, &call, 1);
 }
 
+/*
+ * A vCPU's thread may be scheduled anywhere: a CPU that lacks what its guest has seen on another cannot come up as long as
+ * the module is loaded. (At load none of those that are up lacks anything: the kernel's values are of all of them.)
+ */
 static int cpu_up_callback(unsigned int cpu)
 {
+	const char *lacks = NULL;
+
 	nest_irq_cpu_up();
 	preempt_disable();
 	if (!READ_ONCE(going_down))
-		nest_cpu_online();
+		lacks = nest_cpu_online();
 	preempt_enable();
-	return 0;
+	if (!lacks)
+		return 0;
+	nest_irq_cpu_down();
+	pr_err("CPU %u is refused: guests may rely on what the other CPUs have and it has not: %s\n", cpu, lacks);
+	return -EINVAL;
 }
 
 static int cpu_down_callback(unsigned int cpu)
@@ -95,11 +106,11 @@ static struct notifier_block reboot_block = {
 	.notifier_call = reboot_callback,
 };
 
-/* A CPU that slept deeply enough comes back with its list registers and timers unknown. */
+/* A CPU that slept deeply enough comes back with its list registers and timers unknown; with what it has, it was up before. */
 static int power_callback(struct notifier_block *block, unsigned long action, void *unused)
 {
 	if (action == CPU_PM_EXIT && !READ_ONCE(going_down))
-		nest_cpu_online();
+		(void)nest_cpu_online();
 	return NOTIFY_OK;
 }
 

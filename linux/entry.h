@@ -31,8 +31,11 @@ int nest_core_init(const struct nest_host_config *config);
 void nest_core_exit(void);
 /* NULL, or the one line that says why this machine cannot run guests. Any context at EL2. */
 const char *nest_core_refusal(void);
-/* On the CPU itself, preemption off: it may run guests from now on / no longer. */
-void nest_cpu_online(void);
+/*
+ * On the CPU itself, preemption off: it may run guests from now on / no longer. NULL, or what it lacks of what all CPUs had
+ * at nest_core_init(): it runs no guest then.
+ */
+const char *nest_cpu_online(void);
 void nest_cpu_offline(void);
 /* nest_port_call_all_cpus()'s work: interrupts off, on each CPU. */
 void nest_cpu_call(unsigned op, void *argument);

@@ -48,6 +48,17 @@ TEST(TrapConfig, HcrFollowsHostVmAndPolicy) {
     EXPECT_EQ(config(without).hcr.get<H::API>() | config(without).hcr.get<H::APK>(), 0u);
 }
 
+// The guest's CTR_EL0 is that of all CPUs together, but hardware would answer with its own.
+TEST(TrapConfig, CtrTrapsWhereCpusDiffer) {
+    using H = arch::HCR_EL2;
+    Machine m(max_profile());
+    TrapHost host = TrapHost::probe();
+    host.mixed_ctr = true;
+    const auto hcr = compute_traps(*m, host, {}).hcr;
+    EXPECT_EQ(hcr.get<H::TID2>(), 1u);
+    EXPECT_EQ(hcr.get<H::TID4>(), 0u);
+}
+
 TEST(TrapConfig, OtherControls) {
     Machine m;
     auto t = config(m);
