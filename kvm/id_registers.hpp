@@ -55,6 +55,11 @@ public:
 
     // No AArch32 at EL0 on this host: the AArch32 ID registers read as zero and ignore a VMM's writes.
     bool aarch64_only() const { return aarch64_only_; }
+    // May the guest be in AArch32 at EL0? Not on such a host, not with virtual EL2, and not where the VMM has hidden it.
+    bool shows_aarch32() const {
+        using R = arch::ID_AA64PFR0_EL1;
+        return !aarch64_only_ && get<R>().template get<R::EL0>() == 2;
+    }
     bool is_aarch32_id(arch::Encoding e) const;
 
     // Is this an encoding that read() answers?

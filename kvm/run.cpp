@@ -114,7 +114,26 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     return ran;
 }
 
+// The guest is in AArch32 though it was never shown that, or this CPU has it and another has not: to enter it there would be
+// an illegal exception return of our own, at EL2. What tier 0 has done meanwhile was on the CPU that took it there.
+Next refuse_aarch32(Vcpu& vcpu) {
+    using P = arch::SPSR_EL2;
+    if (vcpu.vel2.in_guest()) {
+        // L2's fault is L2's to bear, not L1's: what its ERET asked for is illegal there, which its EL1 hears at once.
+        vcpu.context.pstate = (vcpu.context.pstate & P::mask<P::N, P::Z, P::C, P::V>()) | P::IL::kMask | arch::kModeEL0t;
+        return Next::kResume;
+    }
+    // The VMM may start over with KVM_ARM_VCPU_INIT.
+    vcpu.initialized = false;
+    vcpu.run->exit_reason = abi::KVM_EXIT_FAIL_ENTRY;
+    vcpu.run->fail_entry = {};
+    vcpu.error = Errno::kInval;
+    return Next::kError;
+}
+
 Next after_guest(Vcpu& vcpu, const Exit& exit) {
+    if (vcpu.aarch32() && !vcpu.ids.shows_aarch32()) [[unlikely]]
+        return refuse_aarch32(vcpu);
     switch (exit.kind) {
     case vhe::ExitKind::kIrq:
     case vhe::ExitKind::kFiq:

@@ -67,6 +67,25 @@ TEST_F(PreemptTest, WhatL1DoesNotTakeIsL2s) {
     EXPECT_EQ(run_l2(H::IMO::kMask, kIrqPin | kFiqPin).pc, kIrq);
 }
 
+// L2's kernel returns to AArch32, which L1 was never shown but this CPU has. The VM goes on; L2's kernel hears of it.
+TEST_F(PreemptTest, L2InAarch32IsL2sProblem) {
+    enter_l2();
+    core().context.pc = kStays;
+    u64 pstate = 0;
+    guest_does({[](GuestContext& c) {
+                    c.pstate = arch::kModeAArch32User | arch::SPSR_EL2::Z::kMask;
+                    return ExitKind::kIrq;
+                },
+                [&](GuestContext& c) {
+                    pstate = c.pstate;
+                    test::port().signal_pending = test::port().entry_blocked = true;
+                    return ExitKind::kIrq;
+                }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(pstate, (arch::SPSR_EL2::mask<arch::SPSR_EL2::IL, arch::SPSR_EL2::Z>())) << "EL0t, an illegal state";
+    EXPECT_TRUE(core().initialized);
+}
+
 // L1's own HCR_EL2.VI for L2 is not the VMM's line for L1.
 TEST_F(PreemptTest, TheLinesLeaveL1sVirtualInterruptsAlone) {
     Seen s = run_l2(H::mask<H::IMO, H::VI>(), kFiqPin);

@@ -6,12 +6,14 @@
 namespace nest::kvm {
 namespace {
 
+using arch::Ec;
 using arch::SysReg;
 using vhe::ExitKind;
 using vhe::GuestContext;
 using H = arch::HCR_EL2;
 
 constexpr u64 kTraps = H::mask<H::TID2, H::TID4>();
+constexpr u64 kAarch32 = arch::kModeAArch32User;
 
 struct DifferentCpus : VmTest {
     // A second CPU whose register is another; what it lacks.
@@ -96,6 +98,26 @@ TEST_F(DifferentCpus, CtrTrapsForAVcpuThatMoves) {
     EXPECT_TRUE(core().has_requests()) << "the entry is called off until the traps are made anew";
     core().put(true);
     nest_port_preempt_enable();
+}
+
+// A guest in AArch32 where not every CPU has it: on the next one, our own ERET would be illegal.
+TEST_F(DifferentCpus, AGuestInAarch32IsNotEnteredAgain) {
+    make_vcpu();
+    ASSERT_FALSE(core().ids.shows_aarch32());
+    unsigned entries = 0;
+    guest_does({[&](GuestContext& c) {
+                    entries++;
+                    c.pstate = kAarch32;  // this CPU let its ERET do that
+                    return ExitKind::kIrq;
+                },
+                [&](GuestContext&) {
+                    entries++;
+                    return ExitKind::kIrq;
+                }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -22);  // EINVAL
+    EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_FAIL_ENTRY);
+    EXPECT_EQ(entries, 1u);
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -8) << "ENOEXEC: the VMM has to initialise it anew";
 }
 
 }  // namespace
