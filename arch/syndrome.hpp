@@ -89,6 +89,16 @@ inline constexpr u64 kFscExternal = 0x10;
 inline constexpr u64 kFscExternalOnWalk = 0x14;
 inline constexpr u64 kFscTlbConflict = 0x30;
 
+// ISS of an SError (EC 0x2f), and DISR_EL1 with it in its low bits
+struct SerrorIss : Layout<SerrorIss> {
+    using IDS = Bit<24>;
+    using AET = Field<12, 10>;
+    using DFSC = Field<5, 0>;
+    static constexpr u64 kAsynchronous = 0x11;  // DFSC: AET is valid
+    // AET; 0 is uncontainable
+    static constexpr u64 kUnrecoverable = 1, kRestartable = 2, kRecoverable = 3, kCorrected = 6;
+};
+
 // ISS of WFI, WFE, WFIT, WFET (EC 0x01)
 struct WfxIss : Layout<WfxIss> {
     using CV = Bit<24>;

@@ -3,12 +3,14 @@
 
 #include <kvm/abi/irq.hpp>
 #include <kvm/guest_debug.hpp>
+#include <kvm/inject.hpp>
 #include <kvm/machine.hpp>
 #include <kvm/nested_entry.hpp>
 #include <kvm/stage2_load.hpp>
 #include <kvm/stay.hpp>
 #include <kvm/vm.hpp>
 #include <vhe/native.hpp>
+#include <vhe/serror.hpp>
 #include <vhe/world_switch.hpp>
 
 namespace nest::kvm {
@@ -48,7 +50,8 @@ private:
 HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
     HCR_EL2 hcr = active_traps(vcpu).hcr;
     if (vcpu.serror.pending) [[unlikely]] {
-        c.write(VSESR_EL2::of(vcpu.serror.syndrome));
+        if (machine().features.ras)
+            c.write(VSESR_EL2::of(vcpu.serror.syndrome));
         hcr = hcr.with<HCR_EL2::VSE>(1);
     }
     if (const u32 pins = vcpu.irq_pins.load_relaxed()) [[unlikely]] {
@@ -60,6 +63,38 @@ HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
             hcr = hcr.with<HCR_EL2::VF>(pins >> abi::KVM_ARM_IRQ_CPU_FIQ);
     }
     return hcr;
+}
+
+// Has an SError of the host's own accesses yet to be taken? The guest must not be blamed for it. Without FEAT_RAS it is fatal
+// to the host wherever it arrives.
+bool host_serror_pending(Cpu& c) {
+    constexpr u64 kA = 1 << 8;
+    c.dsb<Barrier::NSHST>();
+    c.isb();
+    return c.read<ISR_EL1>().raw & kA;
+}
+
+// SErrors that the guest's accesses have raised: the one that ended its time, and what an ESB finds before the host's own
+// accesses may raise others. The guest gets its own at the next entry, when the exit has been dealt with and PC is final.
+// All exceptions masked, the host's context loaded.
+void take_serrors(Cpu& c, Vcpu& vcpu, bool interrupted_by_one) {
+    const bool ras = machine().features.ras;
+    const auto judge = [&](u64 syndrome) {
+        switch (vhe::judge_serror(syndrome, ras)) {
+        case vhe::SerrorVerdict::kHarmless: return;
+        case vhe::SerrorVerdict::kGuests: return pend_serror(vcpu);
+        case vhe::SerrorVerdict::kHosts: nest_port_serror_panic(syndrome);
+        }
+    };
+    if (interrupted_by_one) [[unlikely]]
+        judge(c.read<ESR_EL2>().raw & ESR_EL2::ISS::kMask);
+    if (!ras)
+        return;
+    c.esb();
+    if (const DISR_EL1 deferred = c.read<DISR_EL1>(); deferred.raw) [[unlikely]] {
+        c.write(DISR_EL1{});
+        judge(deferred.raw & ESR_EL2::ISS::kMask);
+    }
 }
 
 CPTR_EL2 cptr_for(const Vcpu& vcpu) {
@@ -93,6 +128,8 @@ Exit enter_guest(Vcpu& vcpu) {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
     const MaskedExceptions masked(c);
+    if (machine().features.ras && host_serror_pending(c)) [[unlikely]]
+        return {vhe::ExitKind::kIrq, true};
 
     const bool another_ran = load_stage2(c, here, vcpu);
     vhe::DebugEntry debug = debug_entry(vcpu);
@@ -110,6 +147,7 @@ Exit enter_guest(Vcpu& vcpu) {
     vcpu.guest_context = false;
     vhe::deactivate(c, machine().features, here.context, debug);
     vcpu.timers.leave_guest_regime(c);
+    take_serrors(c, vcpu, exit.kind == vhe::ExitKind::kSerror);
     return exit;
 }
 

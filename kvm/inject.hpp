@@ -37,5 +37,9 @@ void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level = 
 // An SError with ISS `syndrome`: taken at once when PSTATE.A allows it, else left pending for the hardware (HCR_EL2.VSE).
 inline constexpr u64 kSerrorImplementationDefined = u64{1} << 24;  // ISS.IDS
 void inject_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined);
+// Left pending in any case: for a moment when the guest's PC is not yet that of the instruction behind the interrupted one.
+inline void pend_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined) {
+    state.serror = {true, syndrome & arch::ESR_EL2::ISS::kMask};
+}
 
 }  // namespace nest::kvm

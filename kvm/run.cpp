@@ -6,7 +6,6 @@
 #include <kvm/first_run.hpp>
 #include <kvm/fpsimd.hpp>
 #include <kvm/machine.hpp>
-#include <kvm/inject.hpp>
 #include <kvm/nested_entry.hpp>
 #include <kvm/nested_gic.hpp>
 #include <kvm/stolen_time.hpp>
@@ -140,9 +139,7 @@ Next after_guest(Vcpu& vcpu, const Exit& exit) {
         vcpu.stats.irq_exits++;
         return Next::kResume;
     case vhe::ExitKind::kSerror:
-        // The machine has contained it, or we would not be here; what it hit belongs to this guest.
-        vcpu.stats.serror_exits++;
-        inject_serror(vcpu);
+        vcpu.stats.serror_exits++;  // and what it means is decided (kvm/enter.cpp)
         return Next::kResume;
     case vhe::ExitKind::kSync:
         break;

@@ -41,6 +41,11 @@ void nest_port_panic(uint64_t slot, uint64_t esr, uint64_t elr, uint64_t far)
 	      (void *)elr, far);
 }
 
+void nest_port_serror_panic(uint64_t syndrome)
+{
+	panic("nestvisor: uncontained SError while a guest ran: syndrome 0x%llx", syndrome);
+}
+
 void nest_port_bug(const char *file, int line, const char *what)
 {
 	pr_emerg("broken invariant at %s:%d: %s\n", file, line, what);

@@ -273,6 +273,8 @@ __attribute__((format(printf, 1, 2))) void nest_port_info(const char *format, ..
 __attribute__((format(printf, 1, 2))) void nest_port_debug(const char *format, ...);
 /* An exception at EL2 where none may come. */
 __attribute__((noreturn)) void nest_port_panic(uint64_t slot, uint64_t esr, uint64_t elr, uint64_t far);
+/* A guest was interrupted by an SError that is not contained: the machine must stop. Interrupts off, host's context. */
+__attribute__((noreturn)) void nest_port_serror_panic(uint64_t syndrome);
 /* Our own invariant is broken. Does not return. */
 __attribute__((noreturn)) void nest_port_bug(const char *file, int line, const char *what);
 

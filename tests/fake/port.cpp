@@ -293,6 +293,10 @@ void nest_port_panic(u64 slot, u64 esr, u64 elr, u64 far) {
     std::fprintf(stderr, "panic at EL2: vector %#lx esr %#lx elr %#lx far %#lx\n", slot, esr, elr, far);
     std::abort();
 }
+void nest_port_serror_panic(u64 syndrome) {
+    std::fprintf(stderr, "uncontained SError %#lx\n", syndrome);
+    std::abort();
+}
 void nest_port_bug(const char* file, int line, const char* what) {
     std::fprintf(stderr, "BUG at %s:%d: %s\n", file, line, what);
     std::abort();

@@ -91,6 +91,7 @@ struct FakePort {
     unsigned firmware_mitigates = 0;  // the SMC function that the firmware says is needed
     std::function<void(nest_host_vcpu*)> on_wait;
     std::function<void()> on_relax;
+    std::function<void()> on_guest_exit_time;  // interrupts are open then
     // ---- calls up (entry.h): used instead of the linked nest_* function when set
     std::function<void(void*)> irqfd_wakeup, irqfd_shutdown;
     std::function<void(void*, unsigned)> hrtimer_fired;

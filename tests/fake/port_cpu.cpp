@@ -46,6 +46,7 @@ void FakePort::reset() {
     firmware_mitigates = 0;
     on_wait = nullptr;
     on_relax = nullptr;
+    on_guest_exit_time = nullptr;
     vm_quiesces = vm_frees = 0;
     vm_is_foreign = false;
     clock_is_counter = true;
@@ -136,7 +137,10 @@ int nest_port_vcpu_before_entry(struct nest_host_vcpu*) {
 bool nest_port_vcpu_entry_blocked(void) { return port().entry_blocked; }
 void nest_port_guest_enter(void) { port().guest_enters++; }
 void nest_port_guest_exit(void) { port().guest_exits++; }
-void nest_port_guest_exit_time(void) {}
+void nest_port_guest_exit_time(void) {
+    if (port().on_guest_exit_time)
+        port().on_guest_exit_time();
+}
 void nest_port_vcpu_attach(struct nest_host_vcpu* vcpu) {
     Lock lock(port().mutex);
     events(vcpu).attaches++;
