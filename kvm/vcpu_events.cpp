@@ -25,15 +25,16 @@ Status check_vcpu_events(const abi::VcpuEvents& events, bool host_ras) {
     return host_ras && !(events.serror_esr & ~arch::ESR_EL2::ISS::kMask) ? kOk : Status(Errno::kInval);
 }
 
-void set_vcpu_events(CpuState& state, const abi::VcpuEvents& events) {
+void set_vcpu_events(CpuState& state, const abi::VcpuEvents& events, bool access_waits) {
     if (events.ext_dabt_pending)
         inject_data_abort(state, state.context.far, AbortKind::kExternal);
     if (!events.serror_pending)
         return;
-    if (events.serror_has_esr)
-        inject_serror(state, events.serror_esr);
+    const u64 syndrome = events.serror_has_esr ? events.serror_esr : kSerrorImplementationDefined;
+    if (access_waits)
+        pend_serror(state, syndrome);
     else
-        inject_serror(state);
+        inject_serror(state, syndrome);
 }
 
 }  // namespace nest::kvm

@@ -15,7 +15,8 @@ Status check_vcpu_events(const abi::VcpuEvents& events, bool host_ras);
 
 // The abort is taken at once, for the access of the last exit (context.far); an SError as inject_serror() does. The
 // caller forgets an MMIO that waits for completion if ext_dabt_pending is set: its instruction must not be stepped over.
+// `access_waits`: there is such an MMIO and it will be completed. Then the SError stays pending until that has moved PC.
 // State in memory, the vCPU's mutex held; checked.
-void set_vcpu_events(CpuState& state, const abi::VcpuEvents& events);
+void set_vcpu_events(CpuState& state, const abi::VcpuEvents& events, bool access_waits);
 
 }  // namespace nest::kvm

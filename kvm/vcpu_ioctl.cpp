@@ -63,9 +63,9 @@ Status set_events(Vcpu& vcpu, const VcpuEvents& events) {
     NEST_TRY(check_vcpu_events(events, machine().traps.ras));
     if (!vcpu.initialized)
         return kOk;
-    set_vcpu_events(vcpu, events);
     if (events.ext_dabt_pending)
         vcpu.mmio.abandon();
+    set_vcpu_events(vcpu, events, vcpu.mmio.pending());
     return kOk;
 }
 

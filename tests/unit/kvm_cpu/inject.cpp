@@ -149,7 +149,7 @@ TEST(VcpuEvents, Pending) {
     events.serror_pending = events.serror_has_esr = 1;
     events.serror_esr = 0x1ff'ffff;
     EXPECT_OK(check_vcpu_events(events, true));
-    set_vcpu_events(*m, events);  // PSTATE.A is set after reset
+    set_vcpu_events(*m, events, false);  // PSTATE.A is set after reset
     events = get_vcpu_events(*m, true);
     EXPECT_EQ(events.serror_pending, 1);
     EXPECT_EQ(events.serror_esr, 0x1ff'ffffu);
@@ -179,7 +179,7 @@ TEST(VcpuEvents, Refused) {
     events = {};
     events.serror_pending = 1;
     EXPECT_OK(check_vcpu_events(events, false));
-    set_vcpu_events(*m, events);
+    set_vcpu_events(*m, events, false);
     EXPECT_EQ(m->serror.syndrome, kSerrorImplementationDefined);
 }
 
@@ -191,7 +191,7 @@ TEST(VcpuEvents, ExternalAbort) {
     abi::VcpuEvents events{};
     events.ext_dabt_pending = 1;
     events.serror_pending = 1;  // taken second, in the abort's handler, which masks it
-    set_vcpu_events(*m, events);
+    set_vcpu_events(*m, events, false);
     EXPECT_EQ(m->read(SysReg::ESR_EL1), 0x9600'0010u);
     EXPECT_EQ(m->read(SysReg::FAR_EL1), 0x900'0000u);
     EXPECT_EQ(m->read(SysReg::ELR_EL1), 0x100u);

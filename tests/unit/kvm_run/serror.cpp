@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// SErrors that come while a guest runs.
+// SErrors that come while a guest runs, and those that its VMM injects.
 #include <kvm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 #include <vhe/serror.hpp>
@@ -7,6 +7,7 @@
 namespace nest::kvm {
 namespace {
 
+using arch::Ec;
 using arch::SysReg;
 using vhe::ExitKind;
 using vhe::GuestContext;
@@ -116,6 +117,58 @@ TEST_F(RasTest, AHostsIsTakenBeforeTheGuestRuns) {
     EXPECT_EQ(test::guest().entries, 1u);
     EXPECT_EQ(test::port().guest_enters, 3u);
     EXPECT_FALSE(core().serror.pending);
+}
+
+// The VMM has the load and injects before it answers.
+TEST_F(RasTest, AnInjectedOneWaitsForTheLoad) {
+    core().context.pc = 0x1000;
+    core().context.pstate = arch::kModeEL1h;
+    guest_does({[](GuestContext&) {
+        test::set_syndrome(Ec::kDataAbortLower, 1 << 24 | 2 << 22 | 3 << 16 | 0x07, 0x900'0018, 0x900'0018);
+        return ExitKind::kSync;
+    }});
+    ASSERT_EQ(ioctl(abi::KVM_RUN), 0);
+    ASSERT_EQ(run->exit_reason, abi::KVM_EXIT_MMIO);
+    abi::VcpuEvents events{};
+    events.serror_pending = events.serror_has_esr = 1;
+    events.serror_esr = 0x123;
+    machine().traps.ras = true;
+    ASSERT_EQ(ioctl(abi::KVM_SET_VCPU_EVENTS, &events), 0);
+    EXPECT_EQ(core().context.pc, 0x1000u) << "the load has not ended";
+    run->mmio.data[0] = 0x77;
+    u64 pc = 0, loaded = 0, at_entry = 0;
+    guest_does({[&](GuestContext& c) {
+        pc = c.pc, loaded = c.x[3], at_entry = hcr();
+        return stop(c);
+    }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(loaded, 0x77u);
+    EXPECT_EQ(pc, 0x1004u);
+    EXPECT_TRUE(at_entry & VSE::kMask) << "hardware takes it before the next instruction, ELR_EL1 is 0x1004";
+    EXPECT_EQ(cpu().registers[SysReg::VSESR_EL2], 0x123u);
+}
+
+// An abort in the load's place: the load never ends, and the SError comes in the abort's handler, once that allows it.
+TEST_F(RasTest, AnInjectedAbortTakesTheLoadsPlace) {
+    core().context.pc = 0x1000;
+    core().context.pstate = arch::kModeEL1h;
+    guest_does({[](GuestContext&) {
+        test::set_syndrome(Ec::kDataAbortLower, 1 << 24 | 2 << 22 | 3 << 16 | 0x07, 0x900'0018, 0x900'0018);
+        return ExitKind::kSync;
+    }});
+    ASSERT_EQ(ioctl(abi::KVM_RUN), 0);
+    abi::VcpuEvents events{};
+    events.serror_pending = events.ext_dabt_pending = 1;
+    ASSERT_EQ(ioctl(abi::KVM_SET_VCPU_EVENTS, &events), 0);
+    u64 pc = 0;
+    guest_does({[&](GuestContext& c) {
+        pc = c.pc;
+        return stop(c);
+    }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(pc, 0x200u) << "the vector's first instruction";
+    EXPECT_EQ(core().regs.get(SysReg::ELR_EL1), 0x1000u);
+    EXPECT_TRUE(core().serror.pending);
 }
 
 }  // namespace
