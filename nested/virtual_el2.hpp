@@ -102,7 +102,6 @@ public:
     vhe::GuestContext& context;
     vncr::RegisterFile& file;
     WorldTraps world_traps;
-    bool serror_loaded = false;   // hardware's VSESR_EL2 and VDISR_EL2 are L2's
     vncr::Translations* vncr = nullptr;  // of L1's VNCR_EL2; whoever owns us has them, elsewhere: they are rarely used
 
 private:

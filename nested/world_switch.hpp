@@ -38,30 +38,41 @@ template <arch::Cpu C>
         detail::sync_serror_of_l2(cpu, v);
 }
 
-// VSESR_EL2 and VDISR_EL2 for L2, in the rare case that there is something in them. Otherwise VDISR_EL2 stays what it is
-// for virtual EL2, its DISR_EL1 (vhe::load()).
+namespace detail {
 template <arch::Cpu C>
-void load_l2_serror(C& cpu, VirtualEl2& v) {
+[[gnu::noinline, gnu::cold]] void write_l2_serror(C& cpu, VirtualEl2& v, u64 deferred_of_vel2) {
     using namespace arch;
-    if (!v.world_traps.l2().hcr.get<HCR_EL2::VSE>() && v.file.get<VDISR_EL2>().raw == 0) [[likely]]
-        return;
     const auto deferred = v.get<VDISR_EL2>();
+    if (deferred.raw != deferred_of_vel2)
+        cpu.write(deferred);
     // A VM without FEAT_RAS has no syndrome to give, but hardware reports one: IMPLEMENTATION DEFINED.
-    cpu.write(v.config().features.has(Feature::kRas) ? v.get<VSESR_EL2>() : VSESR_EL2::of(1 << 24));
-    v.file.set(SysReg::DISR_EL1, cpu.template read<VDISR_EL2>().raw);
-    cpu.write(deferred);
-    v.serror_loaded = true;
+    if (v.world_traps.l2().hcr.get<HCR_EL2::VSE>())
+        cpu.write(v.config().features.has(Feature::kRas) ? v.get<VSESR_EL2>() : VSESR_EL2::of(1 << 24));
+}
+}  // namespace detail
+
+// VDISR_EL2, which is DISR_EL1 of whoever runs, and VSESR_EL2, for L2. HCR_EL2.AMO is always set, so that L2 writes VDISR_EL2
+// by MSR DISR_EL1 and by ESB: what it leaves there must not be virtual EL2's next deferred error, nor the other way round.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void load_l2_serror(C& cpu, VirtualEl2& v) {
+    using namespace arch;
+    if (!v.world_traps.ras())
+        return;
+    const u64 vel2s = cpu.template read<VDISR_EL2>().raw;
+    v.file.set(SysReg::DISR_EL1, vel2s);
+    if (vel2s | v.file.get(SysReg::VDISR_EL2) | (v.world_traps.l2().hcr.raw & HCR_EL2::VSE::kMask)) [[unlikely]]
+        detail::write_l2_serror(cpu, v, vel2s);
 }
 
-// ESB and reads of DISR_EL1 in L2 change VDISR_EL2.
 template <arch::Cpu C>
-void save_l2_serror(C& cpu, VirtualEl2& v) {
+[[gnu::always_inline]] inline void save_l2_serror(C& cpu, VirtualEl2& v) {
     using namespace arch;
-    if (!v.serror_loaded) [[likely]]
+    if (!v.world_traps.ras())
         return;
-    v.file.set(cpu.template read<VDISR_EL2>());
-    cpu.write(VDISR_EL2::of(v.file.get(SysReg::DISR_EL1)));
-    v.serror_loaded = false;
+    const u64 l2s = cpu.template read<VDISR_EL2>().raw, vel2s = v.file.get(SysReg::DISR_EL1);
+    v.file.set(SysReg::VDISR_EL2, l2s);
+    if (l2s | vel2s) [[unlikely]]
+        cpu.write(VDISR_EL2::of(vel2s));
 }
 
 namespace detail {
@@ -119,7 +130,8 @@ void switch_to_vel2(C& cpu, VirtualEl2& v, SwitchArgs args) {
     vncr::RegisterFile& file = v.file;
     const bool had_nv = v.world_traps.l2().hcr.get<HCR_EL2::NV>();
     cpu.template dsb<Barrier::NSH>();
-    detail::sync_serror_of_l2(cpu, v);
+    if (!args.under_host)  // else HCR_EL2 is the host's, and sync_l2_serror() has looked before it was
+        detail::sync_serror_of_l2(cpu, v);
     save_l2_serror(cpu, v);
     vhe::save_el1_banked(cpu, file);
     vhe::load_vel2_banked(cpu, file);
@@ -157,10 +169,11 @@ void finish_load_world(C& cpu, VirtualEl2& v) {
     load_l2_serror(cpu, v);
 }
 
-// At Vcpu::put(), before vhe::put().
+// At Vcpu::put(), before vhe::put(), which takes VDISR_EL2 for virtual EL2's.
 template <arch::Cpu C>
 void put_world(C& cpu, VirtualEl2& v) {
-    save_l2_serror(cpu, v);
+    if (v.in_guest())
+        save_l2_serror(cpu, v);
 }
 
 // MDSCR_EL1 in hardware is what acts, wherever the guest's copy is. At an exception return to L2 or any other moment

@@ -7,6 +7,7 @@ using arch::MDCR_EL2;
 
 void WorldTraps::make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, bool e2h) {
     ours_ = &s.ours;
+    ras_ = s.features.ras;
     hpmn_ = s.host.mdcr.get<MDCR_EL2::HPMN>();
     writable_ = kMdcr | kHstr;
     if (s.features.hcrx)

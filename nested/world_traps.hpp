@@ -23,6 +23,8 @@ class WorldTraps {
 public:
     const vhe::TrapConfig& vel2() const { return vel2_; }
     const vhe::TrapConfig& l2() const { return l2_; }
+    // Does the machine have FEAT_RAS, and so VDISR_EL2 and VSESR_EL2? Whatever the VM shows.
+    bool ras() const { return ras_; }
     // Does L1 trap L2's FP/SIMD?
     bool l2_forwards_fp() const { return l2_forwards_fp_; }
 
@@ -88,6 +90,7 @@ private:
     u16 differing_ = 0;       // registers of this machine in which the two differ
     u16 writable_ = 0;        // those that this machine has
     bool l2_forwards_fp_ = false;
+    bool ras_ = false;
     u64 hpmn_ = 0;            // MDCR_EL2.HPMN of this CPU's host
     const vhe::TrapConfig* ours_ = nullptr;
 };

@@ -27,7 +27,7 @@ struct Vel2Test : testing::Test {
 
     explicit Vel2Test(Features shown = every_feature(), bool nv2 = true) : config(shown, nv2) {
         EXPECT_TRUE(file.init());
-        features.pauth = features.fgt = features.hcrx = features.amu = true;
+        features.pauth = features.fgt = features.hcrx = features.amu = features.ras = true;
         features.breakpoints = 6;
         features.watchpoints = 4;
         v.enable(config);

@@ -239,6 +239,52 @@ TEST_F(WorldSwitchTest, VirtualSerrorOfL2) {
     EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0x77u) << "virtual EL2 has its own DISR_EL1 back";
 }
 
+// L2 executes MSR DISR_EL1: with HCR_EL2.AMO it writes VDISR_EL2. L1 reads DISR_EL1 at each exit of its guest, and would die of
+// what it finds there.
+TEST_F(WorldSwitchTest, L2sDeferredErrorIsNotL1s) {
+    cpu.registers[SysReg::VDISR_EL2] = 0;
+    enter_guest();
+    cpu.registers[SysReg::VDISR_EL2] = 0x8000'0011;
+    take_exception(cpu, v, Exception::sync(0x5a00'0000), args());
+    EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0u);
+    EXPECT_EQ(file.get(SysReg::VDISR_EL2), 0x8000'0011u);
+    switch_to_guest(cpu, v, args());
+    EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0x8000'0011u) << "L2 finds it again";
+}
+
+TEST_F(WorldSwitchTest, L1sDeferredErrorIsNotL2s) {
+    cpu.registers[SysReg::VDISR_EL2] = 0x8000'0011;
+    enter_guest();
+    EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0u);
+    put_world(cpu, v);  // preempted in L2
+    EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0x8000'0011u) << "vhe::put() takes it for virtual EL2's";
+    finish_load_world(cpu, v);
+    EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0u);
+    switch_to_vel2(cpu, v, args());
+    EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0x8000'0011u);
+}
+
+TEST_F(WorldSwitchTest, WithoutRasThereIsNothingToExchange) {
+    features.ras = false;
+    add_hcr(H::VSE::kMask | H::AMO::kMask);
+    enter_guest();
+    switch_to_vel2(cpu, v, args());
+    load_world(cpu, v, sources());
+    switch_to_guest(cpu, v, args());
+    EXPECT_TRUE(hardware(SysReg::HCR_EL2) & H::VSE::kMask);
+    EXPECT_EQ(writes_of(SysReg::VDISR_EL2) + writes_of(SysReg::VSESR_EL2), 0u);
+}
+
+// L2 masks it; meanwhile an interrupt of L1's ends L2's time, by way of the host, whose HCR_EL2 has no VSE.
+TEST_F(WorldSwitchTest, ASerrorOfL2sOutlivesTheHost) {
+    add_hcr(H::VSE::kMask | H::AMO::kMask | H::IMO::kMask);
+    enter_guest();
+    sync_l2_serror(cpu, v);
+    cpu.registers[SysReg::HCR_EL2] = H::mask<H::E2H, H::TGE, H::RW>();
+    take_exception(cpu, v, Exception::interrupt(Vector::kIrq), {false, false, true});
+    EXPECT_TRUE(file.get(SysReg::HCR_EL2) & H::VSE::kMask);
+}
+
 TEST_F(WorldSwitchTest, ATakenSerrorIsNotInjectedTwice) {
     add_hcr(H::VSE::kMask | H::AMO::kMask);
     enter_guest();
