@@ -14,10 +14,13 @@ constexpr u64 kMdscr = 0x10;
 
 // Set by either of us. Left out: TGE and FIEN, never L2's; E2H, RW, SWIO, VM, ours; FWB, which only says how L1's stage
 // 2 is to be read; API and APK, where 0 traps; IMO, FMO, AMO, which are set anyway; VI, VF, VSE and NV below.
+//
+// CD and ID, too, which would make L2's accesses by way of stage 2 Non-cacheable, with FEAT_S2FWB as well: L2 would read
+// what a page of RAM held before the kernel, in its caches, had zeroed it. Without them L2's accesses are coherent with
+// everyone's, which is all that a guest can tell from Non-cacheable ones, apart from their time.
 constexpr u64 kEither =
-    H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::ID, H::CD, H::TRVM,
-            H::TDZ, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP, H::TSC, H::TID3, H::TID2, H::TID1,
-            H::TWE, H::TWI, H::DC, H::BSU, H::FB, H::PTW>();
+    H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::TRVM, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP, H::TSC, H::TID3, H::TID2, H::TID1, H::TWE,
+            H::TWI, H::DC, H::BSU, H::FB, H::PTW>();
 
 constexpr u64 kDebugTraps = M::mask<M::TDCC, M::TTRF, M::TPMS, M::TDRA, M::TDOSA, M::TDA, M::TDE, M::TPM, M::TPMCR>();
 

@@ -73,26 +73,51 @@ TEST(BreakpointBank, EnabledIsAnyOfTheControls) {
     EXPECT_TRUE(bank.any_enabled());
 }
 
-// Every bit of L1's HCR_EL2, one by one.
+// What each bit of L1's HCR_EL2 may do to the hardware that L2 runs on, and why the host can bear it.
+constexpr u64 kTrapsMore = H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::TRVM,
+                                   H::TDZ, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP, H::TSC, H::TID3,
+                                   H::TID2, H::TID1, H::TWE, H::TWI>();  // an exit, which route() gives to L1
+constexpr u64 kBroadens = H::mask<H::FB, H::BSU>();  // L2's own barriers and maintenance reach further
+constexpr u64 kRestricts = H::PTW::kMask;            // L2's walks through Device memory fault
+constexpr u64 kRegime = H::DC::kMask;                // L2's stage 1 is off, and Write-Back: as cacheable as ours
+constexpr u64 kZeroTraps = H::mask<H::API, H::APK>();
+constexpr u64 kPendings = H::mask<H::VI, H::VF, H::VSE>();  // L2's own, and only beside their routing: see below
+constexpr u64 kHypervisors = H::mask<H::NV, H::NV2>();      // NV: more traps; NV2 follows the page: vncr.cpp
+constexpr u64 kRouting = H::mask<H::AMO, H::IMO, H::FMO>();  // ours, set in any case
+// Never L1's to decide: whose regime and stage 2 is in force, how its attributes combine, whether caches are used and are
+// coherent, what the hardware does with features that nobody is shown.
+constexpr u64 kKeptAway = H::mask<H::TGE, H::E2H, H::RW, H::SWIO, H::VM, H::FWB, H::CD, H::ID, H::MIOCNCE, H::NV1, H::HCD, H::TID0,
+                                  H::FIEN, H::AMVOFFEN, H::EnSCXT, H::ATA, H::DCT, H::TID5, H::TWEDEn, H::TWEDEL>();
+constexpr u64 kUnnamed = u64{1} << 39 | u64{1} << 48;  // TME, GPF: no VM has them
+static_assert((kTrapsMore ^ kBroadens ^ kRestricts ^ kRegime ^ kZeroTraps ^ kPendings ^ kHypervisors ^ kRouting ^ kKeptAway ^
+               kUnnamed) == ~u64{0}, "each bit has one place");
+
 TEST_F(TrapMerge, EachHcrBit) {
-    const u64 either = H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::ID,
-                               H::CD, H::TRVM, H::TDZ, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP,
-                               H::TSC, H::TID3, H::TID2, H::TID1, H::TWE, H::TWI, H::DC, H::BSU, H::FB, H::PTW>();
-    const u64 base = H::mask<H::API, H::APK>();
-    l1(SysReg::HCR_EL2, base);
+    const u64 either = kTrapsMore | kBroadens | kRestricts | kRegime;
+    l1(SysReg::HCR_EL2, kZeroTraps);
     const u64 without = l2().hcr.raw;
     EXPECT_EQ(without, ours.hcr.raw);
     for (unsigned i = 0; i < 64; i++) {
         const u64 bit = u64{1} << i;
-        if (bit & (base | H::NV::kMask))
+        if (bit & (kZeroTraps | H::NV::kMask))
             continue;
-        l1(SysReg::HCR_EL2, base | bit);
+        l1(SysReg::HCR_EL2, kZeroTraps | bit);
         EXPECT_EQ(l2().hcr.raw, without | (bit & either)) << i;
     }
-    l1(SysReg::HCR_EL2, base | H::NV::kMask);
-    EXPECT_EQ(l2().hcr.raw, without | H::NV::kMask) << "NV2 is there when the page is: vncr.cpp";
+    l1(SysReg::HCR_EL2, kZeroTraps | H::NV::kMask);
+    EXPECT_EQ(l2().hcr.raw, without | H::NV::kMask);
     l1(SysReg::HCR_EL2, H::API::kMask);
     EXPECT_EQ(l2().hcr.raw, without & ~H::APK::kMask) << "0 traps";
+    l1(SysReg::HCR_EL2, ~u64{0});
+    EXPECT_EQ(l2().hcr.raw & (kKeptAway | kUnnamed), ours.hcr.raw & (kKeptAway | kUnnamed));
+}
+
+// FnXS and FGTnXS: L2's own DSBs and TLBIs wait for less; no other feature is switched on by it.
+TEST_F(TrapMerge, EachHcrxBit) {
+    for (unsigned i = 0; i < 64; i++) {
+        l1(SysReg::HCRX_EL2, u64{1} << i);
+        EXPECT_EQ(l2().hcrx.raw, ours.hcrx.raw | ((u64{1} << i) & 0x18)) << i;
+    }
 }
 
 TEST_F(TrapMerge, VirtualInterruptsNeedTheirRouting) {
