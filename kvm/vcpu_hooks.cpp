@@ -42,6 +42,12 @@ Emulation VcpuHooks::gic(SysReg reg, bool is_read, u64& value) {
         return Emulation::kUndefined;
     if (in_tier0)
         return Emulation::kHost;
+    // L2's own interface: all but ICC_SRE_EL1 is the hardware's, or traps to L1. L1's, which lies saved, must not be touched:
+    // the active priorities in the hardware are L2's.
+    if (vcpu_.l2_gic.loaded) {
+        value = is_read ? vgic::kSreValue : value;
+        return reg == SysReg::ICC_SRE_EL1 ? Emulation::kDone : Emulation::kUndefined;
+    }
     if (is_read) {
         const PreemptionOff here;
         vgic::save_active_priorities(cpu(), vcpu_.gic);

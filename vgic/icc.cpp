@@ -18,7 +18,6 @@ struct IccControl : arch::Layout<IccControl> {
     using EOImode = Bit<1>;
     using CBPR = Bit<0>;
 };
-constexpr u64 kSreValue = 7;  // system registers only, no bypass: the guest cannot change it
 
 IccControl control_of(const CpuInterface& cpu) {
     const auto vmcr = ICH_VMCR_EL2::of(cpu.hw.vmcr);

@@ -7,6 +7,9 @@
 
 namespace nest::vgic {
 
+// ICC_SRE_EL1: system registers only, no bypass; no guest can change it.
+inline constexpr u64 kSreValue = 7;
+
 // KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS. The vCPU is not loaded. ENOENT: no such register; EINVAL: a value that this machine
 // cannot have, or an active-priority register that it does not have.
 bool user_has_register(arch::SysReg reg);

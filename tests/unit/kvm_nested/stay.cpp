@@ -98,6 +98,25 @@ TEST_F(StayTest, WorldsChangeWithoutTheHost) {
               core().stats.nested_l2_exits_by_class[static_cast<unsigned>(Ec::kHvc64)]);
 }
 
+// L2 looks whether it may leave system registers: L1's interrupts in progress, saved while L2's interface is in hardware, stay.
+TEST_F(StayTest, L2sReadOfIccSreLeavesL1sPrioritiesAlone) {
+    u64 saved = 0, answer = 0;
+    stay({hvc(), eret([] { cpu().registers[SysReg::ICH_AP1R0_EL2] = 0x80; }),
+          [](GuestContext&) {
+              cpu().registers[SysReg::ICH_AP1R0_EL2] = 0x55;  // L2's
+              test::set_syndrome(Ec::kSysReg, 3 << 20 | 5 << 17 | 12 << 10 | 3 << 5 | 12 << 1 | 1, 0, 0);
+              return ExitKind::kSync;
+          },
+          [&](GuestContext& c) {
+              saved = core().gic.hw.ap1r[0];
+              answer = c.x[3];
+              test::port().signal_pending = test::port().entry_blocked = true;
+              return ExitKind::kIrq;
+          }});
+    EXPECT_EQ(answer, 7u);
+    EXPECT_EQ(saved, 0x80u);
+}
+
 TEST_F(StayTest, MdscrFollows) {
     constexpr u64 kTdcc = 1 << 12;
     EXPECT_EQ(at_next_entry(SysReg::MDSCR_EL1, [&] { set_l1(SysReg::MDSCR_EL1, kTdcc); }), kTdcc);
