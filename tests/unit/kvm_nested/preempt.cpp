@@ -67,6 +67,23 @@ TEST_F(PreemptTest, WhatL1DoesNotTakeIsL2s) {
     EXPECT_EQ(run_l2(H::IMO::kMask, kIrqPin | kFiqPin).pc, kIrq);
 }
 
+TEST_F(PreemptTest, ASerrorThatL1TakesEndsL2sTime) {
+    core().serror = {true, 0x123};
+    EXPECT_EQ(run_l2(H::AMO::kMask, 0, arch::kModeEL1h | 0x3c0).pc, kLower + 0x180);
+    EXPECT_TRUE(core().vel2.in_vel2());
+    EXPECT_FALSE(core().serror.pending) << "it is taken once";
+    EXPECT_EQ(core().regs.get(SysReg::ESR_EL2), 0xbe00'0123u);
+    EXPECT_EQ(core().regs.get(SysReg::ELR_EL2), kStays);
+}
+
+TEST_F(PreemptTest, ASerrorThatL1LeavesIsL2s) {
+    core().serror = {true, 0x123};
+    const Seen s = run_l2(0, 0);
+    EXPECT_EQ(s.pc, kStays);
+    EXPECT_TRUE(s.hcr & H::VSE::kMask);
+    EXPECT_EQ(cpu().registers[SysReg::VSESR_EL2], 0x123u);
+}
+
 // L2's kernel returns to AArch32, which L1 was never shown but this CPU has. The VM goes on; L2's kernel hears of it.
 TEST_F(PreemptTest, L2InAarch32IsL2sProblem) {
     enter_l2();

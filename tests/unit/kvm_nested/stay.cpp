@@ -98,6 +98,23 @@ TEST_F(StayTest, WorldsChangeWithoutTheHost) {
               core().stats.nested_l2_exits_by_class[static_cast<unsigned>(Ec::kHvc64)]);
 }
 
+// It comes up while L1 is on its way to L2: L1 takes it before L2 executes anything.
+TEST_F(StayTest, ASerrorForL1GoesBeforeL2) {
+    u64 pc = 0;
+    stay({hvc(), eret([&] {
+              set_hcr(H::mask<H::VM, H::IMO, H::FMO, H::AMO>());
+              core().serror = {true, 0x123};
+          }),
+          [&](GuestContext& c) {
+              pc = c.pc;
+              test::port().signal_pending = test::port().entry_blocked = true;
+              return ExitKind::kIrq;
+          }});
+    EXPECT_EQ(pc, kVector + 0x180);
+    EXPECT_TRUE(core().vel2.in_vel2());
+    EXPECT_FALSE(core().serror.pending);
+}
+
 // L2 looks whether it may leave system registers: L1's interrupts in progress, saved while L2's interface is in hardware, stay.
 TEST_F(StayTest, L2sReadOfIccSreLeavesL1sPrioritiesAlone) {
     u64 saved = 0, answer = 0;

@@ -54,6 +54,19 @@ TEST_F(EretTest, ToItselfWritesNothing) {
     EXPECT_TRUE(cpu.log.empty()) << "no register changes in a return that switches nothing";
 }
 
+// SPSR_EL2 is L1's to write, with bits of features that the VM has not: none of them becomes PSTATE of hardware.
+TEST_F(EretTest, UnknownBitsOfSpsrDoNotReachL2) {
+    constexpr u64 kAllint = u64{1} << 13, kPm = u64{1} << 32;
+    config.features.mte = false;
+    EXPECT_EQ(eret(arch::kModeEL1h | P::N::kMask | kAllint | P::TCO::kMask | kPm), Returned::kGuest);
+    EXPECT_EQ(context.pstate, arch::kModeEL1h | P::N::kMask);
+    EXPECT_EQ(eret(arch::kModeEL2h | kAllint | P::TCO::kMask | kPm), Returned::kVel2);
+    EXPECT_EQ(context.pstate, arch::kModeEL1h);
+    config.features.mte = true;
+    EXPECT_EQ(eret(arch::kModeEL1h | P::TCO::kMask), Returned::kGuest);
+    EXPECT_EQ(context.pstate, arch::kModeEL1h | P::TCO::kMask);
+}
+
 TEST_F(EretTest, ToItsUserSpaceReadsTwoRegisters) {
     add_hcr(H::TGE::kMask);
     cpu.log_reads = true;
