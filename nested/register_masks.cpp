@@ -10,6 +10,14 @@ RegisterMasks::RegisterMasks(const Features& features) {
     if (features.has(Feature::feature))   \
         writable_[static_cast<unsigned>(Masked::reg)] |= (bits);
 #include <nested/register_masks.def>
+    // A register that the VM does not have has no bits, whatever features its bits belong to: NV2 lets L1 write it all the
+    // same where hardware has it, as no trap stands before the VNCR page.
+#define EL2_REGISTER(name, kind, feature, reset, shown)                        \
+    if (constexpr Masked m = detail::masked(arch::SysReg::name);               \
+        m != Masked::kCount && !features.has(Feature::feature))                \
+        writable_[static_cast<unsigned>(m)] = 0;
+#include <nested/el2_registers.def>
+#undef EL2_REGISTER
     for (unsigned i = 0; i < kCount; i++)
         writable_[i] &= ~kRes1[i];
 }

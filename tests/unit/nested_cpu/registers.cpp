@@ -57,6 +57,16 @@ TEST_F(Registers, MasksFollowFeatures) {
             EXPECT_EQ(all.apply(r, all.apply(r, value)), all.apply(r, value));
 }
 
+// NV2 makes memory of a register that the VMM has hidden: what L1 writes there must not trap anything.
+TEST_F(Registers, HiddenRegisterHasNoBits) {
+    Features features = every_feature();
+    features.set(Feature::kFgt, false).set(Feature::kHcx, false);
+    const RegisterMasks masks{features};
+    for (const SysReg r : {SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2, SysReg::HDFGRTR_EL2,
+                           SysReg::HDFGWTR_EL2, SysReg::HCRX_EL2})
+        EXPECT_EQ(masks.apply(r, ~u64{0}), 0u) << arch::name_of(r);
+}
+
 // The EL2 part of get-reg-list of Linux 7.2's KVM selftests, by name.
 const SysReg kListed[] = {
     SysReg::VPIDR_EL2,   SysReg::VMPIDR_EL2,  SysReg::SCTLR_EL2,      SysReg::ACTLR_EL2,  SysReg::HCR_EL2,
