@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from nestlab import built, campaign, fuzz_kvm, guests, judge, kernels, module, paths, say, selftests
+from nestlab import built, campaign, census, fuzz_kvm, guests, judge, kernels, module, paths, say, selftests
 from nestlab.boot import Boot
 from nestlab.errors import LabError
 from nestlab.machine import FIRMWARES, KVM_MODES, Machine
@@ -18,7 +18,7 @@ from nestlab.results import FAIL, SKIP, Result
 
 # What a test may need, and who makes the folder that it sees at /mnt/share.
 SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm.get,
-          "guest-module": lambda: guest_module()}
+          "census": census.get, "guest-module": lambda: guest_module()}
 
 
 @dataclass(frozen=True)
