@@ -8,7 +8,7 @@ from nestlab.boot import Boot, log_file
 from nestlab.console import Console, TimeUp
 from nestlab.errors import LabError
 
-BOOT_SECONDS = 120          # from power-on to the job, on a slow and busy PC
+BOOT_SECONDS = 240          # from power-on to the job, on a slow and busy PC, by a kernel that checks
 TIMED_OUT = 124             # as timeout(1) says
 
 
