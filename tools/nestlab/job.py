@@ -32,11 +32,11 @@ def run(boot: Boot, seconds: float, show: Callable[[str], None], log_name: str =
                     for old in seen[-30:]:
                         show(old)
                 raise LabError(f"L0 ended before the job did; its console: {console.log}")
-            if line.startswith("@@LAB DEAD"):
+            if not running and "@@LAB DEAD " in line:
                 for old in seen[-30:]:
                     show(old)
-                raise LabError(f"L0: {line.removeprefix('@@LAB DEAD ')}; its console: {console.log}")
-            if line == "@@LAB BEGIN":
+                raise LabError(f"L0: {line.partition('@@LAB DEAD ')[2]}; its console: {console.log}")
+            if not running and line.endswith("@@LAB BEGIN"):       # firmware ends with no newline, but a few escapes
                 running, deadline = True, time.monotonic() + seconds
             elif "@@LAB EXIT " in line:
                 text, _, status = line.partition("@@LAB EXIT ")

@@ -51,7 +51,7 @@ struct FakeCallbacks final : vgic::Callbacks {
 private:
     // The contract of kick() and eoi(): no lock held.
     static void require_unlocked() {
-        if (thread_context().spinlocks)
+        if (thread_context().raw_spinlocks)
             __builtin_trap();
     }
 };
