@@ -19,8 +19,9 @@ constexpr u64 kMdscr = 0x10;
 // what a page of RAM held before the kernel, in its caches, had zeroed it. Without them L2's accesses are coherent with
 // everyone's, which is all that a guest can tell from Non-cacheable ones, apart from their time.
 constexpr u64 kEither =
-    H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::TRVM, H::TVM, H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP, H::TSC, H::TID3, H::TID2, H::TID1, H::TWE,
-            H::TWI, H::DC, H::BSU, H::FB, H::PTW>();
+    H::mask<H::TID4, H::TTLBOS, H::TTLBIS, H::TOCU, H::TICAB, H::AT, H::TEA, H::TERR, H::TLOR, H::TRVM, H::TDZ, H::TVM,
+            H::TTLB, H::TPU, H::TPCP, H::TSW, H::TACR, H::TIDCP, H::TSC, H::TID3, H::TID2, H::TID1, H::TWE, H::TWI, H::DC,
+            H::BSU, H::FB, H::PTW>();
 
 constexpr u64 kDebugTraps = M::mask<M::TDCC, M::TTRF, M::TPMS, M::TDRA, M::TDOSA, M::TDA, M::TDE, M::TPM, M::TPMCR>();
 

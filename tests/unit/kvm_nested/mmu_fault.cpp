@@ -279,14 +279,14 @@ TEST_F(NestedVmTest, AFaultIsResolvedUnderTheLock) {
         Guard guard(core().vm.mmu_lock);
         what();
     };
-    EXPECT_DEATH(holding([&] { mmu().resolve_l2_fault(core()); }), "spinlock taken twice");
+    EXPECT_DEATH(holding([&] { mmu().resolve_l2_fault(core()); }), "two of one class");
     Ipa at{};
-    EXPECT_DEATH(holding([&] { mmu().translate_l2(core(), L2Ipa(kL2), at); }), "spinlock taken twice");
-    EXPECT_DEATH(holding([&] { mmu().is_uncached_by_l1(core(), 0); }), "spinlock taken twice");
-    EXPECT_DEATH(holding([&] { mmu().drop_shadow(core()); }), "spinlock taken twice");
+    EXPECT_DEATH(holding([&] { mmu().translate_l2(core(), L2Ipa(kL2), at); }), "two of one class");
+    EXPECT_DEATH(holding([&] { mmu().is_uncached_by_l1(core(), 0); }), "two of one class");
+    EXPECT_DEATH(holding([&] { mmu().drop_shadow(core()); }), "two of one class");
     nested::TlbiOp op{};
     op.scope = nested::TlbiScope::kVmid;
-    EXPECT_DEATH(holding([&] { (void)mmu().tlbi_l2(core(), op, 0, false); }), "spinlock taken twice");
+    EXPECT_DEATH(holding([&] { (void)mmu().tlbi_l2(core(), op, 0, false); }), "two of one class");
 }
 
 // L2's exclusive or atomic access, which hardware does not make to this memory. L1 takes it if its stage 2 made the memory so.

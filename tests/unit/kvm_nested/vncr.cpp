@@ -329,8 +329,8 @@ TEST_F(VncrTest, DroppingTakesTheLock) {
         Guard guard(core().vm.mmu_lock);
         what();
     };
-    EXPECT_DEATH(holding([&] { vncr().drop(tlbi(TlbiScope::kVa, kVa)); }), "spinlock taken twice");
-    EXPECT_DEATH(holding([&] { vncr().forget(core()); }), "spinlock taken twice");
+    EXPECT_DEATH(holding([&] { vncr().drop(tlbi(TlbiScope::kVa, kVa)); }), "two of one class");
+    EXPECT_DEATH(holding([&] { vncr().forget(core()); }), "two of one class");
     Guard guard(core().vm.mmu_lock);
     EXPECT_FALSE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa)));
 }

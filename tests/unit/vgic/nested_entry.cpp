@@ -369,9 +369,10 @@ TEST_F(Ended, NotAnSpiNorAPhysicalLevel) {
 TEST_F(Ended, NotWhileAnotherHasTheLock) {
     make_edge();
     take(20);
-    l1.lock.lock();
-    EXPECT_FALSE(vgic::sync_ended(cpu, l1));
-    l1.lock.unlock();
+    {
+        IrqGuard held(l1.lock);
+        EXPECT_FALSE(vgic::sync_ended(cpu, l1));
+    }
     EXPECT_TRUE(vgic::sync_ended(cpu, l1));
 }
 
