@@ -88,9 +88,13 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     case -static_cast<int>(Errno::kNoMem):
         return error(vcpu, Errno::kNoMem);
     case -static_cast<int>(Errno::kAgain):
-    case -static_cast<int>(Errno::kIntr):      // the run loop sees the signal
-    case -static_cast<int>(Errno::kHwPoison):  // the VMM got its SIGBUS
+    case -static_cast<int>(Errno::kIntr):  // the run loop sees the signal
         return Backing::kMapped;
+    case -static_cast<int>(Errno::kHwPoison):
+        // A VMM that does not want to hear of it must not have its vCPU fault here for ever.
+        if (nest_port_poison_signal(vm.host, found.hva.raw))
+            return Backing::kMapped;
+        return error(vcpu, Errno::kHwPoison);
     default:
         return error(vcpu, Errno::kFault);
     }

@@ -18,7 +18,8 @@ enum class Backing : u8 {
     kNone,       // no memory slot
     kReadOnly,   // a write, and the slot is read-only
     kDevice,     // a fetch from a device that the VMM has mapped, or a walk of one: no guest may
-    kError,      // vcpu.error: ENOMEM, or EFAULT where the VMM has no memory behind the slot
+    kError,      // vcpu.error: ENOMEM; EFAULT where the VMM has no memory behind the slot; EHWPOISON where that memory is
+                 // poisoned and the thread does not take SIGBUS, by which it would have been told
 };
 // Brings the VMM's page in and maps it. No lock held; sleeps.
 Backing bring_in(Vcpu& vcpu, const MemoryAccess& access);

@@ -99,8 +99,11 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
         if (t.status() == WalkStatus::kAbsent) {
             if (in_tier0)
                 return Outcome::kHost;
-            if (bring_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == Backing::kMapped)
+            if (bring_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == Backing::kMapped) {
+                if (nest_port_vcpu_entry_blocked())
+                    break;  // a poisoned page comes no sooner
                 continue;
+            }
             t.fail();
         }
         if (t.status() == WalkStatus::kAgain)

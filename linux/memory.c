@@ -3,6 +3,7 @@
 #include <asm/pgtable.h>
 #include <linux/glue.h>
 #include <linux/hugetlb.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/uaccess.h>
@@ -205,4 +206,10 @@ unsigned int nest_port_vma_page_shift(struct nest_host_vm *vm, uint64_t hva)
 		shift = ilog2(vma_kernel_pagesize(vma));
 	mmap_read_unlock(vm->mm);
 	return shift;
+}
+
+bool nest_port_poison_signal(struct nest_host_vm *vm, uint64_t hva)
+{
+	send_sig_mceerr(BUS_MCEERR_AR, (void __user *)(uintptr_t)(hva & PAGE_MASK), nest_port_vma_page_shift(vm, hva), current);
+	return signal_pending(current);
 }

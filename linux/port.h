@@ -49,14 +49,19 @@ bool nest_port_user_range_has_pfnmap(uint64_t address, uint64_t bytes);
 
 /* A page of the VMM that backs guest memory, referenced until released. */
 struct nest_host_page {
-	uint64_t pa;          /* of the page at hva, aligned to 4 KiB */
-	unsigned block_shift; /* 12, 21 or 30 (or the host's page and contiguous sizes): the naturally aligned block
-	                       * around pa that the VMM's own page table maps as a unit */
+	uint64_t pa;          /* of the 4 KiB at hva, wherever they lie in the host's page */
+	unsigned block_shift; /* of the naturally aligned block around pa that the VMM's own page table maps as a unit; at
+	                       * least the host's page: 12, 21, 30 with 4 KiB pages, 14, 25 or 16, 29 with larger ones */
 	bool writable;
 	bool device;          /* not RAM: a PFN mapping */
 	bool cacheable;       /* for device: the VMM maps it Normal */
 	void *page;           /* the glue's; NULL when there is no reference to give back */
 };
+/*
+ * Tells the calling thread by SIGBUS (BUS_MCEERR_AR) that the page at `hva` is poisoned, as if the thread had touched it.
+ * False: no signal comes through, as the thread blocks or ignores it.
+ */
+bool nest_port_poison_signal(struct nest_host_vm *vm, uint64_t hva);
 /*
  * Brings in and references the page at `hva`. Errors: -EFAULT no or wrong mapping, -EHWPOISON a poisoned page,
  * -EINTR a signal, -EAGAIN try again, -ENOMEM. Context: the vCPU's own thread, whose mm is the VM's.

@@ -233,6 +233,15 @@ int nest_port_page_get(struct nest_host_vm*, u64 hva, bool write, struct nest_ho
     return result;
 }
 
+bool nest_port_poison_signal(struct nest_host_vm*, u64 hva) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    if (port().sigbus_blocked)
+        return false;
+    port().poison_signals.push_back(hva);
+    return port().signal_pending = port().entry_blocked = true;
+}
+
 void nest_port_page_release(const struct nest_host_page* page, bool dirty) {
     might_sleep_on_rt(__func__);
     Lock lock(port().mutex);

@@ -47,6 +47,8 @@ struct FakePort {
     // Runs inside nest_port_page_get when the page is known and not yet handed over, without any lock: what other threads
     // do meanwhile.
     std::function<void(u64 hva)> on_page_get;
+    std::vector<u64> poison_signals;  // the addresses of the SIGBUSes that came through
+    bool sigbus_blocked = false;
     // The same before a copy from or to user space.
     std::function<void(u64 address)> on_user_copy;
     // ---- files and eventfds

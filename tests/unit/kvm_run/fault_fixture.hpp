@@ -42,7 +42,7 @@ struct FaultTest : VmTest {
         r.flags = flags;
         r.guest_phys_addr = gpa;
         r.memory_size = bytes;
-        r.userspace_addr = hva(offset);
+        r.userspace_addr = hva(offset);  // also beyond the mapping: the fake has memory everywhere
         return vm_ioctl(abi::KVM_SET_USER_MEMORY_REGION, &r);
     }
 

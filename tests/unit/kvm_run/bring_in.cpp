@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a stage-2 fault maps, with which size and permissions, and what it answers where it cannot.
+#include <cerrno>
+#include <tests/unit/kvm_run/fault_fixture.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using stage2::MemoryType;
+
+struct BringIn : FaultTest {
+    static constexpr u64 kPage = arch::kPageSize;
+    void SetUp() override {
+        FaultTest::SetUp();
+        make_vcpu();
+    }
+};
+
+// ---- poisoned memory
+
+TEST_F(BringIn, APoisonedPageIsTheVmmsSigbus) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    mapping().error = -EHWPOISON;
+    test::guest().script = [n = 0](vhe::GuestContext& c) mutable {
+        EXPECT_LT(n++, 3) << "it faults for ever";
+        if (n > 3)
+            test::port().signal_pending = test::port().entry_blocked = true;
+        return reads(kGpa + 3 * kPage)(c);
+    };
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -EINTR);
+    EXPECT_EQ(test::port().poison_signals, std::vector<u64>{hva(3 * kPage)});
+    EXPECT_FALSE(leaf(kGpa + 3 * kPage).valid);
+}
+
+TEST_F(BringIn, WithoutASignalAPoisonedPageEndsTheRun) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    mapping().error = -EHWPOISON;
+    test::port().sigbus_blocked = true;
+    EXPECT_EQ(run_steps({writes(kGpa)}), -EHWPOISON);
+    EXPECT_TRUE(test::port().poison_signals.empty());
+    mapping().error = 0;
+    EXPECT_EQ(run_steps({writes(kGpa)}), kInterrupted) << "and then it goes on";
+    EXPECT_TRUE(leaf(kGpa).valid);
+}
+
+TEST_F(BringIn, EachErrorOfThePageHasItsAnswer) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    for (int error : {-EFAULT, -ENOMEM, -EIO}) {
+        mapping().error = error;
+        EXPECT_EQ(run_steps({writes(kGpa)}), error == -ENOMEM ? -ENOMEM : -EFAULT) << error;
+    }
+    for (int error : {-EAGAIN, -EINTR}) {
+        mapping().error = error;
+        EXPECT_EQ(run_steps({writes(kGpa)}), kInterrupted) << "tried again";
+    }
+    EXPECT_FALSE(leaf(kGpa).valid);
+}
+
+}  // namespace
+}  // namespace nest::kvm
