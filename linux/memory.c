@@ -158,7 +158,8 @@ out:
 
 int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct nest_host_page *out)
 {
-	unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0);
+	/* A page that NUMA balancing asks about is used by this CPU: it may have to move here. */
+	unsigned int flags = FOLL_HWPOISON | FOLL_HONOR_NUMA_FAULT | (write ? FOLL_WRITE : 0);
 	struct page *page;
 	long ret;
 
