@@ -31,10 +31,18 @@ unsigned block_shift(const Memslot& slot, const nest_host_page& page, u64 gfn, u
     return kPageShift;
 }
 
+// Of a device's memory the guest decides, from what its driver says is safe on: one that takes accesses in any order, as a
+// frame buffer does, may be written in bursts (write-combining) by a guest that maps it so.
+stage2::MemoryType type_of(const nest_host_page& page) {
+    if (!page.device || page.cacheable)
+        return stage2::MemoryType::Normal;
+    return page.any_uncached ? stage2::MemoryType::NormalNC : stage2::MemoryType::Device_nGnRE;
+}
+
 stage2::Attributes attributes_for(const nest_host_page& page, const MemoryAccess& access, bool writable,
                                   bool coherent_icache) {
     stage2::Attributes a;
-    a.type = page.device && !page.cacheable ? stage2::MemoryType::Device_nGnRE : stage2::MemoryType::Normal;
+    a.type = type_of(page);
     a.prot.r = true;
     a.prot.w = writable;
     // Without a coherent instruction cache, execution is allowed on demand: each grant costs an invalidation.

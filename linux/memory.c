@@ -2,6 +2,7 @@
 /* Memory for the core, copies to and from the VMM, and the VMM's pages that back guest memory. */
 #include <asm/pgtable.h>
 #include <linux/glue.h>
+#include <linux/host_compat.h>
 #include <linux/hugetlb.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -148,6 +149,7 @@ static int get_pfn_mapping(struct mm_struct *mm, unsigned long hva, bool write, 
 		out->writable = args.writable;
 		out->device = !pfn_is_map_memory(args.pfn);
 		out->cacheable = (pgprot_val(args.pgprot) & PTE_ATTRINDX_MASK) == PTE_ATTRINDX(MT_NORMAL);
+		out->any_uncached = vma->vm_flags & NEST_VM_ALLOW_ANY_UNCACHED;
 		out->page = NULL;
 	}
 	follow_pfnmap_end(&args);

@@ -55,6 +55,7 @@ struct nest_host_page {
 	bool writable;
 	bool device;          /* not RAM: a PFN mapping */
 	bool cacheable;       /* for device: the VMM maps it Normal */
+	bool any_uncached;    /* for device: its driver says that no access without caches harms it */
 	void *page;           /* the glue's; NULL when there is no reference to give back */
 };
 /*

@@ -220,6 +220,7 @@ static int find_page(u64 hva, bool write, struct nest_host_page* out) {
     out->writable = m ? m->writable : true;
     out->device = m && m->device;
     out->cacheable = m && m->cacheable;
+    out->any_uncached = m && m->any_uncached;
     out->page = out->device ? nullptr : reinterpret_cast<void*>(page);
     if (out->page)
         port().live_page_refs++;

@@ -23,6 +23,7 @@ struct UserMapping {
     bool writable = true;
     bool device = false;
     bool cacheable = false;
+    bool any_uncached = false;
     int error = 0;  // what nest_port_page_get answers, for example -EFAULT; user copies fault too when it is not 0
     u64 pa = 0;     // physical address of `start`; 0: the fake linear map's
 };

@@ -56,5 +56,21 @@ TEST_F(BringIn, EachErrorOfThePageHasItsAnswer) {
     EXPECT_FALSE(leaf(kGpa).valid);
 }
 
+// ---- devices
+
+TEST_F(BringIn, ADevicesMemoryIsWhatItsDriverAllows) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    mapping().device = true;
+    EXPECT_EQ(run_steps({writes(kGpa)}), kInterrupted);
+    EXPECT_EQ(leaf(kGpa).attributes.type, MemoryType::Device_nGnRE);
+    EXPECT_EQ(leaf(kGpa).level, 3u);
+    mapping().any_uncached = true;  // write-combining
+    EXPECT_EQ(run_steps({writes(kGpa + kPage)}), kInterrupted);
+    EXPECT_EQ(leaf(kGpa + kPage).attributes.type, MemoryType::NormalNC);
+    EXPECT_TRUE(leaf(kGpa + kPage).attributes.prot.w);
+    EXPECT_FALSE(leaf(kGpa + kPage).attributes.prot.x) << "nothing is fetched from a device";
+    EXPECT_EQ(leaf(kGpa + kPage).attributes.software, kOutsideLinearMap);
+}
+
 }  // namespace
 }  // namespace nest::kvm
