@@ -6,23 +6,23 @@ namespace nest::kvm {
 
 CoalescedRing::~CoalescedRing() {
     if (ring_)
-        nest_port_pages_free(ring_, 0);
+        nest_port_user_page_free(ring_);
 }
 
 Status CoalescedRing::init() {
-    ring_ = static_cast<abi::CoalescedMmioRing*>(nest_port_pages_alloc(0, false));
+    ring_ = static_cast<abi::CoalescedMmioRing*>(nest_port_user_page_alloc());
+    entries_ = abi::coalesced_mmio_max(size_t{1} << nest_port_page_shift());
     return ring_ ? kOk : Status(Errno::kNoMem);
 }
 
 bool CoalescedRing::push(arch::Ipa ipa, unsigned bytes, u64 value, bool pio) {
-    constexpr u32 kEntries = abi::coalesced_mmio_max(arch::kPageSize);
     auto* entries = reinterpret_cast<abi::CoalescedMmio*>(ring_ + 1);
     Guard guard(lock_);
     // Both indices are user space's to scribble on: each is read once, and `last` is checked.
     u32 last = __atomic_load_n(&ring_->last, __ATOMIC_RELAXED);
-    if (last >= kEntries)
+    if (last >= entries_)
         return false;
-    u32 next = last + 1 == kEntries ? 0 : last + 1;
+    u32 next = last + 1 == entries_ ? 0 : last + 1;
     if (next == __atomic_load_n(&ring_->first, __ATOMIC_ACQUIRE))
         return false;
     abi::CoalescedMmio& entry = entries[last];

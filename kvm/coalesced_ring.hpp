@@ -25,6 +25,7 @@ public:
 
 private:
     abi::CoalescedMmioRing* ring_ = nullptr;  // shared with user space
+    u32 entries_ = 0;                         // as many as the VMM reckons that fit into its page
     SpinLock lock_{NEST_LOCK_COALESCED_RING};  // one writer at a time
 };
 

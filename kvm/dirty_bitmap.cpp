@@ -4,7 +4,9 @@
 
 namespace nest::kvm {
 
-Status DirtyBitmap::allocate(u64 pages, bool all_dirty) {
+Status DirtyBitmap::allocate(u64 frames, unsigned page_shift, bool all_dirty) {
+    const unsigned frames_shift = page_shift - arch::kPageShift;
+    const u64 pages = frames >> frames_shift;
     size_t count = (pages + 63) / 64;
     Buffer<u64> words(count * 2);
     if (!words)
@@ -17,6 +19,7 @@ Status DirtyBitmap::allocate(u64 pages, bool all_dirty) {
         words[count - 1] = bit(pages) - 1;
     words_ = static_cast<Buffer<u64>&&>(words);
     word_count_ = count;
+    frames_shift_ = frames_shift;
     return kOk;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The dirty log of one memory slot: a bit per page, set by vCPUs at any time, taken out by the VMM's ioctls.
+// The dirty log of one memory slot: a bit per page of the host's, set by vCPUs at any time, taken out by the VMM's ioctls.
+// Stage 2 maps frames of 4 KiB; with larger pages on the host, the bit is that of the page a frame lies in.
 #pragma once
+#include <arch/address.hpp>
 #include <arch/memory.hpp>
 #include <arch/result.hpp>
 
@@ -22,22 +24,26 @@ class DirtyBitmap {
 public:
     DirtyBitmap() = default;
 
-    // For `pages` pages, all clean or all dirty. ENOMEM. Sleeps.
-    Status allocate(u64 pages, bool all_dirty);
+    // For `frames` frames, a multiple of the host's page of 2^page_shift bytes; all clean or all dirty. ENOMEM. Sleeps.
+    Status allocate(u64 frames, unsigned page_shift, bool all_dirty);
     void release() { *this = DirtyBitmap(); }
     explicit operator bool() const { return static_cast<bool>(words_); }
 
-    // Atomic context. `page`: from the slot's start.
-    DirtyBit at(u64 page) const { return {&words_[page / 64], bit(page)}; }
-    void mark(u64 page) const { at(page).set(); }
-    bool test(u64 page) const { return __atomic_load_n(&words_[page / 64], __ATOMIC_RELAXED) & bit(page); }
+    // Atomic context. `frame`: from the slot's start.
+    DirtyBit at(u64 frame) const {
+        const u64 page = page_of(frame);
+        return {&words_[page / 64], bit(page)};
+    }
+    void mark(u64 frame) const { at(frame).set(); }
+    bool test(u64 frame) const { return __atomic_load_n(at(frame).word, __ATOMIC_RELAXED) & at(frame).mask; }
+    u64 page_of(u64 frame) const { return frame >> frames_shift_; }
 
     // Bytes of the bitmap as user space sees it: whole 64-bit words.
     size_t bytes() const { return word_count_ * 8; }
 
     // The bitmap to user space as it is; EFAULT.
     Status copy_out(u64 user) const;
-    // Moves all bits into the scratch half and calls protect(first, last + 1) for runs of pages that hold all of them.
+    // Moves all bits into the scratch half and calls protect(first, last + 1) for runs of frames that hold all of them.
     template <typename Protect>
     void take_all(Protect protect) {
         take(0, word_count_, [](size_t) { return ~u64{0}; }, protect);
@@ -78,7 +84,7 @@ private:
             u64 low = i * 64 + static_cast<u64>(__builtin_ctzll(taken));
             u64 high = i * 64 + 64 - static_cast<u64>(__builtin_clzll(taken));
             if (open && low - run_end > kBridge * 64) {
-                protect(run_start, run_end);
+                protect(run_start << frames_shift_, run_end << frames_shift_);
                 open = false;
             }
             if (!open)
@@ -87,11 +93,12 @@ private:
             open = true;
         }
         if (open)
-            protect(run_start, run_end);
+            protect(run_start << frames_shift_, run_end << frames_shift_);
     }
 
     Buffer<u64> words_;  // the bitmap, then as many words of scratch, which the slots' mutex protects
     size_t word_count_ = 0;
+    unsigned frames_shift_ = 0;  // log2 of the frames of a page
 };
 
 }  // namespace nest::kvm

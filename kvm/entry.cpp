@@ -108,7 +108,10 @@ void nest_mmu_invalidate_end(nest_vm* vm, uint64_t start, uint64_t end) {
     v.stage2.notifier_end(v.slots, arch::Hva(start), arch::Hva(end));
 }
 bool nest_mmu_age(nest_vm* vm, uint64_t start, uint64_t end, bool clear) {
-    return vm_of(vm).stage2.notifier_age(vm_of(vm).slots, arch::Hva(start), arch::Hva(end), clear);
+    // The kernel may name one address; its page is as old as the youngest of the frames in it.
+    const u64 page = u64{1} << nest_port_page_shift();
+    return vm_of(vm).stage2.notifier_age(vm_of(vm).slots, arch::Hva(start).align_down(page),
+                                         arch::Hva(end).align_up(page), clear);
 }
 void nest_mmu_release(nest_vm* vm) {
     Vm& v = vm_of(vm);

@@ -11,7 +11,7 @@ struct Memslot {
     u32 id = 0;
     u32 flags = 0;  // KVM_MEM_*
     u64 base_gfn = 0;
-    u64 pages = 0;
+    u64 pages = 0;  // frames of 4 KiB; base, size and hva are multiples of the host's page
     arch::Hva hva;
     DirtyBitmap dirty;  // there exactly when flags has KVM_MEM_LOG_DIRTY_PAGES
 

@@ -7,7 +7,8 @@ namespace {
 
 using abi::UserMemoryRegion2;
 
-constexpr bool page_aligned(u64 value) { return (value & (arch::kPageSize - 1)) == 0; }
+// Slots are made of the host's pages, of which the VMM's page table consists.
+bool page_aligned(u64 value) { return (value & ((u64{1} << nest_port_page_shift()) - 1)) == 0; }
 // Pointer tags are no part of an address; the bits of a user address above 55 are zero.
 constexpr bool tagged(u64 address) { return address >> 56; }
 
@@ -24,7 +25,7 @@ Status check(const UserMemoryRegion2& region) {
         return Errno::kInval;
     if (region.guest_phys_addr + region.memory_size < region.guest_phys_addr)
         return Errno::kInval;
-    if (region.memory_size >> arch::kPageShift > Memslots::kMaxPagesPerSlot)
+    if (region.memory_size >> nest_port_page_shift() > Memslots::kMaxPagesPerSlot)
         return Errno::kInval;
     return kOk;
 }
@@ -74,7 +75,7 @@ Status Memslots::create(const UserMemoryRegion2& region) {
     slot->pages = pages;
     slot->hva = arch::Hva(region.userspace_addr);
     if (slot->logs_dirty())
-        NEST_TRY(slot->dirty.allocate(pages, initially_set()));
+        NEST_TRY(slot->dirty.allocate(pages, nest_port_page_shift(), initially_set()));
     NEST_TRY(reserve_id(slot->id));
     Index::Storage gfn_storage;
     Index::Storage hva_storage;
@@ -120,7 +121,7 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
     DirtyBitmap bitmap;  // afterwards the slot's old one, freed at the end
     bool replace = logs != static_cast<bool>(slot.dirty);
     if (logs && replace)
-        NEST_TRY(bitmap.allocate(slot.pages, initially_set()));
+        NEST_TRY(bitmap.allocate(slot.pages, nest_port_page_shift(), initially_set()));
 
     unsigned gone;
     {
@@ -260,10 +261,11 @@ Status Memslots::clear_dirty_log(const abi::ClearDirtyLog& log) {
         return Errno::kInval;
     Guard guard(mutex_);
     Memslot& slot = *NEST_TRY(logging_slot(log.slot));
-    if (log.first_page > slot.pages || log.num_pages > slot.pages - log.first_page)
+    const u64 pages = slot.dirty.page_of(slot.pages);
+    if (log.first_page > pages || log.num_pages > pages - log.first_page)
         return Errno::kInval;
     // Only the range that reaches the slot's end may end inside a word.
-    if (log.num_pages < slot.pages - log.first_page && log.num_pages % 64)
+    if (log.num_pages < pages - log.first_page && log.num_pages % 64)
         return Errno::kInval;
     return slot.dirty.take_named(log.dirty_bitmap, log.first_page, log.num_pages, [&](u64 first, u64 end) {
         stage2_.write_protect_gfns(slot.base_gfn + first, slot.base_gfn + end);

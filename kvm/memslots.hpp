@@ -50,7 +50,7 @@ struct MemslotHint {
 class Memslots {
 public:
     static constexpr u32 kMaxSlots = 32767;                       // KVM_CAP_NR_MEMSLOTS
-    static constexpr u64 kMaxPagesPerSlot = (u64{1} << 31) - 1;
+    static constexpr u64 kMaxPagesPerSlot = (u64{1} << 31) - 1;   // of the host's
     static constexpr u64 kManualProtectOptions =                  // KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2
         abi::KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | abi::KVM_DIRTY_LOG_INITIALLY_SET;
 

@@ -23,7 +23,7 @@ Result<Vcpu*> Vcpu::create(Vm& vm, unsigned index, u32 id) {
     if (!vcpu)
         return Errno::kNoMem;
     vcpu->host = nest_port_vcpu_alloc(vcpu.get());
-    vcpu->run = static_cast<abi::Run*>(nest_port_pages_alloc(0, false));
+    vcpu->run = static_cast<abi::Run*>(nest_port_user_page_alloc());
     if (!vcpu->host || !vcpu->run || !vcpu->regs.init())
         return Errno::kNoMem;
     vcpu->regs.set(arch::SysReg::MPIDR_EL1, mpidr_of(id));
@@ -36,7 +36,7 @@ Vcpu::~Vcpu() {
     complete(stats);
     add_to_totals(stats);
     if (run)
-        nest_port_pages_free(run, 0);
+        nest_port_user_page_free(run);
     if (host)
         nest_port_vcpu_free(host);
 }

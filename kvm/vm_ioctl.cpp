@@ -157,7 +157,7 @@ long system_ioctl(unsigned cmd, u64 arg) {
     case abi::KVM_CHECK_EXTENSION:
         return check_extension(arg);
     case abi::KVM_GET_VCPU_MMAP_SIZE:
-        return arg ? to_abi(Status(Errno::kInval)) : 2 * static_cast<long>(arch::kPageSize);
+        return arg ? to_abi(Status(Errno::kInval)) : 2l << nest_port_page_shift();
     default:
         return to_abi(Status(Errno::kInval));
     }

@@ -4,7 +4,9 @@
 #include <linux/glue.h>
 #include <linux/host_compat.h>
 #include <linux/hugetlb.h>
+#include <linux/kmemleak.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/uaccess.h>
@@ -19,14 +21,46 @@ void nest_port_free(void *memory)
 	kvfree(memory);
 }
 
+/* With larger pages, most runs are parts of one: kmalloc() aligns powers of two to their size. */
+static bool is_part_of_page(unsigned int order)
+{
+	return ((size_t)SZ_4K << order) < PAGE_SIZE;
+}
+
 void *nest_port_pages_alloc(unsigned int order, bool atomic)
 {
-	return (void *)__get_free_pages((atomic ? GFP_ATOMIC : GFP_KERNEL) | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN, order);
+	const gfp_t gfp = (atomic ? GFP_ATOMIC : GFP_KERNEL) | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN;
+	const size_t bytes = (size_t)SZ_4K << order;
+	void *part;
+
+	if (!is_part_of_page(order))
+		return (void *)__get_free_pages(gfp, get_order(bytes));
+	part = kmalloc(bytes, gfp);
+	kmemleak_ignore(part); /* tables are known by their physical address only */
+	return part;
 }
 
 void nest_port_pages_free(void *pages, unsigned int order)
 {
-	free_pages((unsigned long)pages, order);
+	if (is_part_of_page(order))
+		kfree(pages);
+	else
+		free_pages((unsigned long)pages, get_order((size_t)SZ_4K << order));
+}
+
+unsigned int nest_port_page_shift(void)
+{
+	return PAGE_SHIFT;
+}
+
+void *nest_port_user_page_alloc(void)
+{
+	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+}
+
+void nest_port_user_page_free(void *page)
+{
+	free_page((unsigned long)page);
 }
 
 noinstr uint64_t nest_port_va_to_pa(const void *linear)
@@ -75,6 +109,12 @@ bool nest_port_user_range_has_pfnmap(uint64_t address, uint64_t bytes)
 
 /* ---- guest pages ------------------------------------------------------------------------------------------------ */
 
+/* Where the 4 KiB at `hva` begin in the host's page. */
+static uint64_t offset_in_host_page(uint64_t hva)
+{
+	return hva & ~PAGE_MASK & ~((uint64_t)SZ_4K - 1);
+}
+
 /*
  * The size of the VMM's own mapping of `hva`, from its page table. Tables go away only after an IPI or an RCU grace
  * period, and interrupts off holds both back.
@@ -117,7 +157,7 @@ out:
 /* A PFN mapping: no page to hold; the notifier alone tells when it goes. */
 static int get_pfn_mapping(struct mm_struct *mm, unsigned long hva, bool write, struct nest_host_page *out)
 {
-	struct follow_pfnmap_args args = { .address = hva };
+	struct follow_pfnmap_args args = { .address = hva & PAGE_MASK };
 	struct vm_area_struct *vma;
 	bool unlocked = false;
 	int ret;
@@ -144,7 +184,7 @@ static int get_pfn_mapping(struct mm_struct *mm, unsigned long hva, bool write, 
 	if (write && !args.writable) {
 		ret = -EFAULT;
 	} else {
-		out->pa = PFN_PHYS(args.pfn);
+		out->pa = PFN_PHYS(args.pfn) + offset_in_host_page(hva);
 		out->block_shift = PAGE_SHIFT;
 		out->writable = args.writable;
 		out->device = !pfn_is_map_memory(args.pfn);
@@ -167,10 +207,10 @@ int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct
 
 	memset(out, 0, sizeof(*out));
 	/* A read fault takes the page writable where that costs no copy, so that the first write needs no second exit. */
-	if (!write && get_user_pages_fast_only(hva, 1, FOLL_WRITE, &page) == 1) {
+	if (!write && get_user_pages_fast_only(hva & PAGE_MASK, 1, FOLL_WRITE, &page) == 1) {
 		out->writable = true;
 	} else {
-		ret = get_user_pages_unlocked(hva, 1, &page, flags);
+		ret = get_user_pages_unlocked(hva & PAGE_MASK, 1, &page, flags);
 		if (ret == -EHWPOISON)
 			return -EHWPOISON;
 		if (ret == -EINTR || ret == -EAGAIN || ret == -ENOMEM)
@@ -179,7 +219,7 @@ int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct
 			return get_pfn_mapping(vm->mm, hva, write, out);
 		out->writable = write;
 	}
-	out->pa = page_to_phys(page);
+	out->pa = page_to_phys(page) + offset_in_host_page(hva);
 	out->cacheable = true;
 	out->page = page;
 	out->block_shift = PageCompound(page) ? mapping_shift(vm->mm, hva) : PAGE_SHIFT;

@@ -33,9 +33,17 @@ struct nest_eventfd;
 void *nest_port_alloc(size_t bytes);
 void nest_port_free(void *memory);
 
-/* One zeroed 4 KiB-aligned run of 2^order pages of the linear map. `atomic`: atomic but on RT, may fail sooner. */
+/*
+ * One zeroed run of 2^order times 4 KiB of the linear map, whatever the host's page size, aligned to its size. `atomic`:
+ * atomic but on RT, may fail sooner.
+ */
 void *nest_port_pages_alloc(unsigned order, bool atomic);
 void nest_port_pages_free(void *pages, unsigned order); /* atomic but on RT */
+/* log2 of the host's page size, which is that of the VMM's page table: 12, 14 or 16. Atomic. */
+unsigned nest_port_page_shift(void);
+/* One zeroed page of that size, which the VMM may map; its mappings may outlive it. */
+void *nest_port_user_page_alloc(void);
+void nest_port_user_page_free(void *page);
 uint64_t nest_port_va_to_pa(const void *linear);         /* atomic; linear-map addresses only */
 void *nest_port_pa_to_va(uint64_t pa);                   /* atomic; RAM only */
 

@@ -165,6 +165,26 @@ void nest_port_pages_free(void* run, unsigned order) {
     std::free(run);
 }
 
+// A run of its own kind, so that it is not given back as another one.
+constexpr unsigned kUserPage = 100;
+
+unsigned nest_port_page_shift(void) { return port().page_shift; }
+void* nest_port_user_page_alloc(void) {
+    might_sleep(__func__);
+    Lock lock(port().mutex);
+    if (allocation_fails())
+        return nullptr;
+    const size_t bytes = size_t{1} << port().page_shift;
+    void* page = nullptr;
+    if (posix_memalign(&page, bytes, bytes) != 0)
+        return nullptr;
+    std::memset(page, 0, bytes);
+    runs()[page] = kUserPage;
+    port().live_runs++;
+    return page;
+}
+void nest_port_user_page_free(void* page) { nest_port_pages_free(page, kUserPage); }
+
 u64 nest_port_va_to_pa(const void* linear) { return reinterpret_cast<u64>(linear) ^ FakePort::kLinearBit; }
 void* nest_port_pa_to_va(u64 pa) { return reinterpret_cast<void*>(pa ^ FakePort::kLinearBit); }
 

@@ -35,6 +35,7 @@ struct VcpuEvents {
 struct FakePort {
     // ---- memory
     static constexpr u64 kLinearBit = u64{1} << 47;  // PA = VA ^ bit 47: below 2^48, and no valid pointer on x86
+    unsigned page_shift = 12;  // the host's; the fake VMM maps what it likes all the same
     size_t live_objects = 0;   // nest_port_alloc'ed and not freed
     size_t live_runs = 0;      // nest_port_pages_alloc'ed and not freed
     size_t live_page_refs = 0; // nest_port_page_get without its release

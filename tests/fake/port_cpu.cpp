@@ -30,6 +30,7 @@ void FakePort::reset() {
     allocation_calls = fail_allocation = dirty_releases = 0;
     fail_all_after = only_mapped_user_memory = false;
     user_mappings.clear();
+    page_shift = 12;
     poison_signals.clear();
     sigbus_blocked = false;
     on_page_get = on_user_copy = nullptr;

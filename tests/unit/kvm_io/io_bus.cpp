@@ -221,5 +221,19 @@ TEST_F(IoBusTest, TheRingKeepsOneEntryFree) {
     }
 }
 
+// The VMM reckons with its own page size.
+TEST_F(IoBusTest, TheRingFillsThePageOfTheHost) {
+    for (unsigned shift : {14, 16}) {
+        port().page_shift = shift;
+        bus.emplace();
+        ASSERT_TRUE(bus->init().ok());
+        ASSERT_EQ(add_zone(0x1000, 8), 0);
+        u32 taken = 0;
+        while (bus->write(Ipa(0x1000), 4, taken))
+            taken++;
+        EXPECT_EQ(taken, ((1u << shift) - sizeof(CoalescedMmioRing)) / sizeof(CoalescedMmio) - 1) << shift;
+    }
+}
+
 }  // namespace
 }  // namespace nest::test

@@ -16,6 +16,16 @@ struct BringIn : FaultTest {
     }
 };
 
+TEST_F(BringIn, ABlockIsNoLargerThanTheVmmsOwn) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, kBytes), 0);
+    mapping().block_shift = 16;  // a page of a host with large ones
+    EXPECT_EQ(run_steps({reads(kGpa)}), kInterrupted);
+    EXPECT_EQ(leaf(kGpa).level, 3u);
+    mapping().block_shift = 25;  // a block of such a host
+    EXPECT_EQ(run_steps({reads(kGpa + k2M)}), kInterrupted);
+    EXPECT_EQ(leaf(kGpa + k2M).level, 2u);
+}
+
 // ---- poisoned memory
 
 TEST_F(BringIn, APoisonedPageIsTheVmmsSigbus) {

@@ -22,7 +22,10 @@ TEST_F(VmTest, VmTypes) {
 TEST_F(VmTest, SystemQuestions) {
     EXPECT_EQ(nest_dev_ioctl(abi::KVM_GET_API_VERSION, 0), 12);
     EXPECT_EQ(nest_dev_ioctl(abi::KVM_GET_API_VERSION, 1), kEInval);
-    EXPECT_EQ(nest_dev_ioctl(abi::KVM_GET_VCPU_MMAP_SIZE, 0), 8192);
+    for (unsigned shift : {16, 14, 12}) {
+        test::port().page_shift = shift;
+        EXPECT_EQ(nest_dev_ioctl(abi::KVM_GET_VCPU_MMAP_SIZE, 0), 2l << shift);
+    }
     EXPECT_EQ(nest_dev_ioctl(abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_ARM_VM_IPA_SIZE), 40);
     EXPECT_EQ(nest_dev_ioctl(abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_ARM_SVE), 0);
     EXPECT_EQ(nest_dev_ioctl(abi::KVM_CHECK_EXTENSION, 0xffff'ffff), 0);

@@ -100,6 +100,18 @@ TEST_F(MmuNotifier, TheEndOfAnAddressSpaceIsOver) {
     EXPECT_TRUE(core().vm.stage2.may_map(core().vm.stage2.seq(), Hva(hva()), Hva(hva() + kPage)));
 }
 
+// Pages of 64 KiB on the host: the kernel names one address of a page, and the guest has used another part of it.
+TEST_F(MmuNotifier, APageIsAsYoungAsTheYoungestFrameInIt) {
+    ASSERT_EQ(run_steps({reads(kGpa + 5 * kPage)}), kInterrupted);
+    const auto young = [&] { return nest_mmu_age(vm, hva(kPage), hva(kPage) + 1, false); };
+    EXPECT_FALSE(young());
+    test::port().page_shift = 16;
+    EXPECT_TRUE(young());
+    EXPECT_TRUE(nest_mmu_age(vm, hva(kPage), hva(kPage) + 1, true));
+    EXPECT_FALSE(young());
+    test::port().page_shift = 12;
+}
+
 TEST(HvaRangesTest, KnowsEachRangeAndForgetsItOnce) {
     HvaRanges ranges;
     EXPECT_FALSE(ranges.overlap(Hva(0), Hva(~u64{0})));
