@@ -10,7 +10,6 @@ namespace nest::kvm {
 
 long check_extension(u64 capability) {
     using namespace abi;
-    constexpr long kBlockSizes = 0x1000 | 0x200000 | 0x40000000;
     const u64 features = supported_vcpu_features(false);
     switch (capability) {
     case KVM_CAP_IRQCHIP:
@@ -82,10 +81,16 @@ long check_extension(u64 capability) {
     case KVM_CAP_ARM_EL2:
         return machine().nv;
     case KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES:
-        return kBlockSizes;
+        return static_cast<long>(Memslots::kBlockSizes);
     default:
         return 0;
     }
+}
+
+long check_extension(Vm& vm, u64 capability) {
+    if (capability == abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE)
+        return static_cast<long>(vm.slots.split_chunk());
+    return check_extension(capability);
 }
 
 Status enable_capability(Vm& vm, const abi::EnableCap& cap) {
@@ -95,6 +100,8 @@ Status enable_capability(Vm& vm, const abi::EnableCap& cap) {
     switch (cap.cap) {
     case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
         return vm.slots.enable_manual_dirty_log(cap);
+    case KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE:
+        return vm.slots.set_split_chunk(cap.args[0]);
     case KVM_CAP_HALT_POLL:
         // An upper bound of polling, in nanoseconds: none is below any.
         return cap.args[0] >> 32 ? Status(Errno::kInval) : kOk;

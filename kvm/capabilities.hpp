@@ -10,6 +10,8 @@ class Vm;
 
 // What KVM_CHECK_EXTENSION answers: 0 for what there is not.
 long check_extension(u64 capability);
+// The same, asked of a VM.
+long check_extension(Vm& vm, u64 capability);
 // EINVAL: unknown, or flags; EBUSY: too late.
 Status enable_capability(Vm& vm, const abi::EnableCap& cap);
 

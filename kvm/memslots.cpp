@@ -165,7 +165,12 @@ void Memslots::dirty_logging_starts(const Memslot& slot) {
     if (initially_set())
         return;
     stage2_.write_protect_gfns(slot.base_gfn, slot.end_gfn());
-    stage2_.split_gfns(slot.base_gfn, slot.end_gfn());
+    split(slot.base_gfn, slot.end_gfn());
+}
+
+void Memslots::split(u64 start, u64 end) {
+    if (split_chunk_)
+        stage2_.split_gfns(start, end, split_chunk_);
 }
 
 void Memslots::remove(Memslot& slot) {
@@ -270,8 +275,18 @@ Status Memslots::clear_dirty_log(const abi::ClearDirtyLog& log) {
     return slot.dirty.take_named(log.dirty_bitmap, log.first_page, log.num_pages, [&](u64 first, u64 end) {
         stage2_.write_protect_gfns(slot.base_gfn + first, slot.base_gfn + end);
         if (initially_set())
-            stage2_.split_gfns(slot.base_gfn + first, slot.base_gfn + end);
+            split(slot.base_gfn + first, slot.base_gfn + end);
     });
+}
+
+Status Memslots::set_split_chunk(u64 bytes) {
+    if (bytes & (bytes - 1) || bytes & ~kBlockSizes)
+        return Errno::kInval;
+    Guard guard(mutex_);
+    if (count())
+        return Errno::kInval;
+    __atomic_store_n(&split_chunk_, bytes, __ATOMIC_RELAXED);
+    return kOk;
 }
 
 Status Memslots::enable_manual_dirty_log(const abi::EnableCap& cap) {

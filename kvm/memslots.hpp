@@ -34,8 +34,9 @@ public:
     virtual void slots_changed() = 0;
     virtual void unmap_gfns(u64 start, u64 end) = 0;
     virtual void write_protect_gfns(u64 start, u64 end) = 0;
-    // Dirty logging begins for frames that may be mapped by blocks. A hint: a write fault splits as well.
-    virtual void split_gfns(u64 start, u64 end) = 0;
+    // Dirty logging begins for frames that may be mapped by blocks: makes pages of these, `chunk` bytes at a time. A hint:
+    // a write fault splits as well.
+    virtual void split_gfns(u64 start, u64 end, u64 chunk) = 0;
 
 protected:
     ~StageTwoUser() = default;
@@ -73,6 +74,11 @@ public:
     Status clear_dirty_log(const abi::ClearDirtyLog& log);
     // KVM_ENABLE_CAP(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2). EINVAL.
     Status enable_manual_dirty_log(const abi::EnableCap& cap);
+    // KVM_ENABLE_CAP(KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE): blocks are split as soon as their slot is logged, that many bytes
+    // at a time; 0, as at first: when they are written. EINVAL: no block size, or there are slots already.
+    Status set_split_chunk(u64 bytes);
+    u64 split_chunk() const { return __atomic_load_n(&split_chunk_, __ATOMIC_RELAXED); }
+    static constexpr u64 kBlockSizes = 0x1000 | 0x20'0000 | 0x4000'0000;  // KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES
 
     // ---- lookups; `lock` held for reading, or mmu_lock
 
@@ -116,6 +122,7 @@ private:
     bool overlaps_other(u64 start, u64 end, const Memslot* self) const;
     Result<Memslot*> logging_slot(u32 id) const;
     void dirty_logging_starts(const Memslot& slot);
+    void split(u64 start, u64 end);
     bool initially_set() const { return manual_protect_ & abi::KVM_DIRTY_LOG_INITIALLY_SET; }
 
     RwSemaphore& lock_;
@@ -124,6 +131,7 @@ private:
     const unsigned ipa_bits_;
     Mutex mutex_{NEST_LOCK_MEMSLOTS};
     u64 manual_protect_ = 0;    // mutex_
+    u64 split_chunk_ = 0;       // written under mutex_
     Buffer<Memslot*> by_id_;    // mutex_
     Index by_gfn_;              // the intervals are disjoint
     Index by_hva_;              // they may overlap

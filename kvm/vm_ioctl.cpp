@@ -170,7 +170,7 @@ long vm_ioctl(Vm& vm, unsigned cmd, u64 arg) {
     case abi::KVM_CREATE_VCPU:
         return to_abi(vm.create_vcpu(arg));
     case abi::KVM_CHECK_EXTENSION:
-        return check_extension(arg);
+        return check_extension(vm, arg);
     case abi::KVM_GET_STATS_FD:
         return to_abi(stats_fd(vm));
     default:

@@ -45,16 +45,24 @@ void VmStage2::write_protect_gfns(u64 start, u64 end) {
               [this](u64 first, u64 last) { shadows_->write_protect_gfns(first, last); });
 }
 
-void VmStage2::split_gfns(u64 start, u64 end) {
-    constexpr unsigned kTablesAtOnce = 16;
+// The tables for a chunk are fetched before it: one for each 2 MiB and one for each 1 GiB. The smallest block has 2 MiB, so
+// that smaller chunks come to the same. The lock is held for a few tables at a time, whatever the chunk.
+void VmStage2::split_gfns(u64 start, u64 end, u64 chunk) {
+    constexpr u64 kBlock = u64{1} << 21, kGiant = u64{1} << 30;
+    const u64 step = chunk < kBlock ? kBlock : chunk;
+    const unsigned tables = static_cast<unsigned>(step / kBlock + (step + kGiant - 1) / kGiant);
     Guard one(split_lock_);
     Ipa at = ipa_of_gfn(start);
     const Ipa stop = ipa_of_gfn(end);
     while (at < stop) {
-        if (!split_cache_.top_up(kTablesAtOnce).ok())
+        if (!split_cache_.top_up(tables).ok())
             break;  // only a hint: write faults split what is left
-        Guard guard(mmu_lock_);
-        at = tables_.split(split_cache_, at, stop).next;
+        const Ipa chunk_end = at.align_down(step) + step;
+        {
+            Guard guard(mmu_lock_);
+            at = tables_.split(split_cache_, at, chunk_end < stop ? chunk_end : stop).next;
+        }
+        nest_port_relax();
     }
     split_cache_.drain();
 }

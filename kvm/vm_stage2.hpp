@@ -29,7 +29,7 @@ public:
     void slots_changed() override { advance_seq(); }
     void unmap_gfns(u64 start, u64 end) override;
     void write_protect_gfns(u64 start, u64 end) override;
-    void split_gfns(u64 start, u64 end) override;
+    void split_gfns(u64 start, u64 end, u64 chunk) override;
 
     // Cleans to memory all that is mapped, for a guest that reaches it past the caches. Sleepable.
     void clean_all();

@@ -58,7 +58,7 @@ struct FakeStageTwo final : kvm::StageTwoUser {
         for (auto it = writable.lower_bound(start); it != writable.end() && it->first < end; ++it)
             it->second = false;
     }
-    void split_gfns(u64, u64) override {}
+    void split_gfns(u64, u64, u64) override {}
 };
 
 struct Machine {

@@ -25,6 +25,7 @@ protected:
     int enable(u64 options, u32 flags = 0) {
         return static_cast<int>(-to_abi(slots.enable_manual_dirty_log(EnableCap{0, flags, {options}, {}})));
     }
+    int split_chunk(u64 bytes) { return static_cast<int>(-to_abi(slots.set_split_chunk(bytes))); }
     void mark(u64 page) { slots.find(kGfn + page)->mark_dirty(kGfn + page); }
     bool bit(u64 page) const { return buffer[page / 64] >> (page % 64) & 1; }
     std::vector<StageTwoCall> take_calls() { return std::exchange(stage2.calls, {}); }
@@ -45,12 +46,14 @@ TEST_F(DirtyLogTest, NeedsASlotThatLogs) {
 }
 
 TEST_F(DirtyLogTest, StartingProtectsAndSplitsAfterTheBitmapIsThere) {
+    ASSERT_EQ(split_chunk(u64{2} << 20), 0);
     ASSERT_EQ(set(0, kGfn, kPages), 0);
     bool logged = false;
     stage2.meanwhile = [&] { logged = slots.find(kGfn)->logs_dirty(); };
     ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
     EXPECT_TRUE(logged);
     EXPECT_EQ(take_calls(), (std::vector<StageTwoCall>{{'w', kGfn, kGfn + kPages}, {'s', kGfn, kGfn + kPages}}));
+    EXPECT_EQ(stage2.split_chunk, u64{2} << 20);
     ASSERT_EQ(set(0, kGfn, kPages, kHva, 0), 0);
     EXPECT_TRUE(stage2.calls.empty());
     EXPECT_EQ(get(), ENOENT);
@@ -142,6 +145,7 @@ TEST_F(DirtyLogTest, ClearChecksItsRange) {
 }
 
 TEST_F(DirtyLogTest, InitiallySetStartsWithEverythingDirtyAndProtectsLazily) {
+    ASSERT_EQ(split_chunk(0x1000), 0);
     ASSERT_EQ(enable(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET), 0);
     ASSERT_EQ(set(0, kGfn, kPages), 0);
     ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
@@ -151,6 +155,31 @@ TEST_F(DirtyLogTest, InitiallySetStartsWithEverythingDirtyAndProtectsLazily) {
         EXPECT_EQ(bit(page), page < kPages) << page;
     ASSERT_EQ(clear(64, 64), 0);
     EXPECT_EQ(take_calls(), (std::vector<StageTwoCall>{{'w', kGfn + 64, kGfn + 128}, {'s', kGfn + 64, kGfn + 128}}));
+}
+
+TEST_F(DirtyLogTest, WithoutAChunkBlocksAreSplitWhenTheyAreWritten) {
+    ASSERT_EQ(set(0, kGfn, kPages), 0);
+    ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
+    EXPECT_EQ(take_calls(), (std::vector<StageTwoCall>{{'w', kGfn, kGfn + kPages}}));
+    ASSERT_EQ(enable(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET), 0);
+    mark(70);
+    ASSERT_EQ(clear(64, 64), 0);
+    EXPECT_EQ(take_calls(), (std::vector<StageTwoCall>{{'w', kGfn + 70, kGfn + 71}}));
+}
+
+TEST_F(DirtyLogTest, AChunkIsABlockSizeAndComesBeforeTheSlots) {
+    for (unsigned bit = 0; bit < 64; bit++)
+        EXPECT_EQ(split_chunk(u64{1} << bit), bit == 12 || bit == 21 || bit == 30 ? 0 : EINVAL) << bit;
+    EXPECT_EQ(slots.split_chunk(), u64{1} << 30);
+    EXPECT_EQ(split_chunk(0x20'1000), EINVAL) << "two of them";
+    EXPECT_EQ(split_chunk(0), 0) << "off again";
+    ASSERT_EQ(split_chunk(0x1000), 0);
+    ASSERT_EQ(set(0, kGfn, kPages), 0);
+    EXPECT_EQ(split_chunk(0), EINVAL);
+    EXPECT_EQ(split_chunk(u64{2} << 20), EINVAL);
+    EXPECT_EQ(slots.split_chunk(), 0x1000u);
+    ASSERT_EQ(set(0, 0, 0), 0);
+    EXPECT_EQ(split_chunk(u64{2} << 20), 0) << "no slot is left";
 }
 
 TEST_F(DirtyLogTest, EnableChecksItsOptions) {

@@ -31,9 +31,13 @@ public:
     }
     void unmap_gfns(u64 start, u64 end) override { note('u', start, end); }
     void write_protect_gfns(u64 start, u64 end) override { note('w', start, end); }
-    void split_gfns(u64 start, u64 end) override { note('s', start, end); }
+    void split_gfns(u64 start, u64 end, u64 chunk) override {
+        split_chunk = chunk;
+        note('s', start, end);
+    }
     std::vector<StageTwoCall> calls;
     unsigned changes = 0;
+    u64 split_chunk = 0;  // of the last 's'
     // Runs inside each call, under the mmu lock: what a notifier would do at that moment.
     std::function<void()> meanwhile;
 

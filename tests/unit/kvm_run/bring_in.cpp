@@ -26,6 +26,76 @@ TEST_F(BringIn, ABlockIsNoLargerThanTheVmmsOwn) {
     EXPECT_EQ(leaf(kGpa + k2M).level, 2u);
 }
 
+TEST_F(BringIn, LoggingSplitsABlockAndKeepsWhatItAllows) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    EXPECT_EQ(run_steps({fetches(kGpa)}), kInterrupted);
+    ASSERT_EQ(leaf(kGpa).level, 2u);
+    ASSERT_TRUE(leaf(kGpa).attributes.prot.x);
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
+    EXPECT_EQ(leaf(kGpa).level, 2u) << "no chunk size was set";
+    EXPECT_FALSE(leaf(kGpa).attributes.prot.w);
+    EXPECT_EQ(run_steps({writes_protected(kGpa + 5 * kPage)}), kInterrupted);
+    const stage2::Leaf page = leaf(kGpa + 5 * kPage);
+    EXPECT_EQ(page.level, 3u);
+    EXPECT_EQ(page.pa.raw, kPa + 5 * kPage);
+    EXPECT_TRUE(page.attributes.prot.w);
+    EXPECT_TRUE(page.attributes.prot.x) << "it would fault once more";
+    EXPECT_TRUE(leaf(kGpa).attributes.prot.x);
+    EXPECT_FALSE(leaf(kGpa).attributes.prot.w) << "not marked, not writable";
+    const Memslot& slot = *core().vm.slots.find(kGpa >> 12);
+    EXPECT_TRUE(slot.dirty.test(5));
+    EXPECT_FALSE(slot.dirty.test(4) || slot.dirty.test(6));
+}
+
+TEST_F(BringIn, AChunkSizeSplitsABlockWhenLoggingBegins) {
+    const auto chunk = [&](u64 bytes) {
+        abi::EnableCap cap{abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE, 0, {bytes}, {}};
+        return vm_ioctl(abi::KVM_ENABLE_CAP, &cap);
+    };
+    const auto ask = [&] { return nest_vm_ioctl(vm, abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE); };
+    EXPECT_EQ(ask(), 0);
+    EXPECT_EQ(chunk(0x2000), -EINVAL);
+    for (long size : {0x1000l, 0x4000'0000l, 0x20'0000l}) {
+        EXPECT_EQ(chunk(static_cast<u64>(size)), 0);
+        EXPECT_EQ(ask(), size);
+        EXPECT_EQ(nest_dev_ioctl(abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE), 0) << "each VM's own";
+        ASSERT_EQ(set_slot(0, kGpa, 0, kBytes), 0);
+        EXPECT_EQ(chunk(0x1000), -EINVAL) << "there is a slot";
+        for (u64 at = kGpa; at < kGpa + kBytes; at += k2M) {
+            ASSERT_EQ(run_steps({writes(at)}), kInterrupted);
+            ASSERT_EQ(leaf(at).level, 2u);
+        }
+        unsigned pieces = 0;
+        test::port().on_relax = [&] {
+            pieces++;
+            EXPECT_EQ(test::thread_context().spinlocks, 0u);
+        };
+        ASSERT_EQ(set_slot(0, kGpa, 0, kBytes, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
+        EXPECT_GE(pieces, size == 0x4000'0000 ? 2u : kBytes / k2M);
+        test::port().on_relax = nullptr;
+        for (u64 at = kGpa; at < kGpa + kBytes; at += k2M) {
+            EXPECT_EQ(leaf(at + 7 * kPage).level, 3u);
+            EXPECT_FALSE(leaf(at + 7 * kPage).attributes.prot.w);
+            EXPECT_EQ(leaf(at + 7 * kPage).pa.raw, kPa + (at - kGpa) + 7 * kPage);
+        }
+        ASSERT_EQ(set_slot(0, 0, 0, 0), 0);
+    }
+}
+
+TEST_F(BringIn, SplittingAheadMayFail) {
+    abi::EnableCap cap{abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE, 0, {k2M}, {}};
+    ASSERT_EQ(vm_ioctl(abi::KVM_ENABLE_CAP, &cap), 0);
+    ASSERT_EQ(set_slot(0, kGpa, 0, kBytes), 0);
+    ASSERT_EQ(run_steps({writes(kGpa)}), kInterrupted);
+    test::port().fail_allocation = 2;  // after the bitmap
+    test::port().fail_all_after = true;
+    EXPECT_EQ(set_slot(0, kGpa, 0, kBytes, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
+    test::port().fail_allocation = 0;
+    EXPECT_EQ(leaf(kGpa).level, 2u);
+    EXPECT_EQ(run_steps({writes_protected(kGpa)}), kInterrupted);
+    EXPECT_EQ(leaf(kGpa).level, 3u);
+}
+
 // ---- poisoned memory
 
 TEST_F(BringIn, APoisonedPageIsTheVmmsSigbus) {
