@@ -67,6 +67,23 @@ public:
         return for_each_overlap(start, end, [](const Entry&) { return true; });
     }
 
+    // The first point of [start, end) that lies in any interval; `end` when none does.
+    u64 first_covered(u64 start, u64 end) const {
+        // The first entry that reaches beyond `start` by itself or by an earlier one; then it is itself, as max_end grows there.
+        size_t low = 0;
+        size_t high = size_;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (storage_[middle].max_end <= start)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low == size_ || storage_[low].start >= end)
+            return end;
+        return storage_[low].start > start ? storage_[low].start : start;
+    }
+
 private:
     // The first entry that starts at or after `start`.
     size_t lower_bound(u64 start) const {

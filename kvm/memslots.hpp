@@ -98,6 +98,10 @@ public:
     }
     // Does any slot lie in the VMM's range [start, end)?
     bool backed_by(arch::Hva start, arch::Hva end) const { return by_hva_.overlaps(start.raw, end.raw); }
+    // The first address of that range that a slot backs; `end` when there is none.
+    arch::Hva first_backed(arch::Hva start, arch::Hva end) const {
+        return arch::Hva(by_hva_.first_covered(start.raw, end.raw));
+    }
     // visit(const Memslot&) for every slot, by frame.
     template <typename Visit>
     void for_each(Visit visit) const {

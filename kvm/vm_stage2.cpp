@@ -6,6 +6,12 @@
 #include <nested/mmu.hpp>
 
 namespace nest::kvm {
+namespace {
+
+// What is unmapped under one hold of the lock: 8192 leaves at most, of each table and each shadow that has them.
+constexpr u64 kNotifierPiece = u64{32} << 20, kShadowPiece = kNotifierPiece;
+
+}  // namespace
 
 using arch::Ipa;
 using arch::gfn_of;
@@ -14,14 +20,16 @@ using nested::Cause;
 
 // The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot. The
 // shadows follow piece by piece: nobody may derive a leaf of theirs from a canonical one that is gone.
+// Few canonical blocks may have many shadow leaves: with shadows a piece is limited by its size as well.
 template <typename Change, typename Follow>
 void VmStage2::in_pieces(u64 start, u64 end, Change change, Follow follow) {
     NestedVncr::Dropping vncr(vncr_);
     Ipa at = ipa_of_gfn(start);
-    const Ipa stop = ipa_of_gfn(end);
-    while (at < stop) {
+    const Ipa whole = ipa_of_gfn(end);
+    while (at < whole) {
         {
             Guard guard(mmu_lock_);
+            const Ipa stop = shadows_ && whole - at > kShadowPiece ? at + kShadowPiece : whole;
             auto debt = change(at, stop);
             const Ipa reached = debt.resume() < stop ? debt.resume() : stop;
             tables_.complete(std::move(debt));
@@ -67,20 +75,31 @@ void VmStage2::split_gfns(u64 start, u64 end, u64 chunk) {
     split_cache_.drain();
 }
 
+// As much at a time as one fault cleans that maps a block: the guest decides how often this happens, and other vCPUs' faults
+// and the VMM's notifiers wait for the lock.
 void VmStage2::clean_all() {
+    constexpr u64 kBytesAtOnce = u64{1} << 21;
     const auto ctr = stage2::CacheType::of(machine().stage2.ctr);
     Ipa at{};
     while (at < tables_.limit()) {
-        Guard guard(mmu_lock_);
-        at = tables_.for_each_leaf(at, tables_.limit(), [&](Ipa, const stage2::Leaf& leaf) {
-            if (leaf.attributes.type == stage2::MemoryType::Normal)
-                stage2::clean_invalidate_to_poc(cpu(), ctr, reinterpret_cast<u64>(nest_port_pa_to_va(leaf.pa.raw)),
-                                                leaf.span());
-        });
+        {
+            Guard guard(mmu_lock_);
+            u64 bytes = 0;
+            at = tables_.for_each_leaf(at, tables_.limit(), [&](Ipa, const stage2::Leaf& leaf) {
+                if (bytes >= kBytesAtOnce)
+                    return true;
+                if (leaf.attributes.type == stage2::MemoryType::Normal) {
+                    stage2::clean_invalidate_to_poc(
+                        cpu(), ctr, reinterpret_cast<u64>(nest_port_pa_to_va(leaf.pa.raw)), leaf.span());
+                    bytes += leaf.span();
+                }
+                return false;
+            });
+        }
+        nest_port_relax();
     }
 }
 
-// A notifier cannot drop the lock half-way: until it returns, the page must be out of every TLB.
 void VmStage2::unmap_locked(Ipa start, Ipa end) {
     auto debt = tables_.unmap(start, end);
     while (debt.resume() < end)
@@ -88,16 +107,27 @@ void VmStage2::unmap_locked(Ipa start, Ipa end) {
     tables_.complete(std::move(debt));
 }
 
+// Until start returns, what lies in the range must be out of every TLB; it does not sleep, but it lets go of the lock for
+// those who want it. What happens meanwhile is harmless, as the range is in progress by then: no fault maps anything of it
+// again, a slot that goes unmaps for itself, and one that is made or moved here has nothing mapped of the range.
 void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end) {
     NestedVncr::Dropping vncr(vncr_);
-    Guard guard(mmu_lock_);
-    in_progress_.add(start, end);
-    slots.for_each_hva_range(start, end, [&](const Memslot&, u64 first, u64 last) {
-        unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
-        vncr.frames(first, last);
-        if (shadows_) [[unlikely]]
-            shadows_->unmap_gfns(first, last, Cause::kNotifier);
-    });
+    arch::Hva at = start;
+    do {
+        Guard guard(mmu_lock_);
+        if (at == start)
+            in_progress_.add(start, end);
+        do {
+            const arch::Hva first_backed = slots.first_backed(at, end);
+            at = end - first_backed > kNotifierPiece ? first_backed + kNotifierPiece : end;
+            slots.for_each_hva_range(first_backed, at, [&](const Memslot&, u64 first, u64 last) {
+                unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
+                vncr.frames(first, last);
+                if (shadows_) [[unlikely]]
+                    shadows_->unmap_gfns(first, last, Cause::kNotifier);
+            });
+        } while (at < end && !mmu_lock_.needbreak());
+    } while (at < end);
 }
 
 void VmStage2::notifier_end(const Memslots& slots, arch::Hva start, arch::Hva end) {

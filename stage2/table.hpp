@@ -76,7 +76,8 @@ public:
     Leaf walk(Address ipa) const;
     // The same with the lock held: a page beside the last one needs no walk from the root.
     Leaf walk_locked(Address ipa) const;
-    // fn(Address base, const Leaf&) for each leaf that touches the range.
+    // fn(Address base, const Leaf&) for each leaf that touches the range. When it answers with a bool, true stops before
+    // that leaf, which is then where to go on.
     template <typename Fn>
     Address for_each_leaf(Address start, Address end, Fn&& fn, unsigned budget = kDefaultBudget);
 

@@ -143,8 +143,13 @@ struct Table<Policy>::Reader : Visitor {
     Reader(const Table& t, Fn& f) : table(t), fn(f) {}
 
     Step leaf(const Entry& e) {
-        if (e.pte.is_leaf(e.level))
-            fn(e.base, table.decode(e, e.base));
+        if (!e.pte.is_leaf(e.level))
+            return Step::Next;
+        const Leaf found = table.decode(e, e.base);
+        if constexpr (std::is_same_v<std::invoke_result_t<Fn&, Address, const Leaf&>, bool>)
+            return fn(e.base, found) ? Step::Stop : Step::Next;
+        else
+            fn(e.base, found);
         return Step::Next;
     }
 };

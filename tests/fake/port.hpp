@@ -132,6 +132,7 @@ FakePort& port();
 // The calling thread's context, as the fake counts it.
 struct ThreadContext {
     unsigned cpu = 0, spinlocks = 0, raw_spinlocks = 0, preempt_off = 0;
+    u64 spinlocks_taken = 0;  // so far, but for those of tier 0
     bool irqs_off = false, owns_fpsimd = false;
     bool atomic_on_rt() const { return raw_spinlocks || preempt_off || irqs_off; }
     bool atomic() const { return spinlocks || atomic_on_rt(); }

@@ -69,6 +69,7 @@ void nest_port_spin_lock(struct nest_spinlock* lock) {
     might_sleep_on_rt(__func__);
     take(plain(lock), "spinlock taken twice by one thread, or not initialised");
     thread_context().spinlocks++;
+    thread_context().spinlocks_taken++;
 }
 void nest_port_spin_unlock(struct nest_spinlock* lock) {
     thread_context().spinlocks--;

@@ -189,6 +189,27 @@ TEST_F(NestedVmTest, ATlbiInTierZeroNeverWaits) {
     EXPECT_FALSE(shadow_leaf(kL2).valid);
 }
 
+// A few blocks of the canonical stage 2 may have a great many leaves in shadows.
+TEST_F(NestedVmTest, WhatChangesALargeSlotLetsGoOfTheLock) {
+    constexpr u64 kGiB = u64{1} << 30;
+    map_l2(kL2, kData);
+    for (bool unmap : {false, true}) {
+        ASSERT_EQ(access(kL2), Next::kResume);
+        unsigned pieces = 0;
+        test::port().on_relax = [&] {
+            pieces++;
+            EXPECT_EQ(test::thread_context().spinlocks, 0u);
+        };
+        if (unmap)
+            core().vm.stage2.unmap_gfns(0, 2 * kGiB / kPage);
+        else
+            core().vm.stage2.write_protect_gfns(0, 2 * kGiB / kPage);
+        EXPECT_GE(pieces, 2 * kGiB / (u64{32} << 20));
+        test::port().on_relax = nullptr;
+    }
+    EXPECT_FALSE(shadow_leaf(kL2).valid);
+}
+
 TEST_F(NestedVmTest, ALargeTlbiIsDoneInPieces) {
     // One frame at many addresses: more than tier 0 looks at in one go.
     constexpr u64 kPages = 5000;

@@ -152,5 +152,42 @@ TEST_F(BringIn, ADevicesMemoryIsWhatItsDriverAllows) {
     EXPECT_EQ(leaf(kGpa + kPage).attributes.software, kOutsideLinearMap);
 }
 
+// ---- caches, on a machine without FEAT_S2FWB
+
+struct CleanAll : BringIn {
+    void adjust_machine() override {
+        const auto mmfr2 = arch::SysReg::ID_AA64MMFR2_EL1;
+        test::port().feature_registers[arch::encoding_of(mmfr2).raw] = cpu().registers[mmfr2] = 0x1011;
+    }
+};
+
+TEST_F(CleanAll, LetsGoOfTheLockOften) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, kBytes), 0);
+    std::vector<Step> steps;
+    for (u64 at = kGpa; at < kGpa + 3 * k2M; at += k2M)
+        steps.push_back(writes(at));
+    ASSERT_EQ(run_steps(steps), kInterrupted);
+    ASSERT_EQ(leaf(kGpa + 2 * k2M).level, 2u);
+    mapping().block_shift = 12;
+    ASSERT_EQ(run_steps({writes(kGpa + 3 * k2M), writes(kGpa + 3 * k2M + kPage)}), kInterrupted);
+    cpu().log.clear();
+    u64 lines = 0, most = 0;
+    const auto count = [&] {
+        EXPECT_EQ(test::thread_context().spinlocks, 0u);
+        u64 now = 0;
+        for (const test::Event& e : cpu().log)
+            now += e.kind == test::Event::kCache;
+        cpu().log.clear();
+        lines += now;
+        most = now > most ? now : most;
+    };
+    test::port().on_relax = count;
+    core().vm.stage2.clean_all();
+    count();
+    const u64 line = stage2::CacheType::of(machine().stage2.ctr).data_line();
+    EXPECT_EQ(lines, (3 * k2M + 2 * kPage) / line) << "all that is mapped, once";
+    EXPECT_LE(most, k2M / line);
+}
+
 }  // namespace
 }  // namespace nest::kvm

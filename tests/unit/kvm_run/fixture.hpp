@@ -42,6 +42,7 @@ struct VmTest : testing::Test {
         cpu() = {};
         test::guest() = {};
         describe_machine();
+        adjust_machine();
         const nest_host_config config{true, 27, 30, 25, false};
         ASSERT_EQ(nest_core_init(&config), 0);
         nest_cpu_online();
@@ -56,6 +57,8 @@ struct VmTest : testing::Test {
         EXPECT_TRUE(test::port().nothing_leaked());
     }
 
+    // What this test's machine has otherwise.
+    virtual void adjust_machine() {}
     static nest_host_vm* host() {
         static int anything;
         return reinterpret_cast<nest_host_vm*>(&anything);

@@ -95,6 +95,30 @@ TEST_F(MmuNotifier, ABlockLeavesOutANeighbourOnItsWayOut) {
     EXPECT_EQ(leaf(kGpa + 5 * kPage).level, 2u) << "afterwards all of it";
 }
 
+TEST_F(MmuNotifier, ALargeRangeLetsOthersHaveTheLock) {
+    constexpr u64 kFar = u64{1} << 30;
+    ASSERT_EQ(set_slot(1, kGpa + k2M, kFar, 64 * k2M), 0);
+    const std::vector<u64> pages{kGpa, kGpa + k2M, kGpa + 20 * k2M, kGpa + 64 * k2M};
+    std::vector<Step> steps;
+    for (u64 page : pages)
+        steps.push_back(writes(page));
+    u64 holds = 0;
+    for (bool wanted : {false, true}) {
+        ASSERT_EQ(run_steps(steps), kInterrupted);
+        for (u64 page : pages)
+            ASSERT_TRUE(leaf(page).valid);
+        test::port().spin_needbreak = wanted;
+        const u64 before = test::thread_context().spinlocks_taken;
+        start(0, 2 * kFar);
+        EXPECT_GE(test::thread_context().spinlocks_taken - before, wanted ? 5 * holds : 1) << "32 MiB of a slot at a time";
+        holds = test::thread_context().spinlocks_taken - before;
+        test::port().spin_needbreak = false;
+        for (u64 page : pages)
+            EXPECT_FALSE(leaf(page).valid) << std::hex << page;
+        end(0, 2 * kFar);
+    }
+}
+
 TEST_F(MmuNotifier, TheEndOfAnAddressSpaceIsOver) {
     nest_mmu_release(vm);
     EXPECT_TRUE(core().vm.stage2.may_map(core().vm.stage2.seq(), Hva(hva()), Hva(hva() + kPage)));
