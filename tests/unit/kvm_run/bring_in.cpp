@@ -16,6 +16,26 @@ struct BringIn : FaultTest {
     }
 };
 
+TEST_F(BringIn, ABlockLiesInsideItsSlot) {
+    ASSERT_EQ(set_slot(0, kGpa + 0x1'0000, 0x1'0000, 3 * k2M), 0);
+    EXPECT_EQ(run_steps({reads(kGpa + 0x1'0000), reads(kGpa + k2M), reads(kGpa + 3 * k2M)}), kInterrupted);
+    EXPECT_TRUE(leaf(kGpa + 0x1'0000).valid);
+    EXPECT_EQ(leaf(kGpa + 0x1'0000).level, 3u) << "the slot begins inside it";
+    EXPECT_FALSE(leaf(kGpa).valid) << "before the slot";
+    EXPECT_EQ(leaf(kGpa + k2M).level, 2u);
+    EXPECT_EQ(leaf(kGpa + k2M).pa.raw, kPa + k2M);
+    EXPECT_TRUE(leaf(kGpa + 3 * k2M).valid);
+    EXPECT_EQ(leaf(kGpa + 3 * k2M).level, 3u) << "the slot ends inside it";
+    EXPECT_FALSE(leaf(kGpa + 3 * k2M + 0x1'0000).valid) << "behind the slot";
+}
+
+TEST_F(BringIn, ABlockNeedsAddressesThatAreCongruent) {
+    ASSERT_EQ(set_slot(0, kGpa, kPage, 3 * k2M), 0);
+    EXPECT_EQ(run_steps({reads(kGpa + k2M)}), kInterrupted);
+    EXPECT_EQ(leaf(kGpa + k2M).level, 3u);
+    EXPECT_EQ(leaf(kGpa + k2M).pa.raw, kPa + k2M + kPage);
+}
+
 TEST_F(BringIn, ABlockIsNoLargerThanTheVmmsOwn) {
     ASSERT_EQ(set_slot(0, kGpa, 0, kBytes), 0);
     mapping().block_shift = 16;  // a page of a host with large ones
@@ -82,6 +102,7 @@ TEST_F(BringIn, AChunkSizeSplitsABlockWhenLoggingBegins) {
     }
 }
 
+// It is a hint: without memory for the tables, write faults split.
 TEST_F(BringIn, SplittingAheadMayFail) {
     abi::EnableCap cap{abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE, 0, {k2M}, {}};
     ASSERT_EQ(vm_ioctl(abi::KVM_ENABLE_CAP, &cap), 0);
@@ -94,6 +115,21 @@ TEST_F(BringIn, SplittingAheadMayFail) {
     EXPECT_EQ(leaf(kGpa).level, 2u);
     EXPECT_EQ(run_steps({writes_protected(kGpa)}), kInterrupted);
     EXPECT_EQ(leaf(kGpa).level, 3u);
+}
+
+// A walk of stage 1 that finds no translation does not write.
+TEST_F(BringIn, TheGuestsTablesMayLieInAReadOnlySlot) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_READONLY), 0);
+    EXPECT_EQ(run_steps({abort(kGpa, kTranslation3 | kWalk)}), kInterrupted);
+    EXPECT_TRUE(leaf(kGpa).valid);
+    EXPECT_FALSE(leaf(kGpa).attributes.prot.w);
+}
+
+TEST_F(BringIn, BeyondTheMachineIsAnAddressSizeFault) {
+    core().context.pstate = arch::kModeEL1h;
+    EXPECT_EQ(run_steps({abort(u64{1} << 40, 0x04)}), kInterrupted);
+    EXPECT_EQ(core().regs.get(arch::SysReg::ESR_EL1) & 0x3f, 0u) << "level 0";
+    EXPECT_EQ(core().regs.get(arch::SysReg::ESR_EL1) >> 26, static_cast<u64>(arch::Ec::kDataAbortSame));
 }
 
 // ---- poisoned memory
