@@ -81,6 +81,25 @@ TEST_F(SlowMemory, AFaultThatWaitsForItsPageHoldsUpNeitherSlotsNorFaults) {
     EXPECT_EQ(fault(core(), kGpa), Backing::kNone);
 }
 
+// The page comes when the slot's frames have been unmapped and the slot itself is still there.
+TEST_F(SlowMemory, AFaultThatWaitedMapsNothingOfASlotOnItsWayOut) {
+    Stuck stuck(hva());
+    test::port().on_page_get = stuck.hook();
+    auto waiting = in_thread([&] { return fault(core(), kGpa); });
+    stuck.wait_for_it();
+    bool through = false;
+    test::port().on_relax = [&] {
+        if (through)
+            return;
+        through = true;
+        stuck.let_go();
+        EXPECT_EQ(waiting.get(), Backing::kMapped);
+    };
+    EXPECT_EQ(set_slot(0, 0, 0, 0), 0);
+    EXPECT_TRUE(through);
+    EXPECT_FALSE(leaf(kGpa).valid) << "the guest keeps what is no memory of its own any more";
+}
+
 TEST_F(SlowMemory, AFaultThatWaitedMapsNothingOfASlotThatMoved) {
     Stuck stuck(hva());
     test::port().on_page_get = stuck.hook();
