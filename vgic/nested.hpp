@@ -56,6 +56,17 @@ template <arch::Cpu C>
     file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
 }
 
+// Of ICH_HCR_EL2's enables, those whose cause is there already with what hardware was given. That may be fewer list
+// registers than L1 has filled (those of a group that L1 does not virtualise, a second one with the same INTID): then
+// hardware finds few valid, or none pending, where L1's own ICH_MISR_EL2 does not.
+inline u64 met_as_loaded(const NestedInterface& nested) {
+    using arch::ICH_HCR_EL2;
+    bool pending = false;
+    for (unsigned i = 0; i < nested.used; i++)
+        pending |= arch::ListRegister::of(nested.lr[i]).get<arch::ListRegister::State>() == arch::kLrPending;
+    return (nested.used <= 1 ? ICH_HCR_EL2::UIE::kMask : 0) | (pending ? 0 : ICH_HCR_EL2::NPIE::kMask);
+}
+
 }  // namespace detail
 
 template <arch::Cpu C>
@@ -84,7 +95,10 @@ void put_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::Registe
 template <arch::Cpu C>
 inline void flush_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
     fill_nested(l1, nested, file);
-    cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, l1.distributor->gic())));
+    // An interrupt that is high before L2's first instruction would end each of its runs there. L1's own level is looked
+    // at when L2 comes out for another reason.
+    const u64 hcr = nested_hcr(file, l1.distributor->gic()) & ~detail::met_as_loaded(nested);
+    cpu.write(arch::ICH_HCR_EL2::of(hcr));
     for (unsigned i = 0; i < nested.used; i++)
         detail::write_list_register(cpu, i, nested.lr[i]);
 }

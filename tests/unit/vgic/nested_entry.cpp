@@ -97,6 +97,34 @@ TEST_F(NestedEntry, AGroupThatL1DoesNotVirtualiseStaysBehind) {
     }
 }
 
+// Hardware's maintenance interrupt would be high before L2's first instruction, and L1's, which decides, is not: L2 would
+// leave at each entry, for nothing.
+TEST_F(NestedEntry, FewerListRegistersThanL1sAskForNothingThatIsThereAtOnce) {
+    virtualise(false, true);  // group 0 stays behind
+    set(Hcr{}.with<Hcr::En>(1).with<Hcr::UIE>(1).with<Hcr::NPIE>(1).with<Hcr::LRENPIE>(1));
+    const auto control = [&] {
+        flush();
+        const Hcr written = Hcr::of(cpu.registers[SysReg::ICH_HCR_EL2]);
+        sync();
+        return written;
+    };
+    set_lr(0, soft(40).with<L::Group>(0));
+    set_lr(1, soft(41).with<L::Group>(0));
+    EXPECT_EQ(control(), Hcr{}.with<Hcr::En>(1).with<Hcr::LRENPIE>(1)) << "none loaded: U and NP";
+    set_lr(2, soft(42, arch::kLrActive));
+    EXPECT_EQ(control(), Hcr{}.with<Hcr::En>(1).with<Hcr::LRENPIE>(1)) << "one, not pending";
+    set_lr(2, soft(42));
+    EXPECT_EQ(control(), Hcr{}.with<Hcr::En>(1).with<Hcr::LRENPIE>(1).with<Hcr::NPIE>(1)) << "one, pending";
+    set_lr(3, soft(43));
+    EXPECT_EQ(control(), Hcr{}.with<Hcr::En>(1).with<Hcr::LRENPIE>(1).with<Hcr::NPIE>(1).with<Hcr::UIE>(1)) << "two";
+    virtualise(true, true);
+    set_lr(1, soft(40));  // as the first, group 1: hardware may not have both
+    set_lr(0, soft(40));
+    set_lr(2, L{});
+    set_lr(3, L{});
+    EXPECT_EQ(control(), Hcr{}.with<Hcr::En>(1).with<Hcr::LRENPIE>(1).with<Hcr::NPIE>(1)) << "one INTID twice";
+}
+
 TEST_F(NestedEntry, FlushWritesControlThenListRegisters) {
     set_lr(1, soft(40));
     set_lr(3, soft(41));
