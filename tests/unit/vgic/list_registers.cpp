@@ -191,6 +191,26 @@ TEST_F(Mapped, CarriesTheHostIntidAndNoEoiRequest) {
     EXPECT_TRUE(m.callbacks.physical.empty());  // still high, still masked by its physical active state
 }
 
+// The guest's handler has quietened the device and enables the interrupt, which it is still to deactivate: that will
+// deactivate the physical one as well, and before it the physical one must not fire again.
+TEST_F(Mapped, EnablingLeavesAnActiveOneToTheGuestsDeactivation) {
+    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 27u); });
+    m.bank(0, 27).line |= 1u << 27;
+    m.callbacks.high.clear();
+    m.callbacks.physical.clear();
+    m.enable(0, 27);
+    EXPECT_TRUE(m.callbacks.physical.empty());
+    EXPECT_EQ(m.bank(0, 27).line & 1u << 27, 0u) << "but the fall was seen";
+}
+
+TEST_F(Mapped, EnablingReleasesAnIdleOneWhoseDeviceFell) {
+    m.enable(0, 27, false);
+    m.callbacks.high.clear();
+    m.callbacks.physical.clear();
+    m.enable(0, 27);
+    EXPECT_EQ(m.callbacks.physical, (std::vector<FakeCallbacks::Physical>{{0, 28, false}}));
+}
+
 TEST_F(Mapped, FallenBeforeAcknowledgeIsReleased) {
     m.flush(0);
     m.callbacks.high.clear();
