@@ -37,7 +37,7 @@ Status VgicWiring::register_with(vgic::Distributor& distributor, Vcpu& vcpu) {
 
 Status VgicWiring::add(Vcpu& vcpu) { return distributor_ ? register_with(*distributor_, vcpu) : kOk; }
 
-Status VgicWiring::make_default_routes() { return vm_.routing.set_default(distributor_->interrupts_at_init() - 32); }
+Status VgicWiring::make_default_routes() { return vm_.routing.set_default(distributor_->spis()); }
 
 void VgicWiring::kick(unsigned vcpu_index) { vm_.vcpu(vcpu_index).kick(); }
 

@@ -66,6 +66,10 @@ public:
     u64 base() const { return base_; }
     // A redistributor region; count 0 is the legacy one of all vCPUs. EINVAL, EEXIST, E2BIG, ENOSPC. Sleeps.
     Status add_region(u64 base, unsigned index, unsigned count);
+    // The SPIs among them: INTID 32 to 1019 at most.
+    unsigned spis() const {
+        return (interrupts_at_init() < kFirstSpecial ? interrupts_at_init() : kFirstSpecial) - kPrivateInterrupts;
+    }
     const RedistributorRegions& regions() const { return regions_; }
 
     // The PPI by which L1 hears of its own ICH_MISR_EL2; 0 while there is none. EINVAL: not a PPI. EBUSY: after init().

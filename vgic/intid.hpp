@@ -16,6 +16,12 @@ inline constexpr unsigned kMaxListRegisters = 16;
 inline constexpr unsigned kMaxSpiBanks = kMaxInterrupts / 32 - 1;
 inline constexpr u16 kNobody = 0xffff;  // instead of a vCPU index
 
+// Of 32 interrupts from `first` on, those that exist at all.
+constexpr u32 existing(unsigned first) {
+    if (first >= kFirstSpecial)
+        return 0;
+    return kFirstSpecial - first >= 32 ? ~u32{0} : (u32{1} << (kFirstSpecial - first)) - 1;
+}
 constexpr bool is_sgi(unsigned intid) { return intid < kSgis; }
 constexpr bool is_ppi(unsigned intid) { return intid >= kSgis && intid < kPrivateInterrupts; }
 constexpr bool is_private(unsigned intid) { return intid < kPrivateInterrupts; }

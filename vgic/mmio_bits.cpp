@@ -120,7 +120,7 @@ u32 read_bits(const Access& access) {
     Bank& bank = access.bank();
     switch (access.what) {
     case What::Group:
-        return bank.group;
+        return bank.group & access.existing();
     case What::SetEnable:
     case What::ClearEnable:
         return bank.enabled;
@@ -145,6 +145,7 @@ void write_bits(const Access& access, u32 value) {
     Kicks kicks(access.accessor ? access.accessor->index : kNobody);
     // What only adds may be left to a kick.
     const bool takes = access.what == What::ClearEnable || access.what >= What::ClearPending;
+    value &= access.existing();
     with_settled(access, takes ? value : 0, [&] { changed(access, apply(access, value), kicks); });
     kicks.deliver(access.distributor);
 }

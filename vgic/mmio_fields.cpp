@@ -61,7 +61,8 @@ void write_fields(const Access& access, u64 value) {
                 bank.priority[n + i] = priority;
             }
         } else if (access.what == What::Config) {
-            const u32 edges = pack_config(static_cast<u32>(value)) << n, mask = u32{0xffff} << n;
+            const u32 mask = u32{0xffff} << n & access.existing();
+            const u32 edges = pack_config(static_cast<u32>(value)) << n & mask;
             which = (bank.edge ^ edges) & mask;
             bank.edge = (bank.edge & ~mask) | edges;
         } else {
@@ -102,7 +103,7 @@ void write_line_levels(CpuInterface& cpu, unsigned first_intid, u32 levels) {
         IrqGuard guard(access.lock());
         Bank& bank = access.bank();
         // Whatever the configuration says now: user space may restore that later.
-        const u32 mask = is_private(first_intid) ? ~u32{0xffff} : ~u32{0};
+        const u32 mask = is_private(first_intid) ? ~u32{0xffff} : existing(first_intid);
         const u32 which = (bank.line ^ levels) & mask;
         bank.line = (bank.line & ~mask) | (levels & mask);
         changed(access, which, kicks);

@@ -16,8 +16,14 @@ struct Access {
     unsigned intid;  // the first interrupt concerned
 
     bool user() const { return !accessor; }
-    // Private interrupts are not in the distributor: [IHI0069] 12.9, affinity routing enabled.
-    bool reserved() const { return !redistributor && (is_private(intid) || !distributor.initialized()); }
+    // Private interrupts are not in the distributor: [IHI0069] 12.9, affinity routing enabled. With all 1024 of them its
+    // last registers are about 1020 to 1023 as well, or about these only: RES0 there, as such an INTID in a list register
+    // would be one that no guest can handle.
+    bool reserved() const {
+        return !redistributor && (is_private(intid) || intid >= kFirstSpecial || !distributor.initialized());
+    }
+    // Of the bank's interrupts, those that exist.
+    u32 existing() const { return vgic::existing(intid & ~31u); }
     Bank& bank() const {
         return redistributor ? static_cast<Bank&>(redistributor->own) : distributor.spi_bank(intid / 32 - 1);
     }
