@@ -83,6 +83,12 @@ void settle(Vcpu& vcpu) {
         reset_for_cpu_on(vcpu);
 }
 
+// What lies elsewhere and depends on a register that the VMM may have set just now.
+void follow_registers(Vcpu& vcpu) {
+    if (vcpu.has_gic())
+        vcpu.vm.gic.distributor()->set_affinity(vcpu.gic, vcpu.regs.get(arch::SysReg::MPIDR_EL1));
+}
+
 Status registers(Vcpu& vcpu, unsigned cmd, u64 arg) {
     if (!vcpu.initialized)
         return Errno::kNoExec;
@@ -91,8 +97,11 @@ Status registers(Vcpu& vcpu, unsigned cmd, u64 arg) {
     if (cmd == KVM_GET_REG_LIST)
         return get_reg_list(vcpu, providers.span(), arg);
     const auto request = NEST_TRY(fetch<OneReg>(arg));
-    return cmd == KVM_GET_ONE_REG ? get_one_reg(vcpu, providers.span(), request)
-                                  : set_one_reg(vcpu, providers.span(), request);
+    if (cmd == KVM_GET_ONE_REG)
+        return get_one_reg(vcpu, providers.span(), request);
+    NEST_TRY(set_one_reg(vcpu, providers.span(), request));
+    follow_registers(vcpu);
+    return kOk;
 }
 
 Status ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {

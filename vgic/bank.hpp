@@ -35,6 +35,7 @@ struct PrivateBank : Bank {
 
 struct SpiBank : Bank {
     u32 route[32] = {};   // IROUTER's Aff2:Aff1:Aff0
+    u32 routed = 0;       // those whose IROUTER was written: until then vCPU 0 is the target, whatever its affinity
     u16 target[32] = {};  // the vCPU index that `route` names, or kNobody
     u16 holder[32] = {};  // the vCPU whose queue it is in, or kNobody
 };

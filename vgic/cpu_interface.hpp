@@ -31,11 +31,13 @@ struct CpuInterface {
     CpuInterface(const CpuInterface&) = delete;
     CpuInterface& operator=(const CpuInterface&) = delete;
 
-    // Set by Distributor::register_cpu() and constant from then on.
+    // Set by Distributor::register_cpu() and, but for the affinity, constant from then on.
     Distributor* distributor = nullptr;
     unsigned index = 0;    // dense, in the order of creation
     unsigned id = 0;       // KVM's vcpu_id: GICR_TYPER.Processor_Number
-    u64 affinity = 0;      // Aff3 in bits 39:32, Aff2 to Aff0 in 23:0, as in MPIDR_EL1
+    // Aff3 in bits 39:32, Aff2 to Aff0 in 23:0, as in MPIDR_EL1. User space may change it (Distributor::set_affinity());
+    // who looks a vCPU up by it meanwhile finds the one or the other.
+    Atomic<u64> affinity;
 
     // Where the vCPU's ICH_* registers live, null when it has no EL2. For user space's accesses; set before the first.
     vncr::RegisterFile* el2 = nullptr;

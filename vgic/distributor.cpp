@@ -35,7 +35,7 @@ Status Distributor::register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affini
     cpu.distributor = this;
     cpu.index = index;
     cpu.id = vcpu_id;
-    cpu.affinity = affinity & kAffinityMask;
+    cpu.affinity.store_relaxed(affinity & kAffinityMask);
     cpu.own.enabled = 0xffff;  // SGIs come up enabled, as KVM's do
     cpu.own.edge = 0xffff;     // SGIs are edges; PPIs are levels here, and both are read-only
     cpu.priority_bits = static_cast<u8>(gic_.priority_bits());
@@ -45,6 +45,28 @@ Status Distributor::register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affini
     cpus_[index] = &cpu;
     cpu_count_.store_release(index + 1);
     return kOk;
+}
+
+void Distributor::set_affinity(CpuInterface& cpu, u64 mpidr) {
+    const u64 affinity = mpidr & kAffinityMask;
+    if (affinity == cpu.affinity.load_relaxed())
+        return;
+    Guard guard(config_);
+    cpu.affinity.store_relaxed(affinity);
+    if (!initialized())
+        return;
+    // SPIs that were routed there before anybody was.
+    Kicks kicks;
+    {
+        IrqGuard spis(spi_lock_);
+        for (unsigned b = 0; b < spi_banks(); b++)
+            for (unsigned n = 0; n < 32; n++)
+                if (banks_[b].route[n] == affinity && banks_[b].routed >> n & 1) {
+                    banks_[b].target[n] = static_cast<u16>(cpu.index);
+                    update_spi(b, n, kicks);
+                }
+    }
+    kicks.deliver(*this);
 }
 
 Status Distributor::set_interrupts(unsigned count) {
@@ -150,10 +172,10 @@ CpuInterface* Distributor::find_affinity(u64 affinity) const {
     // KVM's default MPIDR: sixteen vCPUs in Aff0.
     const u64 guess = (affinity & 15) | (affinity >> 8 & 0xff) << 4 | (affinity >> 16 & 0xff) << 12;
     const unsigned n = cpu_count();
-    if (guess < n && cpus_[guess]->affinity == affinity)
+    if (guess < n && cpus_[guess]->affinity.load_relaxed() == affinity)
         return cpus_[guess];
     for (unsigned i = 0; i < n; i++)
-        if (cpus_[i]->affinity == affinity)
+        if (cpus_[i]->affinity.load_relaxed() == affinity)
             return cpus_[i];
     return nullptr;
 }

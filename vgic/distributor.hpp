@@ -56,6 +56,11 @@ public:
     // Sleeps. The object must outlive the Distributor.
     Status register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affinity);
 
+    // User space has set the vCPU's MPIDR_EL1, which it may do at any time, as with Linux's KVM: GICR_TYPER, SGIs and user
+    // space's names of redistributors follow, and SPIs whose IROUTER names the new affinity. Those that found the vCPU by
+    // its old one stay with it until their IROUTER is written again. Sleeps.
+    void set_affinity(CpuInterface& cpu, u64 mpidr);
+
     // Interrupts in all, a multiple of 32 from 64 to 1024. EINVAL; EBUSY: already set or initialised. Sleeps.
     Status set_interrupts(unsigned count);
     unsigned interrupts() const { return spis_ + kPrivateInterrupts; }

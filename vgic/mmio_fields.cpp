@@ -68,6 +68,7 @@ void write_fields(const Access& access, u64 value) {
         } else {
             SpiBank& spis = access.distributor.spi_bank(access.intid / 32 - 1);
             spis.route[n] = static_cast<u32>(value) & kRouteMask;
+            spis.routed |= u32{1} << n;
             const CpuInterface* target = access.distributor.find_affinity(spis.route[n]);
             spis.target[n] = target ? static_cast<u16>(target->index) : kNobody;
             which = u32{1} << n;

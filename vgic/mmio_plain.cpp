@@ -43,7 +43,7 @@ u32 identity(const Distributor& distributor) {
 u64 redistributor_type(const Access& access) {
     const CpuInterface& cpu = *access.redistributor;
     const u64 last = access.distributor.is_last_redistributor(cpu) ? 1u << 4 : 0;
-    return (cpu.affinity & 0xffffff) << 32 | (cpu.id & 0xffff) << 8 | last;
+    return (cpu.affinity.load_relaxed() & 0xffffff) << 32 | (cpu.id & 0xffff) << 8 | last;
 }
 
 u64 extract(u64 value, const Access& access) { return value >> 8 * (access.offset & 7); }

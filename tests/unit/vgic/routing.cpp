@@ -119,6 +119,50 @@ TEST_F(Route, NobodyThere) {
 }
 
 // [IHI0069] 4.6.2, 4.8.5: one interrupt is signalled, the one of the highest priority, by its group's line.
+// User space gives a vCPU another MPIDR_EL1 when the vGIC is there already.
+struct Renamed : testing::Test {
+    static constexpr u64 kMpidr = 0x8000'0300, kAffinity = 0x300;
+    Machine m{3};
+    void rename(unsigned vcpu = 1, u64 mpidr = kMpidr) { m.distributor->set_affinity(m.cpu(vcpu), mpidr); }
+};
+
+TEST_F(Renamed, TyperSgisAndNamesFollow) {
+    rename();
+    EXPECT_EQ(m.read(0, Machine::gicr(1, 0x8), 8) >> 32, kAffinity);
+    EXPECT_EQ(m.distributor->find_affinity(kAffinity), &m.cpu(1));
+    EXPECT_EQ(m.distributor->find_affinity(1), nullptr);
+    vgic::send_sgi(m.cpu(0), SysReg::ICC_SGI1R_EL1, u64{5} << 24 | 3 << 16 | 1);
+    EXPECT_EQ(m.cpu(1).own.latch, 1u << 5);
+    vgic::send_sgi(m.cpu(0), SysReg::ICC_SGI1R_EL1, u64{6} << 24 | 1 << 1);
+    EXPECT_EQ(m.cpu(1).own.latch, 1u << 5) << "nobody has the old one";
+    EXPECT_EQ(m.cpu(1).index, 1u);
+}
+
+TEST_F(Renamed, SpisRoutedThereBeforeArrive) {
+    m.make_edge(40);
+    m.enable(0, 40);
+    m.write(0, Machine::gicd(0x6000 + 8 * 40), kAffinity, 8);
+    m.inject(0, 40, true);
+    EXPECT_EQ(m.cpu(1).held_count.load_relaxed(), 0u);
+    m.callbacks.kicks.clear();
+    rename();
+    EXPECT_TRUE(m.callbacks.kicked(1));
+    EXPECT_EQ(m.handle(1), 40u);
+}
+
+// Affinity 0 is what IROUTER reads as while nobody has written it, and then vCPU 0 is meant.
+TEST_F(Renamed, WhatWasNeverRoutedStaysWithTheFirst) {
+    m.make_edge(40);
+    m.enable(0, 40);
+    rename(0, 0x8000'0700);
+    rename(2, 0x8000'0000);
+    m.inject(0, 40, true);
+    EXPECT_EQ(m.handle(0), 40u);
+    m.write(0, Machine::gicd(0x6000 + 8 * 40), 0, 8);
+    m.inject(0, 40, true);
+    EXPECT_EQ(m.handle(2), 40u);
+}
+
 TEST(Wake, GroupZeroIsSignalledAsFiq) {
     using vgic::Signal;
     Machine m(1);
