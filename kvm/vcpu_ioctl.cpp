@@ -87,6 +87,7 @@ void settle(Vcpu& vcpu) {
 void follow_registers(Vcpu& vcpu) {
     if (vcpu.has_gic())
         vcpu.vm.gic.distributor()->set_affinity(vcpu.gic, vcpu.regs.get(arch::SysReg::MPIDR_EL1));
+    vcpu.timers.follow_virtual_offset();
 }
 
 Status registers(Vcpu& vcpu, unsigned cmd, u64 arg) {

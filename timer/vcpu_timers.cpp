@@ -178,19 +178,48 @@ void VcpuTimers::set_one_reg(TimerAccess access, u64 value, u64 host_count) {
     NEST_BUG_ON(loaded_);
     TimerContext& t = context(access.id);
     switch (access.reg) {
-    case TimerReg::kCount:
-        // With virtual EL2 L1 owns the virtual offset: what the VMM can set is the count that both start from.
-        if (has_el2_)
-            vm_->set_el2_count(value, host_count);
-        else if (slot_of(access.id) == Slot::kVirtual)
-            vm_->set_virtual_count(value, host_count);
-        else
-            vm_->set_physical_count(value, host_count);
-        break;
+    case TimerReg::kCount: set_count(access.id, value, host_count); break;
     case TimerReg::kCompare: t.set_cval(value); break;
     case TimerReg::kControl: t.set_ctl(value & kCtlWritable); break;
     case TimerReg::kValue: t.set_cval(cval_of_tval(value, t.guest_count(host_count))); break;
     }
+}
+
+void VcpuTimers::set_count(TimerId id, u64 value, u64 host_count) {
+    if (!has_el2_) {
+        if (slot_of(id) == Slot::kVirtual)
+            vm_->set_virtual_count(value, host_count);
+        else
+            vm_->set_physical_count(value, host_count);
+        return;
+    }
+    set_el1_count_ = {};
+    if (id != TimerId::kVirtual) {
+        vm_->set_el2_count(value, host_count);
+        return;
+    }
+    set_el1_count_.count = value;
+    set_el1_count_.at = host_count;
+    set_el1_count_.physical_before = vm_->physical_offset().load_relaxed();
+    set_virtual_count_of_el1();
+}
+
+// L1 owns the virtual offset: what gives is the count that both start from.
+void VcpuTimers::set_virtual_count_of_el1() {
+    auto& set = set_el1_count_;
+    set.share = context(TimerId::kVirtual).vcpu_share();
+    vm_->set_el2_count(set.count + set.share, set.at);
+    set.generation = vm_->generation();
+    set.holds = true;
+}
+
+void VcpuTimers::follow_virtual_offset() {
+    auto& set = set_el1_count_;
+    if (!set.holds || set.share == context(TimerId::kVirtual).vcpu_share() || set.generation != vm_->generation())
+        return;
+    // Not on top of the first answer: whether the VM has an offset at all (set_el2_count()) is to be asked once more.
+    vm_->restore_physical_offset(set.physical_before);
+    set_virtual_count_of_el1();
 }
 
 }  // namespace nest::timer

@@ -110,8 +110,18 @@ public:
     void write_register(C& cpu, TimerAccess access, u64 value);
 
     // KVM_GET_ONE_REG, KVM_SET_ONE_REG; vCPU not loaded, its mutex held. `host_count` is CNTPCT_EL0 now.
+    //
+    // The counts of a vCPU with virtual EL2: PTIMER_CNT is the physical one, CNTPCT_EL0 of all its levels, and the VM's one
+    // offset says what that is. TIMER_CNT is EL1's virtual one, what L1's guest reads as CNTVCT_EL0: PTIMER_CNT less L1's
+    // CNTVOFF_EL2 of the moment. Setting either moves the VM's offset so that reading it gives the value; so a VMM may
+    // stop its VM's clock by either, and what it reads and writes back changes nothing. A VMM that restores registers in
+    // the order of their numbers sets TIMER_CNT before CNTVOFF_EL2: as long as the vCPU has not run since, a later change
+    // of CNTVOFF_EL2 by ONE_REG leaves TIMER_CNT as set, and moves PTIMER_CNT (follow_virtual_offset()). Set in any order
+    // the three come out right. After KVM_ARM_SET_COUNTER_OFFSET none of these moves any offset.
     u64 get_one_reg(TimerAccess access, u64 host_count) const;
     void set_one_reg(TimerAccess access, u64 value, u64 host_count);
+    // After a KVM_SET_ONE_REG that may have been CNTVOFF_EL2's.
+    void follow_virtual_offset();
 
     // For a VMM that has the interrupt controller: brings kDeviceIrq* in `level` up to date; true when it changed, and
     // then KVM_RUN must return.
@@ -185,6 +195,8 @@ private:
     // timer's CNTVOFF_EL2 works at every EL.
     bool mirrored(Slot slot) const { return slot == Slot::kPhysical && mirrored(context(direct(slot))); }
     bool mirrored(const TimerContext& physical) const { return !guest_regime_ && physical.loaded_offset != 0; }
+    void set_count(TimerId id, u64 value, u64 host_count);
+    void set_virtual_count_of_el1();
     void evaluate_soft(u64 host_count, bool always_tell);
     bool soft_changed() const;
     u64 earliest_ticks(u64 host_count) const;
@@ -212,6 +224,14 @@ private:
     u32 generation_ = 0;
     u64 el2_share_ = 0;        // in that generation, with virtual EL2: the VM's part of each offset (init_el2())
     Wait wait_{};
+    // TIMER_CNT as user space has set it, with virtual EL2, until the vCPU runs or an offset of the VM changes otherwise.
+    struct {
+        bool holds = false;
+        u64 count = 0, at = 0;    // the value, and CNTPCT_EL0 when it was set
+        u64 share = 0;            // L1's CNTVOFF_EL2 that it was set with
+        u64 physical_before = 0;  // the VM's physical offset of before
+        u32 generation = 0;       // of the VM's offsets since
+    } set_el1_count_;
     arch::CNTHCTL_EL2 l1_controls_{};   // L1's CNTHCTL_EL2 when L2's pair was made direct
     arch::CNTHCTL_EL2 trap_bits_[2]{};  // what traps while L2's pair, or a flat guest's, is direct; and virtual EL2's
     nest_hrtimer soft_timer_{};

@@ -75,6 +75,7 @@ void VcpuTimers::load(C& cpu) {
         return;
     cancel_soft();
     wait_ = {};
+    set_el1_count_.holds = false;
     const u64 now = host_count(cpu);
     detail::IrqsOff off;
     claim_lines(now);

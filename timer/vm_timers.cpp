@@ -34,6 +34,11 @@ void VmTimers::set_el2_count(u64 guest_count, u64 host_count) {
         set_physical_count(guest_count, host_count);
 }
 
+void VmTimers::restore_physical_offset(u64 offset) {
+    if (!offset_chosen_.load_acquire() && physical_offset_.load_relaxed() != offset)
+        set_offset(physical_offset_, offset);
+}
+
 Status VmTimers::set_counter_offset(u64 counter_offset, u64 reserved) {
     if (reserved)
         return Errno::kInval;

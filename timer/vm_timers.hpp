@@ -38,6 +38,8 @@ public:
     // kUnnoticedNs behind the machine's own counter gets the machine's own, as if the write had come that much earlier.
     static constexpr u64 kUnnoticedNs = 10'000'000'000;
     void set_el2_count(u64 guest_count, u64 host_count);
+    // What was an answer to such a write, taken back: `offset` is that of before. Without effect like these.
+    void restore_physical_offset(u64 offset);
     // KVM_ARM_SET_COUNTER_OFFSET. EINVAL: reserved is not 0. The caller holds every vCPU's mutex (else EBUSY).
     Status set_counter_offset(u64 counter_offset, u64 reserved);
 
