@@ -156,7 +156,7 @@ TEST_F(OneRegTest, WrongIds) {
 }
 
 TEST_F(OneRegTest, Faults) {
-    port().user_mappings.push_back({0x1000, 0x1000, 12, false, false, false, -14, 0});
+    port().user_mappings.push_back({0x1000, 0x1000, 12, false, false, false, false, -14, 0});
     EXPECT_ERRNO(get(sysreg_id(SysReg::TCR_EL1), reinterpret_cast<void*>(0x1000)), kFault);
     EXPECT_ERRNO(set(sysreg_id(SysReg::TCR_EL1), reinterpret_cast<void*>(0x1000)), kFault);
     EXPECT_ERRNO(get_reg_list(*m, providers, 0x1000), kFault);
