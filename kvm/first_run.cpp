@@ -26,18 +26,17 @@ Status prepare_first_run(Vcpu& vcpu) {
     return kOk;
 }
 
-bool tell_device_levels(Vcpu& vcpu) {
+bool device_levels_differ(Vcpu& vcpu) {
     u64 level = vcpu.run->s.regs.device_irq_level;
-    bool changed;
-    {
-        const PreemptionOff here;
-        changed = vcpu.timers.update_device_irq_level(cpu(), level);
-    }
-    if (!changed)
-        return false;
-    vcpu.run->s.regs.device_irq_level = level;
-    vcpu.run->exit_reason = abi::KVM_EXIT_INTR;
-    return true;
+    const PreemptionOff here;
+    return vcpu.timers.update_device_irq_level(cpu(), level);
+}
+
+void tell_device_levels(Vcpu& vcpu) {
+    u64 level = vcpu.run->s.regs.device_irq_level;
+    const PreemptionOff here;
+    if (vcpu.timers.update_device_irq_level(cpu(), level))
+        vcpu.run->s.regs.device_irq_level = level;
 }
 
 }  // namespace nest::kvm

@@ -94,7 +94,8 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
 
     bool ran = false;
     const bool l1_wants_it = vcpu.vel2.present() && must_preempt_l2(vcpu);
-    if (!vcpu.has_requests() && !l1_wants_it && !vcpu.vm.halted() && !nest_port_vcpu_entry_blocked() && !this_cpu().disabled) [[likely]] {
+    const bool vmm_wants_it = !vcpu.has_gic() && device_levels_differ(vcpu);
+    if (!vcpu.has_requests() && !l1_wants_it && !vmm_wants_it && !vcpu.vm.halted() && !nest_port_vcpu_entry_blocked() && !this_cpu().disabled) [[likely]] {
         nest_port_guest_enter();
         exit = enter_guest(vcpu);
         nest_port_guest_exit();
@@ -171,8 +172,10 @@ Status loop(Vcpu& vcpu) {
         }
         if (next == Next::kError)
             return vcpu.error;
-        if (!vcpu.has_gic() && tell_device_levels(vcpu))
+        if (!vcpu.has_gic() && device_levels_differ(vcpu)) {
+            vcpu.run->exit_reason = abi::KVM_EXIT_INTR;
             return Errno::kIntr;
+        }
     }
 }
 
@@ -190,6 +193,8 @@ Status finish_access_and_run(Vcpu& vcpu) {
     nest_port_sigmask_enter(vcpu.host);
     nest_port_vcpu_attach(vcpu.host);
     const Status status = loop(vcpu);
+    if (!vcpu.has_gic())
+        tell_device_levels(vcpu);
     drain_trace(vcpu);
     vcpu.vm.irqfds.deliver_acks();
     release_fpsimd(vcpu);
