@@ -109,6 +109,9 @@ Status Irqfds::deassign(const abi::Irqfd& args) {
         tear_down(found);
     }
     nest_port_eventfd_put(eventfd);
+    // One that is shut down at this moment, for another thread has closed its eventfd, may still deliver what a driver of the
+    // host's signals. The ioctl promises that nothing more comes.
+    nest_port_irqfd_flush();
     return kOk;
 }
 

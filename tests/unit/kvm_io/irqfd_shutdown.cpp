@@ -59,5 +59,38 @@ TEST(IrqfdShutdown, TheVmWaitsForIt) {
     port().reset();
 }
 
+// Another thread takes the irqfd back by KVM_IRQFD, and finds that it is on its way already.
+TEST(IrqfdShutdown, DeassigningWaitsForIt) {
+    port().reset();
+    port().irqfd_wakeup = kvm::irqfd_wakeup;
+    port().irqfd_shutdown = kvm::irqfd_shutdown;
+    Part part;
+    ASSERT_TRUE(part.routing.set_default(64).ok());
+    const int fd = port().make_eventfd(), other = port().make_eventfd();
+    ASSERT_TRUE(part.irqfds.irqfd({static_cast<u32>(fd), 1, 0, 0, {}}).ok());
+
+    std::thread taker;
+    std::promise<void> done_or_waiting;
+    std::atomic<bool> told = false, done = false;
+    const auto tell = [&] {
+        if (!told.exchange(true))
+            done_or_waiting.set_value();
+    };
+    port().on_irqfd_flush = tell;
+    port().on_irqfd_unbind = [&] {
+        port().on_irqfd_unbind = nullptr;
+        taker = std::thread([&] {
+            EXPECT_TRUE(part.irqfds.irqfd({static_cast<u32>(other), 1, KVM_IRQFD_FLAG_DEASSIGN, 0, {}}).ok());
+            done = true;
+            tell();
+        });
+        done_or_waiting.get_future().wait();
+        EXPECT_FALSE(done) << "it could still raise the line";
+    };
+    port().close_eventfd(fd);
+    taker.join();
+    port().reset();
+}
+
 }  // namespace
 }  // namespace nest::test
