@@ -60,7 +60,7 @@ Status create_device(Vm& vm, abi::CreateDevice args, u64 user) {
         return Errno::kNoDev;
     if (args.flags & abi::KVM_CREATE_DEVICE_TEST)
         return kOk;
-    if (vm.gic.distributor())
+    if (vm.gic.taken())
         return Errno::kExist;
     NewFd fd;
     NEST_TRY(fd.reserve(NEST_FD_DEVICE));
@@ -83,6 +83,10 @@ long device_ioctl(void* device, unsigned cmd, u64 arg) {
     return to_abi(attr ? attribute(vm, cmd, attr.value()) : Status(attr.error()));
 }
 
-void device_release(void* device) { static_cast<Vm*>(device)->put(); }
+void device_release(void* device) {
+    Vm& vm = *static_cast<Vm*>(device);
+    vm.gic.closed();
+    vm.put();
+}
 
 }  // namespace nest::kvm

@@ -10,7 +10,7 @@ namespace nest::kvm {
 
 Status VgicWiring::create() {
     if (distributor_)
-        return Errno::kExist;
+        return reopen();
     bool ran = false;
     vm_.for_each_vcpu([&](Vcpu& v) { ran |= v.has_run.load_acquire(); });
     if (ran)
@@ -26,9 +26,25 @@ Status VgicWiring::create() {
                 vm_.vcpu(j).gic.distributor = nullptr;
             return s;
         }
+    open_.store_relaxed(true);
     distributor_ = std::move(made);
     published_.store_release(distributor_.get());
     return kOk;
+}
+
+// Somebody without the lock may be about to look at the one that there is (KVM_IRQ_LINE), so it does not go. Nobody has it
+// open and it is not initialised: without its layout it is as good as new.
+Status VgicWiring::reopen() {
+    if (taken())
+        return Errno::kExist;
+    NEST_TRY(distributor_->forget_layout());
+    open_.store_relaxed(true);
+    return kOk;
+}
+
+bool VgicWiring::taken() const {
+    const vgic::Distributor* const its = distributor();
+    return its && (open_.load_acquire() || its->initialized());
 }
 
 Status VgicWiring::register_with(vgic::Distributor& distributor, Vcpu& vcpu) {

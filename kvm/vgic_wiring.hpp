@@ -16,8 +16,14 @@ class VgicWiring final : public vgic::Callbacks, public IrqSink {
 public:
     explicit VgicWiring(Vm& vm) : vm_(vm) {}
 
-    // EEXIST: there is one; EBUSY: a vCPU has run; ENOMEM and what registering the existing vCPUs reports. The VM's lock.
+    // EEXIST: it is taken; EBUSY: a vCPU has run; ENOMEM and what registering the existing vCPUs reports. The VM's lock. One
+    // that was closed before its initialisation is created again: a VMM that fails half-way through setting up one kind of
+    // interrupt controller closes what it has and tries the next kind.
     Status create();
+    // Is there one that is open or initialised? Any context.
+    bool taken() const;
+    // Its last descriptor is gone. Any context: whoever closes it does not wait for the VMM.
+    void closed() { open_.store_release(false); }
     // A vCPU that is created after the vGIC. EINVAL, E2BIG, EBUSY once initialised. The VM's lock.
     Status add(Vcpu& vcpu);
     // nullptr until create() is through; then the same one until the VM ends. Any context.
@@ -39,11 +45,13 @@ public:
     void inject_msi(const abi::Msi& msi) override;
 
 private:
+    Status reopen();
     static Status register_with(vgic::Distributor& distributor, Vcpu& vcpu);
 
     Vm& vm_;
     Owned<vgic::Distributor> distributor_;  // the VM's lock
     Atomic<vgic::Distributor*> published_;  // the same, for those without the lock
+    Atomic<bool> open_;                     // there is a descriptor of it
 };
 
 // The devices in the kernel that one vCPU's loads and stores reach.

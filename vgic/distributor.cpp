@@ -69,6 +69,21 @@ void Distributor::set_affinity(CpuInterface& cpu, u64 mpidr) {
     kicks.deliver(*this);
 }
 
+Status Distributor::forget_layout() {
+    Guard guard(config_);
+    if (initialized())
+        return Errno::kExist;
+    for (unsigned i = 0; i < cpu_count(); i++)
+        cpus_[i]->redist_base = kUnset;
+    placed_count_.store_release(0);
+    regions_.remove_all();
+    base_ = kUnset;
+    spis_ = 0;
+    revision = kRevision;
+    maintenance_ppi_.store_relaxed(0);
+    return kOk;
+}
+
 Status Distributor::set_interrupts(unsigned count) {
     if (count < kPrivateInterrupts + 32 || count > kMaxInterrupts || count % 32)
         return Errno::kInval;

@@ -61,6 +61,9 @@ public:
     // its old one stay with it until their IROUTER is written again. Sleeps.
     void set_affinity(CpuInterface& cpu, u64 mpidr);
 
+    // Back to where it was when its vCPUs had registered: no addresses, and the defaults. EEXIST: after init(). Sleeps.
+    Status forget_layout();
+
     // Interrupts in all, a multiple of 32 from 64 to 1024. EINVAL; EBUSY: already set or initialised. Sleeps.
     Status set_interrupts(unsigned count);
     unsigned interrupts() const { return spis_ + kPrivateInterrupts; }
@@ -123,8 +126,9 @@ public:
     // The vCPU's EOImode changed, as sync() saw it.
     void note_split_eoi(CpuInterface& cpu, bool split);
 
-    u8 revision = 3;    // GICD_IIDR.Revision; config mutex
-    u64 propbaser = 0;  // config mutex
+    static constexpr u8 kRevision = 3;
+    u8 revision = kRevision;  // GICD_IIDR.Revision; config mutex
+    u64 propbaser = 0;        // config mutex
 
 private:
     bool bases_sound() const;

@@ -32,6 +32,7 @@ public:
     // EINVAL, EEXIST, E2BIG, ENOSPC: see Distributor::add_region(). dist_base ~0: not set.
     Status add(u64 base, unsigned index, unsigned count, unsigned vcpus, u64 dist_base, u64 limit);
     void remove_last() { count_.store_release(size() - 1); }
+    void remove_all() { count_.store_release(0); }
 
     unsigned size() const { return count_.load_acquire(); }
     RedistributorRegion& operator[](unsigned i) { return regions_[i]; }
