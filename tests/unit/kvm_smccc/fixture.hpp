@@ -55,7 +55,11 @@ protected:
     void set_reg(unsigned n, u64 value) override { x[n] = value; }
     SmcccCaller caller() const override { return who; }
     bool big_endian() const override { return be; }
-    void power_off() override { events.push_back("off"); }
+    // From now on another vCPU's CPU_ON may set this one's registers: the call's own result must be there already.
+    void power_off() override {
+        EXPECT_EQ(x[0], 0u);
+        events.push_back("off");
+    }
     void wait_for_interrupt() override { events.push_back("wfi"); }
     bool clock_snapshot(u64& realtime_ns, u64& counter) override {
         realtime_ns = 0x1122334455667788;
