@@ -37,7 +37,6 @@ Next suspended(Vcpu& vcpu) {
 void take_requests(Vcpu& vcpu) {
     if (!vcpu.has_requests()) [[likely]]
         return;
-    (void)vcpu.take_request(Request::kLook);
     if (vcpu.take_request(Request::kReset))
         reset_for_cpu_on(vcpu);
     if (vcpu.take_request(Request::kTraps))
@@ -48,6 +47,9 @@ void take_requests(Vcpu& vcpu) {
 
 // What other threads asked for. kHost: look again, the guest may not be entered yet.
 Next serve_requests(Vcpu& vcpu) {
+    // Before the looks that it asks for. Taken after them, the one of a stop_all() in between would be lost: its kick came
+    // while we were outside the guest, and the stopped vCPU would run.
+    (void)vcpu.take_request(Request::kLook);
     if (vcpu.vm.dead.load_acquire()) {
         vcpu.error = Errno::kIo;
         return Next::kError;
