@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Makes each declared slip, one at a time, and asks the host tests whether they notice.
+
+All slips are compiled once, each behind a switch (tests/mutants/slip.hpp). A first run without any tells which test
+program reaches which slip; then each slip is made for those programs only, quickest first, until one fails.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from nestlab import hosttools, paths, proc, say, slips
+from nestlab.errors import LabError
+from nestlab.slips import Slip
+
+WHERE = paths.BUILD / "mutants"
+SOURCES, HOST = WHERE / "src", WHERE / "host"
+NOTICED, HANGS, UNSEEN, UNREACHED, EQUAL = "noticed", "hangs", "not noticed", "not reached", "cannot matter"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A test program, how long it takes undisturbed (seconds) and the slips that it reaches."""
+
+    file: Path
+    seconds: float
+    reaches: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one slip; `by` is the program that noticed."""
+
+    slip: Slip
+    verdict: str
+    by: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.verdict in (NOTICED, HANGS, EQUAL)
+
+
+def copy_sources(listed: list[Slip]) -> None:
+    """Bring the copy up to date. Files that stay the same keep their time, so that little is compiled again."""
+    named = proc.run(["git", "-C", str(paths.REPO), "ls-files", "-co", "--exclude-standard"], "listing the sources").split("\n")
+    changed = slips.switch_all(listed)
+    wanted = {name: changed.get(name) for name in named if name and (paths.REPO / name).is_file()}
+    for old in (path for path in SOURCES.rglob("*") if path.is_file()):
+        if str(old.relative_to(SOURCES)) not in wanted:
+            old.unlink()
+    for name, source in wanted.items():
+        data = source.encode() if source is not None else (paths.REPO / name).read_bytes()
+        to = SOURCES / name
+        if to.is_file() and to.read_bytes() == data:
+            continue
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(data)
+
+
+def build(listed: list[Slip]) -> list[Path]:
+    """The test programs with all slips in them, none made."""
+    from nestlab import host
+    hosttools.need([*hosttools.HOST_TESTS, host.release().clang_rt])
+    copy_sources(listed)
+    say.step(f"building the host tests with {len(listed)} slips in them")
+    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if proc.have("ccache") else []
+    proc.run(["cmake", "-S", str(SOURCES), "-B", str(HOST), "-G", "Ninja", "-DNEST_SLIPS=ON", "-DNEST_SANITIZE=OFF", *launcher], "cmake",
+             log=HOST.with_suffix(".cmake.log"))
+    names = [f"test_{folder.name}" for folder in sorted((SOURCES / "tests" / "unit").iterdir()) if folder.is_dir()]
+    proc.run(["nice", "ninja", "-k", "0", "-C", str(HOST), f"-j{os.cpu_count()}", *names], "building the slips", log=HOST.with_suffix(".build.log"))
+    return [HOST / "tests" / name for name in names]
+
+
+def survey(programs: list[Path]) -> list[Program]:
+    """Each program undisturbed: it must pass, and says what it reaches."""
+    found = []
+    for program in programs:
+        record = WHERE / f"{program.name}.reached"
+        record.unlink(missing_ok=True)
+        started = time.monotonic()
+        status = run(program, {"NEST_SLIP_REACHED": str(record)}, 600)
+        if status != 0:
+            raise LabError(f"{program.name} fails without any slip (status {status}): nothing can be learnt from it")
+        numbers = record.read_text().split() if record.exists() else []
+        found.append(Program(program, time.monotonic() - started, frozenset(map(int, numbers))))
+    return sorted(found, key=lambda program: program.seconds)
+
+
+def run(program: Path, more: dict[str, str], limit: float) -> int | None:
+    """Exit status; None when it took more than `limit` seconds."""
+    try:
+        return subprocess.run(["nice", str(program), "--gtest_fail_fast", "--gtest_brief=1"], stdin=subprocess.DEVNULL, timeout=limit,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **more}).returncode
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def ask(number: int, slip: Slip, programs: list[Program]) -> Outcome:
+    """Make one slip for all programs that reach it."""
+    able = [program for program in programs if number in program.reaches]
+    for program in able:
+        status = run(program.file, {"NEST_SLIP": str(number)}, 20 + 6 * program.seconds)
+        if status != 0:
+            return Outcome(slip, HANGS if status is None else NOTICED, program.file.name)
+    return Outcome(slip, EQUAL if slip.equal else UNSEEN if able else UNREACHED)
+
+
+def outcomes(listed: list[Slip], wanted: set[int]) -> Iterator[Outcome]:
+    """One for each slip whose number is in `wanted`, in the list's order."""
+    programs = survey(build(listed))
+    say.step(f"making {len(wanted)} slips, one at a time")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(lambda number: ask(number, listed[number], programs), sorted(wanted))

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The declared slips: each is found in the sources, and put behind its switch."""
+
+import unittest
+
+from nestlab import slips
+from nestlab.errors import LabError
+from nestlab.slips import Slip
+
+
+class Slips(unittest.TestCase):
+    def test_each_is_found_and_says_why(self):
+        listed = slips.read()
+        self.assertGreaterEqual(len(listed), 150)
+        slips.switch_all(listed)
+        self.assertEqual([slip for slip in listed if not slip.why], [])
+
+    def test_forms(self):
+        expression = Slip("f", "a < b", "a <= b", "w")
+        self.assertEqual(expression.switched(3), "(NEST_SLIP(3) ? (a <= b) : (a < b))")
+        statement = Slip("f", "go();", "", "w")
+        self.assertEqual(statement.switched(4), "if (NEST_SLIP(4)) {  } else { go(); }")
+
+    def test_place(self):
+        source = "x(); y(); x();"
+        self.assertEqual(Slip("f", "x();", "", "w", near="y(); x();").span(source), (10, 14))
+        with self.assertRaises(LabError):
+            Slip("f", "x();", "", "w").span(source)
+
+
+if __name__ == "__main__":
+    unittest.main()
