@@ -17,6 +17,11 @@ struct FaultTest : VmTest {
     // The VMM maps `memory` in units of 2^block_shift, physically from kPa on.
     void SetUp() override {
         VmTest::SetUp();
+        // The guest's stage 1 is flat: after a permission fault the address is translated anew.
+        cpu().translation = [](u64 va, u64& par) {
+            par = va & arch::PAR_EL1::PA::kMask;
+            return true;
+        };
         memory = static_cast<u8*>(std::aligned_alloc(k2M, kBytes));
         mapping().block_shift = 21;
     }

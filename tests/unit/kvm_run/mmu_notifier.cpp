@@ -97,6 +97,11 @@ TEST_F(MmuNotifier, ABlockLeavesOutANeighbourOnItsWayOut) {
 
 TEST_F(MmuNotifier, ALargeRangeLetsOthersHaveTheLock) {
     constexpr u64 kFar = u64{1} << 30;
+    test::UserMapping far;
+    far.start = hva(kFar);
+    far.bytes = 64 * k2M;
+    far.pa = kPa + kFar;
+    test::port().user_mappings.push_back(far);
     ASSERT_EQ(set_slot(1, kGpa + k2M, kFar, 64 * k2M), 0);
     const std::vector<u64> pages{kGpa, kGpa + k2M, kGpa + 20 * k2M, kGpa + 64 * k2M};
     std::vector<Step> steps;
