@@ -18,7 +18,7 @@ struct QuietCallbacks final : vgic::Callbacks {
 };
 
 TEST(Threads, EveryEdgeArrivesOnce) {
-    constexpr unsigned kSpi = 8, kRounds = 60;
+    constexpr unsigned kSpi = 8, kRounds = 60, kEnoughRuns = 20000;
     Machine shape(0);
     QuietCallbacks callbacks;
     vgic::Distributor d(callbacks, shape.gic, kIpaLimit);
@@ -36,7 +36,7 @@ TEST(Threads, EveryEdgeArrivesOnce) {
     write(0x104, ~u64{0});
 
     // Each SPI is injected again only once it has arrived: then every one of them must.
-    std::atomic<unsigned> sent[kSpi] = {}, received[kSpi] = {}, ipis[2] = {};
+    std::atomic<unsigned> sent[kSpi] = {}, received[kSpi] = {}, ipis[2] = {}, runs[2] = {};
     std::atomic<bool> stop = false;
     const auto run = [&](unsigned v) {
         FakeCpu cpu;
@@ -56,6 +56,7 @@ TEST(Threads, EveryEdgeArrivesOnce) {
                 received[intid - 32]++;
             if (intid == 3)
                 ipis[v]++;
+            runs[v]++;
             // Not so many that they, of the smaller INTID, keep the SPIs out.
             if (n % 4 == 0)
                 vgic::send_sgi(states[v], arch::SysReg::ICC_SGI1R_EL1, 3u << 24 | 1u << (1 - v));
@@ -66,24 +67,34 @@ TEST(Threads, EveryEdgeArrivesOnce) {
         for (unsigned n = 0; !stop; n++)
             write(0x6100 + 8 * (n % kSpi), n % 3 & 1, 8);
     });
-    // An IPI, too, has to arrive: on a busy machine one of the two may hardly have run when the SPIs are through.
-    for (unsigned done = 0; done < kSpi * kRounds || !(ipis[0] + ipis[1]);) {
-        done = 0;
+    // An IPI, too, has to arrive: on a busy machine one of the two may hardly have run when the SPIs are through. What a
+    // lock that is not there has lost never comes: nothing arrives while both vCPUs run so many times.
+    unsigned arrived = 0, since[2] = {};
+    bool twice = false, lost = false;
+    while (!twice && !lost && (arrived < kSpi * kRounds || !(ipis[0] + ipis[1]))) {
+        unsigned now = 0;
         for (unsigned i = 0; i < kSpi; i++) {
             if (sent[i] == received[i] && sent[i] < kRounds) {
                 sent[i]++;
                 Machine::ok(vgic::inject_spi(d, 32 + i, true));
             }
-            ASSERT_LE(received[i], sent[i]) << "delivered twice";
-            done += received[i];
+            twice |= received[i] > sent[i];
+            now += received[i];
         }
+        if (now != arrived)
+            for (unsigned v = 0; v < 2; v++)
+                since[v] = runs[v];
+        arrived = now;
+        lost = runs[0] - since[0] > kEnoughRuns && runs[1] - since[1] > kEnoughRuns;
     }
     stop = true;
     for (std::thread& t : vcpus)
         t.join();
     router.join();
+    EXPECT_FALSE(twice) << "an edge was delivered twice";
+    EXPECT_FALSE(lost) << "an edge, or the IPIs, never arrived";
     for (unsigned i = 0; i < kSpi; i++)
-        EXPECT_EQ(received[i], kRounds);
+        EXPECT_EQ(received[i], kRounds) << "SPI " << 32 + i;
 }
 
 }  // namespace
