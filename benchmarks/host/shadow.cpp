@@ -51,7 +51,7 @@ void compose(benchmark::State& state) {
     for (auto _ : state) {
         benchmark::DoNotOptimize(l1);
         benchmark::DoNotOptimize(canonical);
-        benchmark::DoNotOptimize(nested::compose(l1, canonical, 4));
+        benchmark::DoNotOptimize(nested::compose(l1, canonical, 4, true));
     }
 }
 // One page comes, with all that is around it mapped: walk, composition, store, reverse map.
