@@ -125,8 +125,10 @@ public:
             settle();
         }
         check();
-        for (unsigned v = 0; v < kVcpus; v++)
-            for (unsigned n = 0; n < 40; n++) {
+        // Round and round: an SPI whose route changed while a vCPU had it goes to its new target when that vCPU comes out, which
+        // may be after the new target's turn.
+        for (unsigned turn = 0; turn < kVcpus * kVcpus; turn++)
+            for (unsigned n = 0, v = turn % kVcpus; n < 40; n++) {
                 acknowledge(v), settle(), check();
                 if (stack_[v].empty())
                     break;
