@@ -12,12 +12,10 @@ public:
     // Atomic. The route is looked up now, so that KVM_SET_GSI_ROUTING needs to tell no one.
     void signalled() {
         IrqRoute route = parent.routing_.route(gsi);
-        if (route.kind == IrqRoute::Kind::kSpi) {
+        // The line of a level-sensitive SPI stays high until KVM_IRQ_LINE or a resampler lowers it, as the KVM selftests
+        // (vgic_irq) want it: a pulse that ends before the guest has looked would be lost.
+        if (route.kind == IrqRoute::Kind::kSpi)
             parent.sink_.inject_spi(route.intid, true);
-            // Nobody lowers the line of one that is not resampled: a level-sensitive SPI would stay pending for ever.
-            if (!resample)
-                parent.sink_.inject_spi(route.intid, false);
-        }
         if (route.kind == IrqRoute::Kind::kMsi)
             parent.sink_.inject_msi(route.msi);
     }
