@@ -73,6 +73,10 @@ public:
         if (!v.run())
             return false;
         check(v.state().exit_reason == KVM_EXIT_MMIO && v.state().mmio.phys_addr == kNothing, "an exit for another reason");
+        // The store is over, and PC behind it, at the next KVM_RUN only: before PC is set anew.
+        v.state().immediate_exit = 1;
+        check(!v.run(), "KVM_RUN does not come straight back");
+        v.state().immediate_exit = 0;
         return true;
     }
     u64 word(size_t offset) const {
