@@ -16,7 +16,7 @@ public:
         // (vgic_irq) want it: a pulse that ends before the guest has looked would be lost.
         if (route.kind == IrqRoute::Kind::kSpi)
             parent.sink_.inject_spi(route.intid, true);
-        if (route.kind == IrqRoute::Kind::kMsi)
+        else if (route.kind == IrqRoute::Kind::kMsi)
             parent.sink_.inject_msi(route.msi);
     }
     void closed() { parent.shut_down(this); }
