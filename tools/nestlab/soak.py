@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nestlab import boottests, paths, results
+from nestlab.errors import LabError
 from nestlab.results import Result
 
 LIST = paths.BOOT_TESTS / "soak.toml"
@@ -22,7 +23,7 @@ def hosts() -> list[boottests.BootTest]:
 
 
 def done(belongs_to: str) -> dict[str, list[Result]]:
-    """Entry name → its results, from an earlier run that was broken off."""
+    """Entry on a CPU model → its results, from an earlier run that was broken off."""
     data = results.load(STATE)
     if not data or data.get("stamp") != belongs_to:
         return {}
@@ -30,28 +31,36 @@ def done(belongs_to: str) -> dict[str, list[Result]]:
 
 
 def owner(result: Result) -> str:
-    """The entry that a result comes from: the name without CPU model and part."""
-    return result.name.split("/")[0].split("@")[0]
+    """The entry that a result comes from, with its CPU model where it has several: the name without the part."""
+    return result.name.split("/")[0]
 
 
-def run(tests: list[boottests.BootTest], belongs_to: str, fresh: bool) -> Iterator[tuple[Result, bool]]:
+def names(only: str = "*") -> list[str]:
+    """The entries that such a pattern names, each with its CPU model where it has several; LabError if there is none."""
+    found = [name for name, _, _ in boottests.selected(boottests.read(LIST), only)]
+    if not found:
+        raise LabError(f"{LIST} has no entry {only}")
+    return found
+
+
+def run(entries: list[str], belongs_to: str, fresh: bool) -> Iterator[tuple[Result, bool]]:
     """(result, was it remembered) for each; the state is written after each entry."""
+    tests = boottests.read(LIST)
     before = {} if fresh else done(belongs_to)
-    names, kept = [], []
-    for test in tests:
-        remembered = before.get(test.name)
-        for result in remembered if remembered is not None else boottests.run([test]):
+    through, kept = [], []
+    for entry in entries:
+        remembered = before.get(entry)
+        for result in remembered if remembered is not None else boottests.run(tests, entry):
             kept.append(result)
             yield result, remembered is not None
-        names.append(test.name)
-        results.save(STATE, {"stamp": belongs_to, "entries": names}, kept)
+        through.append(entry)
+        results.save(STATE, {"stamp": belongs_to, "entries": through}, kept)
 
 
-def merged(file: Path, ran: list[boottests.BootTest], new: list[Result]) -> list[Result]:
+def merged(file: Path, ran: list[str], new: list[Result]) -> list[Result]:
     """What the document says: new results, and the last ones of entries that did not run now, in the list's order."""
-    names = {test.name for test in ran}
-    kept = [result for result in (results.load(file) or {"results": []})["results"] if owner(result) not in names]
-    order = [test.name for test in boottests.read(LIST)]
+    order = names()
+    kept = [result for result in (results.load(file) or {"results": []})["results"] if owner(result) not in ran]
     return sorted((result for result in [*kept, *new] if owner(result) in order), key=lambda result: order.index(owner(result)))
 
 

@@ -6,31 +6,30 @@ The last result goes to docs/conformance.md.
 """
 
 import argparse
-import fnmatch
 import time
 
-from nestlab import boottests, conformance, kernels, module, results, say, soak
+from nestlab import conformance, kernels, module, results, say, soak
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has done")
-    parser.add_argument("--only", metavar="GLOB", default="*", help="entries with such names only; the document keeps the others' results")
+    parser.add_argument("--only", metavar="GLOB", default="*", help="such entries only, as in 'host-*' or 'host-acpi@max'; the document keeps the others' results")
 
 
 def run(args: argparse.Namespace) -> int:
-    tests = [test for test in boottests.read(soak.LIST) if fnmatch.fnmatch(test.name, args.only)]
+    entries = soak.names(args.only)
     version = kernels.choose("6.12")
     file = module.artefact(version)
     if not file.exists():
         module.build(version)
     report = results.Report()
-    for result, remembered in soak.run(tests, soak.stamp(file), args.fresh):
+    for result, remembered in soak.run(entries, soak.stamp(file), args.fresh):
         if remembered:
             say.step(f"done before: {result.name}")
         report.add(result)
     if args.only == "*":
         soak.finished()
     header = {"kernel": version, "date": time.strftime("%Y-%m-%d")}
-    results.save(conformance.SOAK, header, soak.merged(conformance.SOAK, tests, report.results))
+    results.save(conformance.SOAK, header, soak.merged(conformance.SOAK, entries, report.results))
     say.step(f"wrote {conformance.write()}")
     return report.close()
