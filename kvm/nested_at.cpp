@@ -100,7 +100,7 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
             if (in_tier0)
                 return Outcome::kHost;
             if (bring_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == Backing::kMapped) {
-                if (nest_port_vcpu_entry_blocked())
+                if (nest_port_vcpu_work_pending())
                     break;  // a poisoned page comes no sooner
                 continue;
             }

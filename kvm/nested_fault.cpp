@@ -123,7 +123,7 @@ Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
                 return next;
             break;
         }
-        if (nest_port_vcpu_entry_blocked())
+        if (nest_port_vcpu_work_pending())
             break;
     }
     return Next::kResume;

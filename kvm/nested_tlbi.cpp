@@ -29,7 +29,7 @@ nested::Outcome NestedMmu::tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 ope
                 return nested::Outcome::kDone;
         }
         // A signal must not wait for an L1 whose other vCPUs map faster than this one unmaps.
-        if (in_tier0 || nest_port_vcpu_entry_blocked())
+        if (in_tier0 || nest_port_vcpu_work_pending())
             return nested::Outcome::kHost;
         nest_port_relax();
     }

@@ -159,7 +159,7 @@ Next NestedVncr::bring_in_page(Vcpu& vcpu) {
         }
         if (found.kind == Found::kFault)
             forward(vcpu, a, name.va, found.fsc);
-        if (found.kind == Found::kFault || found.kind == Found::kPage || nest_port_vcpu_entry_blocked())
+        if (found.kind == Found::kFault || found.kind == Found::kPage || nest_port_vcpu_work_pending())
             break;
     }
     return Next::kResume;

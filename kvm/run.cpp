@@ -154,7 +154,7 @@ Status loop(Vcpu& vcpu) {
     for (;;) {
         drain_trace(vcpu);
         vcpu.vm.irqfds.deliver_acks();
-        if (nest_port_vcpu_entry_blocked()) {
+        if (nest_port_vcpu_work_pending()) {
             release_fpsimd(vcpu);  // task work may do anything, file systems with checksums included
             if (nest_port_vcpu_before_entry(vcpu.host)) {
                 vcpu.run->exit_reason = abi::KVM_EXIT_INTR;

@@ -214,8 +214,10 @@ void nest_port_vcpu_wake(struct nest_host_vcpu *vcpu);
 void nest_port_vcpu_wait(struct nest_host_vcpu *vcpu);
 /* Before each entry, preemptible: reschedule, task work; 0, or -EINTR when a signal must go to user space. */
 int nest_port_vcpu_before_entry(struct nest_host_vcpu *vcpu);
-/* Is there work (signal, reschedule) that forbids entering now? Interrupts off. */
+/* Is there work (signal, reschedule) that forbids entering now? Interrupts off: nothing may come between the answer and the entry. */
 bool nest_port_vcpu_entry_blocked(void);
+/* The same question where a loop asks whether it has to end: work may come right after the answer. Any context. */
+bool nest_port_vcpu_work_pending(void);
 /* Tell the kernel that this CPU goes into the guest and comes back (context tracking, RCU, time). Interrupts off. */
 void nest_port_guest_enter(void);
 void nest_port_guest_exit(void);      /* state; interrupts still off */

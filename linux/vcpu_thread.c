@@ -133,6 +133,11 @@ bool nest_port_vcpu_entry_blocked(void)
 	return xfer_to_guest_mode_work_pending();
 }
 
+bool nest_port_vcpu_work_pending(void)
+{
+	return __xfer_to_guest_mode_work_pending();
+}
+
 void nest_port_guest_enter(void)
 {
 	guest_timing_enter_irqoff();

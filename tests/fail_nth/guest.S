@@ -16,8 +16,9 @@ touch_begin:			// x0: how many, x1: the first, x2: from one to the next, x3: whe
 	b	touch_begin
 touch_end:
 stolen_begin:			// x0: an SMCCC function, x3: where no memory is; its answer is stored there
+	mov	x19, x3			// an SMCCC call may leave results in x0 to x3
 	hvc	#0
-	str	x0, [x3]
+	str	x0, [x19]
 	b	.
 stolen_end:
 	.section .note.GNU-stack, "", %progbits

@@ -19,6 +19,13 @@ u64 random_state = 0x9e3779b97f4a7c15;
     std::abort();
 }
 
+void must_have_irqs_off(const char* function) {
+    if (!thread_context().irqs_off) {
+        std::fprintf(stderr, "fake port: %s with interrupts on\n", function);
+        std::abort();
+    }
+}
+
 VcpuEvents& events(const void* vcpu) { return port().vcpus[vcpu]; }
 
 }  // namespace
@@ -137,9 +144,19 @@ int nest_port_vcpu_before_entry(struct nest_host_vcpu*) {
     might_sleep(__func__);
     return port().signal_pending ? -EINTR : 0;
 }
-bool nest_port_vcpu_entry_blocked(void) { return port().entry_blocked; }
-void nest_port_guest_enter(void) { port().guest_enters++; }
-void nest_port_guest_exit(void) { port().guest_exits++; }
+bool nest_port_vcpu_entry_blocked(void) {
+    must_have_irqs_off(__func__);
+    return port().entry_blocked;
+}
+bool nest_port_vcpu_work_pending(void) { return port().entry_blocked; }
+void nest_port_guest_enter(void) {
+    must_have_irqs_off(__func__);
+    port().guest_enters++;
+}
+void nest_port_guest_exit(void) {
+    must_have_irqs_off(__func__);
+    port().guest_exits++;
+}
 void nest_port_guest_exit_time(void) {
     if (port().on_guest_exit_time)
         port().on_guest_exit_time();

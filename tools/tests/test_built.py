@@ -39,7 +39,7 @@ class Variants(unittest.TestCase):
 
 class Tests(unittest.TestCase):
     def test_only_what_is_asked_for_is_built(self):
-        tests = boottests.read(boottests.paths.BOOT_TESTS / "soak.toml")
+        tests = boottests.read(boottests.paths.BOOT_TESTS / "tests.toml")
         self.assertIn("debug", boottests.own_kernels(tests))
         self.assertEqual(boottests.own_kernels(tests, "debug-*"), ["debug"])
         self.assertEqual(boottests.own_kernels(tests, "linux-*"), [])
