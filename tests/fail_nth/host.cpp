@@ -12,8 +12,9 @@ namespace nest::fail_nth {
 namespace {
 
 constexpr unsigned kTries = 100, kPauseUs = 100'000;    // RCU and delayed work take their time
-// Objects are charged by the page and the rest of a page stays with the group; a page for each failed call is more.
-constexpr unsigned long kRest = 4 * 4096;
+// What stays with the group though nobody has lost it: the rests of pages that objects share, the kernel's caches of names, and
+// what KASAN keeps from being used again for a while. What a failed call leaves behind is more once the call is repeated.
+constexpr unsigned long kRest = 16 * 4096;
 constexpr const char* kAlarms[] = {"BUG", "WARNING", "KASAN", "UBSAN", "ODEBUG", "Unable to handle", "Internal error",
                                    "refcount", "suspicious RCU", "sleeping function", "INFO: "};
 

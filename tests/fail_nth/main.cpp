@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// fail_nth [--stride N] [PATTERN …]: every call of the interface with its first allocation or copy failing, then its
+// fail_nth [--stride N] [--times N] [PATTERN …]: every call of the interface with its first allocation or copy failing, then its
 // second, and so on until it gets through undisturbed. A line PASS or FAIL for each step; --list names them.
 #include <fnmatch.h>
 
@@ -32,18 +32,20 @@ bool wanted(const Step& step, const std::vector<const char*>& patterns) {
 
 int main(const std::vector<const char*>& words) {
     std::vector<const char*> patterns;
-    unsigned stride = 1;
+    Faults faults;
     bool list = false;
     for (size_t i = 0; i < words.size(); i++) {
         if (std::strcmp(words[i], "--list") == 0)
             list = true;
         else if (std::strcmp(words[i], "--stride") == 0 && i + 1 < words.size())
-            stride = static_cast<unsigned>(std::strtoul(words[++i], nullptr, 10));
+            faults.stride = static_cast<unsigned>(std::strtoul(words[++i], nullptr, 10));
+        else if (std::strcmp(words[i], "--times") == 0 && i + 1 < words.size())
+            faults.times = static_cast<unsigned>(std::strtoul(words[++i], nullptr, 10));
         else
             patterns.push_back(words[i]);
     }
-    if (!stride) {
-        std::printf("FAIL fail-nth a stride is at least 1\n");
+    if (!faults.stride || !faults.times) {
+        std::printf("FAIL fail-nth --stride and --times take a number from 1 on\n");
         return 1;
     }
     if (!list && !Injector::prepare()) {
@@ -58,7 +60,7 @@ int main(const std::vector<const char*>& words) {
         if (list)
             std::puts(step.name);
         else
-            good &= run_step(step, stride);
+            good &= run_step(step, faults);
     }
     if (!any)
         std::printf("FAIL fail-nth no step has such a name\n");

@@ -59,14 +59,22 @@ bool one_fault(const Step& step, unsigned nth, Count& count) {
     return true;
 }
 
+// False: the call came to its end before the nth fault at least once.
+bool repeated_fault(const Step& step, unsigned nth, unsigned times, Count& count) {
+    for (unsigned i = 0; i < times; i++)
+        if (!one_fault(step, nth, count))
+            return false;
+    return true;
+}
+
 // The child's part. 0: passed.
-int run_in_child(const Step& step, unsigned stride) {
+int run_in_child(const Step& step, const Faults& faults) {
     unsigned nth = 1;
     try {
         injector();
         Count count;
-        while (one_fault(step, nth, count))
-            if ((nth += stride) > kMostFaults)
+        while (repeated_fault(step, nth, faults.times, count))
+            if ((nth += faults.stride) > kMostFaults)
                 throw Failure("no end after so many faults");
         std::printf("PASS %s %u faults, %u of them without effect", step.name, count.faults, count.tolerated);
         for (const auto& [error, times] : count.errors)
@@ -81,7 +89,7 @@ int run_in_child(const Step& step, unsigned stride) {
 
 }  // namespace
 
-bool run_step(const Step& step, unsigned stride) {
+bool run_step(const Step& step, const Faults& faults) {
     MemoryGroup group(step.name);
     KernelLog log;
     std::fflush(stdout);
@@ -91,7 +99,7 @@ bool run_step(const Step& step, unsigned stride) {
     if (pid == 0) {
         group.enter();
         alarm(kSeconds);
-        const int status = run_in_child(step, stride);
+        const int status = run_in_child(step, faults);
         std::fflush(stdout);
         _exit(status);
     }

@@ -6,7 +6,12 @@
 
 namespace nest::fail_nth {
 
-// A line PASS or FAIL. With a stride of S only the first fault, the (1 + S)-th, … are tried. False: it failed.
-bool run_step(const Step& step, unsigned stride);
+struct Faults {
+    unsigned stride = 1;    // S: only the first fault, the (1 + S)-th, … are tried
+    unsigned times = 1;     // how often each, so that even a page that stays behind adds up to what MemoryGroup notices
+};
+
+// A line PASS or FAIL. False: it failed.
+bool run_step(const Step& step, const Faults& faults);
 
 }  // namespace nest::fail_nth
