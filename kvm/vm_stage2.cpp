@@ -8,8 +8,11 @@
 namespace nest::kvm {
 namespace {
 
-// What is unmapped under one hold of the lock: 8192 leaves at most, of each table and each shadow that has them.
-constexpr u64 kNotifierPiece = u64{32} << 20, kShadowPiece = kNotifierPiece;
+// What is changed under one hold of the lock: 8192 canonical leaves at most, and about as many in shadows. L1 may have
+// mapped a frame of its memory at any number of L2's addresses; then it is fewer frames at a time, but not fewer than the
+// reverse map has together.
+constexpr u64 kPiece = u64{32} << 20, kLeastPiece = 64 * arch::kPageSize;
+constexpr size_t kShadowLeaves = 8192;
 
 }  // namespace
 
@@ -17,6 +20,15 @@ using arch::Ipa;
 using arch::gfn_of;
 using arch::ipa_of_gfn;
 using nested::Cause;
+
+// As much of `bytes` as may be changed in one go. leaves(bytes): of shadows, behind so many of the first bytes. mmu_lock.
+template <typename Leaves>
+u64 VmStage2::piece(u64 bytes, Leaves leaves) const {
+    bytes = bytes < kPiece ? bytes : kPiece;
+    while (shadows_ && bytes > kLeastPiece && leaves(bytes) > kShadowLeaves)
+        bytes = bytes / 2 & ~(arch::kPageSize - 1);
+    return bytes;
+}
 
 // The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot. The
 // shadows follow piece by piece: nobody may derive a leaf of theirs from a canonical one that is gone.
@@ -26,19 +38,38 @@ void VmStage2::in_pieces(u64 start, u64 end, Change change, Follow follow) {
     NestedVncr::Dropping vncr(vncr_);
     Ipa at = ipa_of_gfn(start);
     const Ipa whole = ipa_of_gfn(end);
+    bool untracked = false;
     while (at < whole) {
         {
             Guard guard(mmu_lock_);
-            const Ipa stop = shadows_ && whole - at > kShadowPiece ? at + kShadowPiece : whole;
+            const Ipa stop = shadows_ ? at + piece(whole - at, [&](u64 bytes) {
+                return shadows_->leaves(gfn_of(at), gfn_of(at + bytes));
+            }) : whole;
             auto debt = change(at, stop);
             const Ipa reached = debt.resume() < stop ? debt.resume() : stop;
             tables_.complete(std::move(debt));
             vncr.frames(gfn_of(at), gfn_of(reached));
-            if (shadows_) [[unlikely]]
+            if (shadows_) [[unlikely]] {
                 follow(gfn_of(at), gfn_of(reached));
+                untracked = shadows_->has_untracked();
+            }
             at = reached;
         }
         nest_port_relax();
+    }
+    if (untracked)
+        drop_untracked(true);
+}
+
+void VmStage2::drop_untracked(bool may_sleep) {
+    Shadows::Untracked progress;
+    for (bool done = false; !done;) {
+        {
+            Guard guard(mmu_lock_);
+            done = shadows_->drop_untracked(progress);
+        }
+        if (may_sleep)
+            nest_port_relax();
     }
 }
 
@@ -107,27 +138,46 @@ void VmStage2::unmap_locked(Ipa start, Ipa end) {
     tables_.complete(std::move(debt));
 }
 
+// visit(first, last): the frames behind [start, end), under the lock, which is dropped between pieces for those who want
+// it. `begins`: the range is in progress from the first hold on. The answer: does some shadow have leaves now that the
+// reverse map does not know?
+template <typename Visit>
+bool VmStage2::visit_backing(const Memslots& slots, arch::Hva start, arch::Hva end, bool begins, Visit visit) {
+    arch::Hva at = start;
+    bool untracked;
+    do {
+        Guard guard(mmu_lock_);
+        if (begins && at == start)
+            in_progress_.add(start, end);
+        do {
+            const arch::Hva from = slots.first_backed(at, end);
+            at = from + piece(end - from, [&](u64 bytes) {
+                size_t leaves = 0;
+                slots.for_each_hva_range(from, from + bytes, [&](const Memslot&, u64 first, u64 last) {
+                    leaves += shadows_->leaves(first, last);
+                });
+                return leaves;
+            });
+            slots.for_each_hva_range(from, at, [&](const Memslot&, u64 first, u64 last) { visit(first, last); });
+        } while (at < end && !mmu_lock_.needbreak());
+        untracked = shadows_ && shadows_->has_untracked();
+    } while (at < end);
+    return untracked;
+}
+
 // Until start returns, what lies in the range must be out of every TLB; it does not sleep, but it lets go of the lock for
 // those who want it. What happens meanwhile is harmless, as the range is in progress by then: no fault maps anything of it
 // again, a slot that goes unmaps for itself, and one that is made or moved here has nothing mapped of the range.
 void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end) {
     NestedVncr::Dropping vncr(vncr_);
-    arch::Hva at = start;
-    do {
-        Guard guard(mmu_lock_);
-        if (at == start)
-            in_progress_.add(start, end);
-        do {
-            const arch::Hva first_backed = slots.first_backed(at, end);
-            at = end - first_backed > kNotifierPiece ? first_backed + kNotifierPiece : end;
-            slots.for_each_hva_range(first_backed, at, [&](const Memslot&, u64 first, u64 last) {
-                unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
-                vncr.frames(first, last);
-                if (shadows_) [[unlikely]]
-                    shadows_->unmap_gfns(first, last, Cause::kNotifier);
-            });
-        } while (at < end && !mmu_lock_.needbreak());
-    } while (at < end);
+    const bool untracked = visit_backing(slots, start, end, true, [&](u64 first, u64 last) {
+        unmap_locked(ipa_of_gfn(first), ipa_of_gfn(last));
+        vncr.frames(first, last);
+        if (shadows_) [[unlikely]]
+            shadows_->unmap_gfns(first, last, Cause::kNotifier);
+    });
+    if (untracked)
+        drop_untracked(false);
 }
 
 void VmStage2::notifier_end(const Memslots& slots, arch::Hva start, arch::Hva end) {
@@ -139,8 +189,7 @@ void VmStage2::notifier_end(const Memslots& slots, arch::Hva start, arch::Hva en
 
 bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva end, bool clear) {
     bool young = false;
-    Guard guard(mmu_lock_);
-    slots.for_each_hva_range(start, end, [&](const Memslot&, u64 first, u64 last) {
+    (void)visit_backing(slots, start, end, false, [&](u64 first, u64 last) {
         Ipa at = ipa_of_gfn(first);
         while (at < ipa_of_gfn(last) && (clear || !young)) {
             auto aged = tables_.age(at, ipa_of_gfn(last), clear);

@@ -70,6 +70,11 @@ public:
 private:
     template <typename Change, typename Follow>
     void in_pieces(u64 start, u64 end, Change change, Follow follow);
+    template <typename Visit>
+    bool visit_backing(const Memslots& slots, arch::Hva start, arch::Hva end, bool begins, Visit visit);
+    template <typename Leaves>
+    u64 piece(u64 bytes, Leaves leaves) const;
+    void drop_untracked(bool may_sleep);
     void unmap_locked(arch::Ipa start, arch::Ipa end);
     // mmu_lock. Released, as seq() is read without it: who reads the new value sees the page table of before.
     void advance_seq() { seq_.store_release(seq_.load_relaxed() + 1); }

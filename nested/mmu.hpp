@@ -56,12 +56,29 @@ public:
     }
 
     // ---- the canonical stage 2 changes. mmu lock, held from before the canonical change until after this returns
+    //
+    // L1 may have mapped each frame any number of times. The caller asks leaves() before the change, and makes it in
+    // pieces of so few frames that the lock is not held for long. Between them it may drop the lock, and before it calls
+    // the change done, it has drop_untracked() come to its end.
 
+    // What the three below have to look at for these frames. A group of 64 pages that lie together, or one block, makes no
+    // more than Rmap::kMostOfGroup of it.
+    size_t leaves(u64 start, u64 end) const { return rmap_.count_of(start, end); }
     // These frames are not mapped any more, or not to the same memory, or with less permission.
     void unmap_gfns(u64 start, u64 end, Cause cause);
     void write_protect_gfns(u64 start, u64 end);
-    // Was one of them used through a shadow? `clear`: and forget it.
+    // Was one of them used through a shadow, as far as the reverse map knows? `clear`: and forget it.
     bool age_gfns(u64 start, u64 end, bool clear);
+
+    // A shadow whose leaves the reverse map does not all know has to go as a whole, whatever frames have changed. It starts
+    // anew, tracked. False: there is more; call again with the same progress, the lock dropped in between. What is mapped
+    // meanwhile, be it tracked or not, comes from the canonical stage 2 as it has become.
+    bool has_untracked() const { return any_untracked_; }
+    struct Untracked {
+        unsigned shadow = 0;
+        arch::L2Ipa at{};
+    };
+    [[nodiscard]] bool drop_untracked(Untracked& progress, unsigned budget = stage2::kDefaultBudget);
 
     // ---- L1's TLB maintenance. mmu lock
 
@@ -84,7 +101,8 @@ public:
 private:
     FaultOutcome install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1, const stage2::Leaf& canonical, const Composed& leaf,
                     stage2::TableCache& cache, Reclaim reclaim);
-    void make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim);
+    [[nodiscard]] bool make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim);
+    void drop_oldest(Reclaim reclaim);
     bool invalidate_shadow(Shadow& shadow, const ShadowTlbi& scope, Cursor& cursor, unsigned& budget, Reclaim reclaim);
 
     // Shadows of which something was dropped, to be settled before the lock is.
@@ -101,7 +119,6 @@ private:
                 first->settle();
         }
     };
-    void drop_untracked(Owing& owing);
 
     const Canonical& canonical_;
     TableFrames frames_;

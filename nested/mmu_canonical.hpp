@@ -5,25 +5,28 @@
 
 namespace nest::nested {
 
-// A shadow whose leaves the reverse map does not all know has to go as a whole. It starts anew, tracked.
 template <arch::Cpu C, typename Canonical>
-void ShadowMmu<C, Canonical>::drop_untracked(Owing& owing) {
-    if (!any_untracked_)
-        return;
-    any_untracked_ = false;
-    pool_.for_each([&](Shadow& s) {
+bool ShadowMmu<C, Canonical>::drop_untracked(Untracked& progress, unsigned budget) {
+    for (; any_untracked_ && progress.shadow < pool_.count(); progress = {progress.shadow + 1}) {
+        Shadow& s = pool_[static_cast<u16>(progress.shadow)];
         if (!s.untracked())
-            return;
-        owing.add(s);
-        s.unmap_all();
+            continue;
+        progress.at = s.unmap(progress.at, s.tables.limit(), budget);
+        s.settle();
+        if (progress.at < s.tables.limit())
+            return false;
         stats_.overflows++;
-    });
+        progress = {progress.shadow + 1};
+        return false;  // one at a time: each has its own invalidation
+    }
+    any_untracked_ = false;
+    pool_.for_each([this](Shadow& s) { any_untracked_ |= s.untracked(); });
+    return true;
 }
 
 template <arch::Cpu C, typename Canonical>
 void ShadowMmu<C, Canonical>::unmap_gfns(u64 start, u64 end, Cause cause) {
     Owing owing;
-    drop_untracked(owing);
     frames_.forget(start, end);
     rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
         Shadow& s = pool_[leaf.shadow];
@@ -39,7 +42,6 @@ void ShadowMmu<C, Canonical>::unmap_gfns(u64 start, u64 end, Cause cause) {
 template <arch::Cpu C, typename Canonical>
 void ShadowMmu<C, Canonical>::write_protect_gfns(u64 start, u64 end) {
     Owing owing;
-    drop_untracked(owing);
     rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
         Shadow& s = pool_[leaf.shadow];
         owing.add(s);
@@ -62,12 +64,6 @@ bool ShadowMmu<C, Canonical>::age_gfns(u64 start, u64 end, bool clear) {
     rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
         age(pool_[leaf.shadow], leaf.at, leaf.at + stage2::span_of_level(leaf.level));
     });
-    // Only a guess is asked for: of an untracked shadow, anything will do.
-    if (any_untracked_)
-        pool_.for_each([&](Shadow& s) {
-            if (s.untracked())
-                age(s, {}, s.tables.limit());
-        });
     return young;
 }
 

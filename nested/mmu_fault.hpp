@@ -81,17 +81,29 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
 }
 
 // What lies there is a larger leaf, or one that stands for another canonical frame (two frames may be the same memory, and
-// then the table would see no difference): it goes first, so that nothing is ever split and each leaf has its own node.
+// then the table would see no difference), or smaller ones: it goes first, so that nothing is ever split and each leaf has
+// its own node. Smaller ones L1 had to invalidate before it mapped a block in their place. If it has not, then up to a
+// quarter of a million may lie here: false, there are more, and the caller tries again from the beginning.
 template <arch::Cpu C, typename Canonical>
-void ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim) {
+bool ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim) {
     const stage2::Leaf old = shadow.tables.walk(base);
-    if (!old.valid || old.span() < bytes)
-        return;
-    if (old.span() == bytes && rmap_.find(shadow.index, base, old.level) == gfn)
-        return;
+    if (old.valid && old.span() == bytes && rmap_.find(shadow.index, base, old.level) == gfn)
+        return true;
     const arch::L2Ipa reached = shadow.unmap(base, base + bytes);
-    NEST_BUG_ON(reached < base + bytes);
     shadow.settle(reclaim);
+    stats_[Cause::kRemap]++;
+    return reached >= base + bytes;
+}
+
+// L1 has mapped the same few frames too often.
+template <arch::Cpu C, typename Canonical>
+void ShadowMmu<C, Canonical>::drop_oldest(Reclaim reclaim) {
+    const Rmap::Leaf leaf = rmap_.oldest();
+    Shadow& s = pool_[leaf.shadow];
+    const arch::L2Ipa stop = leaf.at + stage2::span_of_level(leaf.level);
+    const arch::L2Ipa reached = s.unmap(leaf.at, stop);
+    NEST_BUG_ON(reached < stop || rmap_.crowded());
+    s.settle(reclaim);
     stats_[Cause::kRemap]++;
 }
 
@@ -113,7 +125,8 @@ FaultOutcome ShadowMmu<C, Canonical>::install(Shadow& shadow, arch::L2Ipa ipa, a
     const arch::Pa pa = canonical.pa.align_down(bytes);
     Status mapped = shadow.tables.map_new(cache, base, pa, leaf.shift, leaf.attributes);
     if (mapped.error() == Errno::kExist) [[unlikely]] {
-        make_room(shadow, base, bytes, gfn, reclaim);
+        if (!make_room(shadow, base, bytes, gfn, reclaim))
+            return FaultOutcome::kNeedTables;
         mapped = shadow.tables.map(cache, base, pa, leaf.shift, leaf.attributes);
         // Collapsing has retired a table, which nobody else walks.
         if (reclaim == Reclaim::kNow)
@@ -122,6 +135,8 @@ FaultOutcome ShadowMmu<C, Canonical>::install(Shadow& shadow, arch::L2Ipa ipa, a
     if (shadow.untracked() && !was_untracked)
         stats_.untracked++;
     any_untracked_ |= shadow.untracked();
+    if (rmap_.crowded()) [[unlikely]]
+        drop_oldest(reclaim);
     if (mapped.ok())
         return FaultOutcome::kResolved;
     return mapped.error() == Errno::kAgain ? FaultOutcome::kNeedTables : FaultOutcome::kGaveUp;

@@ -13,13 +13,14 @@ Status Rmap::init(size_t max_pages) {
 }
 
 void Rmap::destroy() {
-    recent_ = nullptr;
+    recent_ = crowded_ = nullptr;
     memory_.destroy();
     places_.reset(0);
     groups_.reset(0);
 }
 
 bool Rmap::insert(const Leaf& leaf) {
+    NEST_BUG_ON(crowded_);
     void* const memory = memory_.take();
     if (!memory)
         return false;
@@ -31,15 +32,19 @@ bool Rmap::insert(const Leaf& leaf) {
             memory_.give_back(memory);
             return false;
         }
-        group = ::new (more) RmapGroup{nullptr, key, nullptr};
+        group = ::new (more) RmapGroup{nullptr, key, nullptr, nullptr, 0};
         groups_.insert(*group);
     }
     recent_ = group;
-    RmapNode* const node = ::new (memory)
-        RmapNode{nullptr, place_key(leaf.shadow, leaf.at, leaf.level), leaf.gfn, group->first, &group->first};
+    RmapNode* const node = ::new (memory) RmapNode{nullptr, place_key(leaf.shadow, leaf.at, leaf.level), leaf.gfn & 63,
+                                                   group,   group->first, &group->first};
     if (node->next)
         node->next->link = &node->next;
+    else
+        group->last = node;
     group->first = node;
+    if (++group->count > kMostOfGroup) [[unlikely]]
+        crowded_ = group;
     places_.insert(*node);
     return true;
 }
@@ -51,13 +56,18 @@ bool Rmap::remove(u16 shadow, arch::L2Ipa at, unsigned level) {
     if (!*place)
         return false;
     RmapNode* const node = places_.remove(place);
+    RmapGroup* const group = node->group;
     *node->link = node->next;
-    if (node->next) {
+    if (node->next)
         node->next->link = node->link;
-    } else if (RmapGroup** group = groups_.find(group_key(node->gfn, level)); !(*group)->first) {
-        if (*group == recent_)
+    else if (node->link != &group->first)  // then it is the `next` of a newer one
+        group->last = reinterpret_cast<RmapNode*>(reinterpret_cast<char*>(node->link) - offsetof(RmapNode, next));
+    if (group == crowded_)
+        crowded_ = nullptr;
+    if (!--group->count) {
+        if (group == recent_)
             recent_ = nullptr;
-        memory_.give_back(groups_.remove(group));
+        memory_.give_back(groups_.remove(groups_.find(group->key)));
     }
     memory_.give_back(node);
     return true;
@@ -65,7 +75,16 @@ bool Rmap::remove(u16 shadow, arch::L2Ipa at, unsigned level) {
 
 u64 Rmap::find(u16 shadow, arch::L2Ipa at, unsigned level) const {
     const RmapNode* node = count() ? *places_.find(place_key(shadow, at, level)) : nullptr;
-    return node ? node->gfn : kNoFrame;
+    return node ? gfn_of(*node) : kNoFrame;
+}
+
+size_t Rmap::count_of(u64 start, u64 end) const {
+    size_t leaves = 0;
+    for (unsigned level = 1; level <= stage2::kLastLevel && start < end && count(); level++)
+        for (u64 group = start >> kGroupBits[level]; group <= (end - 1) >> kGroupBits[level]; group++)
+            if (const RmapGroup* g = *groups_.find(group << kLevelBits | level))
+                leaves += g->count;
+    return leaves;
 }
 
 }  // namespace nest::nested

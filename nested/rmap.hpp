@@ -7,6 +7,9 @@
 // number of its shadows, or what else a bucket holds. Nodes and buckets come from pages that the caller hands in; they
 // stay here until the VM ends, and there is an upper limit of them.
 //
+// L1 decides how often it maps a frame of its own. So a group holds no more than kMostOfGroup leaves: whoever inserts one
+// more drops the oldest, as a TLB would, and whoever wants to know what it costs to visit some frames asks count_of().
+//
 // Locking: the VM's mmu lock for everything but init() and destroy().
 #pragma once
 #include <nested/growing_buckets.hpp>
@@ -18,6 +21,7 @@ namespace nest::nested {
 class Rmap {
 public:
     static constexpr size_t kDefaultPages = 20480;  // 80 MiB: 1.6 million pages in groups, or half as many blocks
+    static constexpr size_t kMostOfGroup = 4096;    // 64 shadows that have all 64 pages in common
 
     // One shadow leaf.
     struct Leaf {
@@ -44,6 +48,9 @@ public:
 
     // False: no node left, and nothing was changed.
     [[nodiscard]] bool insert(const Leaf& leaf);
+    // Has the latest insert() made a group larger than it may be? Then oldest() has to go before the next one.
+    bool crowded() const { return crowded_; }
+    Leaf oldest() const { return leaf_of(*crowded_->last); }
     // False: there is none, or not of this level.
     bool remove(u16 shadow, arch::L2Ipa at, unsigned level);
     // The frame that the shadow's leaf at exactly this address was entered with, or kNoFrame.
@@ -72,6 +79,8 @@ public:
                     visit(*g, start, end, fn);
         }
     }
+    // How many leaves for_each() looks at, for frames that lie together; at most kMostOfGroup for each group.
+    size_t count_of(u64 start, u64 end) const;
     size_t count() const { return places_.count(); }
     size_t pages() const { return memory_.count(); }
 
@@ -79,17 +88,21 @@ private:
     // Keys: a group is its number and level; a place its frame, of at most 48 bits of address, shadow and level.
     static constexpr unsigned kLevelBits = 2, kShadowBits = 16;
     static constexpr u64 kLevelMask = (1 << kLevelBits) - 1;
-    static_assert(stage2::kMaxIpaBits - arch::kPageShift + kShadowBits + kLevelBits <= 64);
-    static constexpr u8 kGroupBits[] = {0, 18, 9, 6};  // log2 of the frames of a group, by level
+    static_assert(stage2::kMaxIpaBits - arch::kPageShift + kShadowBits + kLevelBits <= 58);
+    static constexpr u8 kGroupBits[] = {0, 18, 9, 6};  // log2 of the frames of a group, by level: one block, or 64 pages
 
     static u64 place_key(u16 shadow, arch::L2Ipa at, unsigned level) {
         return (at.frame() << kShadowBits | shadow) << kLevelBits | level;
     }
     static u64 group_key(u64 gfn, unsigned level) { return gfn >> kGroupBits[level] << kLevelBits | level; }
+    static u64 gfn_of(const RmapNode& n) {
+        const u64 group = n.group->key;
+        return (group >> kLevelBits << kGroupBits[group & kLevelMask]) + n.frame;
+    }
     static Leaf leaf_of(const RmapNode& n) {
         const u64 place = n.key >> kLevelBits;
         return {static_cast<u16>(place), static_cast<u8>(n.key & kLevelMask),
-                arch::L2Ipa(place >> kShadowBits << arch::kPageShift), n.gfn};
+                arch::L2Ipa(place >> kShadowBits << arch::kPageShift), gfn_of(n)};
     }
     template <typename Fn>
     static void visit(const RmapGroup& group, u64 start, u64 end, Fn& fn) {
@@ -107,7 +120,8 @@ private:
     RmapPages memory_;
     Places places_{memory_};
     Groups groups_{memory_};
-    RmapGroup* recent_ = nullptr;  // of the latest leaf: the next one often lies beside it
+    RmapGroup* recent_ = nullptr;   // of the latest leaf: the next one often lies beside it
+    RmapGroup* crowded_ = nullptr;  // it has one leaf too many
 };
 
 }  // namespace nest::nested

@@ -12,18 +12,23 @@
 
 namespace nest::nested {
 
+struct RmapGroup;
+
 // A shadow leaf, and the frames that some leaves have in common. Keys: see Rmap.
 struct RmapNode {
     RmapNode* next_in_bucket;  // by place
-    u64 key;
-    u64 gfn;
-    RmapNode* next;   // of the same group
-    RmapNode** link;  // what points here
+    u64 key : 58;
+    u64 frame : 6;     // which one of the group's
+    RmapGroup* group;
+    RmapNode* next;    // of the same group, an older one
+    RmapNode** link;   // what points here
 };
 struct RmapGroup {
     RmapGroup* next_in_bucket;
     u64 key;
-    RmapNode* first;
+    RmapNode* first;   // the newest
+    RmapNode* last;    // the oldest
+    size_t count;
 };
 
 class RmapPages {
@@ -88,7 +93,7 @@ private:
     struct alignas(u64) Spare {
         u8 bytes[sizeof(RmapNode)];
     };
-    static_assert(sizeof(RmapGroup) <= sizeof(Spare));
+    static_assert(sizeof(RmapNode) == 40 && sizeof(RmapGroup) <= sizeof(Spare));
     static constexpr size_t kBucketBytes = (kPlacesPerPage + kGroupsPerPage) * sizeof(void*);
     static constexpr size_t kSparesPerPage = (arch::kPageSize - kBucketBytes) / sizeof(Spare);
     struct Page {

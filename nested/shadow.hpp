@@ -55,25 +55,25 @@ public:
     }
     // The canonical frame of the next leaf's first byte.
     void set_next_frame(u64 gfn) { gfn_ = gfn; }
-    // Some leaf is not in the reverse map: until the shadow has been emptied, every canonical change concerns it.
-    bool untracked() const { return untracked_; }
-    void set_tracked() { untracked_ = false; }
+    // Some leaf is not in the reverse map: while that is so, every canonical change concerns the shadow.
+    bool untracked() const { return untracked_ != 0; }
 
     void clean_dcache(arch::Pa, u64) {}
     void invalidate_icache(arch::Pa, u64) {}
     void leaf_changed(arch::L2Ipa base, unsigned level, stage2::Pte old, stage2::Pte now) {
-        // Of an untracked shadow the node may never have been there.
-        if (old.valid() && !rmap_->remove(shadow_, base, level))
+        if (old.valid() && !rmap_->remove(shadow_, base, level)) {
             NEST_BUG_ON(!untracked_);
+            untracked_--;
+        }
         if (now.valid() && !rmap_->insert({shadow_, static_cast<u8>(level), base, gfn_}))
-            untracked_ = true;
+            untracked_++;
     }
 
 private:
     Rmap* rmap_ = nullptr;
     u64 gfn_ = 0;
     u16 shadow_ = 0;
-    bool untracked_ = false;
+    u64 untracked_ = 0;  // leaves for which there was no node
 };
 
 // When tables that left a shadow are freed. With a guest's context loaded the kernel's allocator may not be called: they
@@ -122,17 +122,8 @@ public:
         unsigned budget = stage2::kDefaultBudget;
         return unmap(start, end, budget);
     }
-    // All of it, however long that takes.
-    void unmap_all() {
-        for (arch::L2Ipa at{}; at < tables.limit();)
-            at = unmap(at, tables.limit());
-        emptied();
-    }
     // Nothing is mapped any more.
-    void emptied() {
-        tables.policy().set_tracked();
-        leaf_shifts = 0;
-    }
+    void emptied() { leaf_shifts = 0; }
     bool untracked() { return tables.policy().untracked(); }
 
     Tables tables;

@@ -211,10 +211,11 @@ TEST_F(NestedVmTest, WhatChangesALargeSlotLetsGoOfTheLock) {
 }
 
 TEST_F(NestedVmTest, ALargeTlbiIsDoneInPieces) {
-    // One frame at many addresses: more than tier 0 looks at in one go.
+    // Two frames at many addresses: more than tier 0 looks at in one go.
     constexpr u64 kPages = 5000;
+    static_assert(kPages / 2 < nested::Rmap::kMostOfGroup);
     for (u64 i = 0; i < kPages; i++) {
-        map_l2(kL2 + i * kPage, kData);
+        map_l2(kL2 + i * kPage, kData + i % 2 * 64 * kPage);
         ASSERT_EQ(access(kL2 + i * kPage), Next::kResume);
     }
     EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kHost);

@@ -105,6 +105,36 @@ TEST_F(RmapTest, MemoryIsBoundedAndReused) {
     EXPECT_EQ(test::port().live_runs, 0u);
 }
 
+// Who is the oldest of a group, whichever of it go, and how many there are to look at.
+TEST_F(RmapTest, AGroupHasALimit) {
+    std::mt19937_64 random(8);
+    ASSERT_TRUE(rmap.init(200).ok());
+    ASSERT_TRUE(insert({1, 3, arch::L2Ipa(u64{1} << 40), 0x1040}));  // its neighbour
+    std::vector<u64> model;  // places, by age
+    for (u64 place = 1; model.size() < Rmap::kMostOfGroup || place < 3 * Rmap::kMostOfGroup; place++) {
+        ASSERT_TRUE(insert({0, 3, arch::L2Ipa(place << 12), 0x1000 + random() % 64}));
+        model.push_back(place);
+        ASSERT_EQ(rmap.crowded(), model.size() > Rmap::kMostOfGroup);
+        ASSERT_EQ(rmap.count_of(0x1010, 0x1011), model.size());
+        size_t victim = 0;
+        if (rmap.crowded()) {
+            ASSERT_EQ(rmap.oldest().at.raw >> 12, model.front());
+        } else if (random() % 8) {
+            continue;
+        } else {
+            victim = random() % 4 ? random() % model.size() : random() % 2 ? 0 : model.size() - 1;
+        }
+        ASSERT_TRUE(rmap.remove(0, arch::L2Ipa(model[victim] << 12), 3));
+        ASSERT_FALSE(rmap.crowded());
+        model.erase(model.begin() + static_cast<std::ptrdiff_t>(victim));
+    }
+    EXPECT_EQ(rmap.count_of(0x1000, 0x1041), model.size() + 1);
+    EXPECT_EQ(rmap.count_of(0x1000, 0x1000), 0u);
+    EXPECT_EQ(rmap.count_of(0, 0x1000), 0u);
+    ASSERT_TRUE(insert({0, 2, arch::L2Ipa(u64{1} << 41), 0x1000}));
+    EXPECT_EQ(rmap.count_of(0x1040, 0x1041), 2u) << "a block covers it as well";
+}
+
 TEST_F(RmapTest, NoMemoryForItsDirectory) {
     test::port().fail_allocation = 1;
     EXPECT_EQ(rmap.init(2).error(), Errno::kNoMem);

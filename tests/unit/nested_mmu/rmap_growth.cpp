@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Patterns, RmapGrowth,
                                          Pattern{"Backwards", Shape::kBackwards, 1},
                                          Pattern{"Scattered", Shape::kScattered, 1},
                                          Pattern{"Blocks", Shape::kBlocks, 1},
-                                         Pattern{"ManyShadows", Shape::kPages, 1000}),
+                                         Pattern{"ManyShadows", Shape::kPages, 64}),
                          [](const auto& i) { return std::string(i.param.name); });
 
 // Each insertion splits no more than one bucket of each table: the lock is never held for a whole new table.

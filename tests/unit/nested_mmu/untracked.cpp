@@ -43,11 +43,72 @@ TEST_F(Untracked, SoDoesUnmapping) {
     EXPECT_FALSE(shadow.tables.walk(at(last)).valid);
 }
 
-TEST_F(Untracked, AndAgeing) {
+// Only a guess is asked for, and whoever believes that the page is old unmaps it, after which the shadow is tracked.
+TEST_F(Untracked, AgeingLooksAtWhatIsKnown) {
     Guard guard(world.lock);
-    const u64 last = at(kPages - 1).frame();
-    EXPECT_TRUE(world.mmu.age_gfns(last, last + 1, true));
-    EXPECT_FALSE(world.mmu.age_gfns(last, last + 1, false));
+    const u64 first = at(0).frame(), last = at(kPages - 1).frame();
+    EXPECT_FALSE(world.mmu.age_gfns(last, last + 1, true));
+    EXPECT_TRUE(world.mmu.age_gfns(first, first + 1, true));
+    EXPECT_FALSE(world.mmu.age_gfns(first, first + 1, false));
+}
+
+// L1 decides how many leaves a shadow has. They go in pieces, and what comes meanwhile is known for what it is.
+TEST_F(Untracked, AreDroppedInPieces) {
+    for (u64 page = kPages; page < 40 * kPages; page++) {
+        L2Fault f;
+        f.ipa = at(page);
+        ASSERT_EQ(world.access(shadow, nullptr, f).outcome, FaultOutcome::kResolved);
+    }
+    const auto mapped = [&] {
+        u64 leaves = 0;
+        for (u64 page = 0; page < 40 * kPages; page++)
+            leaves += shadow.tables.walk(at(page)).valid;
+        return leaves;
+    };
+    u64 left = mapped();
+    ASSERT_EQ(left, 40 * kPages);
+    World::Mmu::Untracked progress;
+    unsigned pieces = 0;
+    for (bool done = false; !done; pieces++) {
+        Guard guard(world.lock);
+        done = world.mmu.drop_untracked(progress);
+        const u64 now = mapped();
+        EXPECT_LE(left - now, 2 * stage2::kDefaultBudget);
+        left = now;
+    }
+    EXPECT_GT(pieces, 2u);
+    EXPECT_EQ(left, 0u);
+    EXPECT_FALSE(world.mmu.has_untracked());
+}
+
+TEST_F(Untracked, AFaultDuringTheDropMayLeaveTheShadowUntracked) {
+    World::Mmu::Untracked progress;
+    const auto piece = [&](unsigned budget) {
+        Guard guard(world.lock);
+        return world.mmu.drop_untracked(progress, budget);
+    };
+    const auto touch = [&](u64 page) {
+        L2Fault f;
+        f.ipa = at(page);
+        ASSERT_EQ(world.access(shadow, nullptr, f).outcome, FaultOutcome::kResolved);
+    };
+    // Behind the progress, in tables that are gone already: so many that the map overflows once more.
+    u64 again = 0;
+    while (again < 150 && !piece(40))
+        for (unsigned i = 0; i < 10 && progress.at > at(again); i++)
+            touch(again++);
+    ASSERT_GT(again, 0u);
+    while (!piece(40))
+        ;
+    for (u64 page = 0; page < kPages; page++)
+        touch(page);
+    EXPECT_TRUE(shadow.untracked());
+    EXPECT_TRUE(world.mmu.has_untracked());
+    world.canonical_unmap(at(0).raw, at(kPages).raw);
+    for (u64 page = 0; page < kPages; page++)
+        EXPECT_FALSE(shadow.tables.walk(at(page)).valid) << page;
+    EXPECT_FALSE(shadow.untracked());
+    EXPECT_EQ(world.mmu.rmap().count(), 0u);
 }
 
 }  // namespace

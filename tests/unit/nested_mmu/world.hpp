@@ -110,6 +110,7 @@ public:
             debt.absorb(canonical.unmap(debt.resume(), Ipa(end)));
         canonical.complete(std::move(debt));
         mmu.unmap_gfns(start >> 12, end >> 12, cause);
+        drop_untracked();
     }
     void canonical_write_protect(u64 start, u64 end) {
         Guard guard(lock);
@@ -123,6 +124,11 @@ public:
             canonical.complete(std::move(debt));
         }
         mmu.write_protect_gfns(start >> 12, end >> 12);
+        drop_untracked();
+    }
+    void drop_untracked() {
+        for (Mmu::Untracked progress; !mmu.drop_untracked(progress);)
+            ;
     }
 
     // ---- L2's access, driven to its end. The last resolution; `no_memory` where nothing answers.
