@@ -8,6 +8,8 @@ namespace {
 
 using namespace arch;
 
+constexpr u64 kTrapAllint = 1 << 6;  // HCRX_EL2.TALLINT: writes that may set PSTATE.ALLINT
+
 template <typename R>
 R host_value() {
     return R::of(nest_port_feature_register(encoding_of(R::kReg).raw));
@@ -64,7 +66,9 @@ TrapHost TrapHost::probe() {
 vhe::TrapConfig compute_traps(const CpuState& state, const TrapHost& host, const TrapPolicy& policy) {
     vhe::TrapConfig t{};
     t.hcr = compute_hcr(state, host, policy);
-    // HCRX_EL2 0: every feature that it enables (TCR2, SCTLR2, MOPS, LS64, FPMR, GCS, D128) is hidden and UNDEFINED.
+    // Every feature that HCRX_EL2 enables (TCR2, SCTLR2, MOPS, LS64, FPMR, GCS, D128) is hidden and UNDEFINED. So is FEAT_NMI,
+    // whether or not the kernel tells of it: where a CPU lacks it, the bit is RES0.
+    t.hcrx.raw = kTrapAllint;
     t.cptr = CPTR_EL2{}.with<CPTR_EL2::TAM>(1).with<CPTR_EL2::TTA>(1);
     t.mdcr = compute_mdcr(state);
     t.hstr.raw = 1 << 15;  // AArch32's IMPLEMENTATION DEFINED registers, cp15 c15

@@ -21,6 +21,14 @@ TEST(TrapConfig, HcrOfAPlainMachine) {
     EXPECT_EQ(config(m).hcr.raw, expected);
 }
 
+// No VM is told of FEAT_NMI, and older kernels do not know it either: it cannot depend on an ID register.
+TEST(TrapConfig, AllintIsNotTheGuests) {
+    for (const auto& profile : {plain_profile(), max_profile()}) {
+        Machine m(profile);
+        EXPECT_EQ(config(m).hcrx.raw, bit(6)) << "TALLINT, and nothing that is enabled";
+    }
+}
+
 TEST(TrapConfig, HcrFollowsHostVmAndPolicy) {
     using H = arch::HCR_EL2;
     Machine m(max_profile(), kPointerAuthFeatures);
@@ -62,7 +70,7 @@ TEST(TrapConfig, CtrTrapsWhereCpusDiffer) {
 TEST(TrapConfig, OtherControls) {
     Machine m;
     auto t = config(m);
-    EXPECT_EQ(t.hcrx.raw, 0u);
+    EXPECT_EQ(t.hcrx.raw, bit(6));  // TALLINT
     EXPECT_EQ(t.cptr.raw, bit(30) | bit(28));  // TAM, TTA; FP, SVE and SME trap
     EXPECT_EQ(t.hstr.raw, bit(15));
     EXPECT_EQ(t.mdcr.raw, bit(19) | bit(14) | bit(11) | bit(10) | bit(9) | bit(6) | bit(5));
