@@ -180,6 +180,9 @@ TEST_F(El2Sysreg, TlbiAndAtAreHandedOverDecoded) {
 TEST_F(El2Sysreg, UndefinedAtEl2) {
     for (SysReg r : {SysReg::SP_EL2, SysReg::RVBAR_EL2, SysReg::RMR_EL2})
         EXPECT_EQ(read(r), Outcome::kUndefined) << arch::name_of(r);
+    // Of two features, of which no VM has FEAT_AMUv1.
+    EXPECT_EQ(read(SysReg::HAFGRTR_EL2), Outcome::kUndefined);
+    EXPECT_EQ(access(encoding_of(SysReg::HAFGRTR_EL2), false, ~u64{0}, 3), Outcome::kUndefined);
     EXPECT_EQ(context.pc, 0x1000u);
 }
 
