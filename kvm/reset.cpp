@@ -101,7 +101,7 @@ void reset_vcpu(CpuState& state, const PowerOn& on) {
 }
 
 void publish_id_registers(CpuState& state) {
-    state.regs.set(SysReg::MIDR_EL1, state.ids.read(encoding_of(SysReg::MIDR_EL1)));
+    nested::set_midr(state.vel2, state.ids.read(encoding_of(SysReg::MIDR_EL1)));
 }
 
 }  // namespace nest::kvm

@@ -81,8 +81,8 @@ Status set_system_register(CpuState& state, Encoding e, u64 value) {
     SysReg reg = find_sysreg(e);
     switch (reg) {
     case SysReg::OSLSR_EL1: return set_oslsr(state, value);
-    case SysReg::CLIDR_EL1: NEST_TRY(check_clidr(value)); [[fallthrough]];
-    case SysReg::MPIDR_EL1: state.regs.set(reg, value); return kOk;
+    case SysReg::CLIDR_EL1: NEST_TRY(check_clidr(value)); state.regs.set(reg, value); return kOk;
+    case SysReg::MPIDR_EL1: nested::set_mpidr(state.vel2, value); return kOk;
     default: break;
     }
     if (nested::has_one_reg(state.vel2, e)) {

@@ -35,6 +35,12 @@ const El2Register* one_reg(const VirtualEl2& v, Encoding e) {
     return row && row->shown && v.config().features.has(row->feature) ? row : nullptr;
 }
 
+void set_identity(VirtualEl2& v, SysReg own, SysReg of_guest, u64 value) {
+    if (v.present() && v.file.get(of_guest) == v.file.get(own))
+        v.file.set(of_guest, value);
+    v.file.set(own, value);
+}
+
 }  // namespace
 
 const El2Register* find_el2_register(Encoding e) {
@@ -58,6 +64,9 @@ void reset_el2(VirtualEl2& v) {
     using P = SPSR_EL2;
     v.set_guest_pstate(P::mask<P::D, P::A, P::I, P::F>() | kModeEL2h);
 }
+
+void set_midr(VirtualEl2& v, u64 midr) { set_identity(v, SysReg::MIDR_EL1, SysReg::VPIDR_EL2, midr); }
+void set_mpidr(VirtualEl2& v, u64 mpidr) { set_identity(v, SysReg::MPIDR_EL1, SysReg::VMPIDR_EL2, mpidr); }
 
 bool has_one_reg(const VirtualEl2& v, Encoding e) { return one_reg(v, e) != nullptr; }
 

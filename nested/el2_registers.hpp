@@ -19,6 +19,10 @@ struct El2Register {
 // nullptr: not a register of virtual EL2. Any context.
 const El2Register* find_el2_register(arch::Encoding e);
 
+// The vCPU's MIDR_EL1 or MPIDR_EL1 becomes another one. VPIDR_EL2 or VMPIDR_EL2, which comes out of a reset as that
+// ([DDI0487] D24.2), follows while it still is the same; what user space or L1 has given it stays. Also without virtual EL2.
+void set_midr(VirtualEl2& v, u64 midr);
+void set_mpidr(VirtualEl2& v, u64 mpidr);
 // KVM_ARM_VCPU_INIT and PSCI CPU_ON, with the state in memory: all to their reset values, VPIDR_EL2 and VMPIDR_EL2 to
 // the VM's MIDR_EL1 and MPIDR_EL1, PSTATE to EL2h with everything masked, the world to virtual EL2. To be called after
 // the flat reset, which has set the EL1 registers.

@@ -30,6 +30,32 @@ TEST_F(Registers, Reset) {
     EXPECT_FALSE(file.get(SysReg::SCTLR_EL2) & 5) << "MMU and caches off";
 }
 
+// A VMM numbers its CPUs after KVM_ARM_VCPU_INIT, or restores what another machine had.
+TEST_F(Registers, WhatAGuestReadsOfItsCpuFollowsUntilItIsGiven) {
+    l1(SysReg::MIDR_EL1, 0x41);
+    l1(SysReg::MPIDR_EL1, 0x8000'0003);
+    reset_el2(v);
+    set_midr(v, 0x42);
+    set_mpidr(v, 0x8000'0100);
+    EXPECT_EQ(file.get(SysReg::MIDR_EL1), 0x42u);
+    EXPECT_EQ(file.get(SysReg::VPIDR_EL2), 0x42u);
+    EXPECT_EQ(file.get(SysReg::MPIDR_EL1), 0x8000'0100u);
+    EXPECT_EQ(file.get(SysReg::VMPIDR_EL2), 0x8000'0100u);
+    set_one_reg(v, encoding_of(SysReg::VPIDR_EL2), 0x77);
+    set_one_reg(v, encoding_of(SysReg::VMPIDR_EL2), 0x8000'0007);
+    set_midr(v, 0x43);
+    set_mpidr(v, 0x8000'0200);
+    EXPECT_EQ(file.get(SysReg::VPIDR_EL2), 0x77u);
+    EXPECT_EQ(file.get(SysReg::VMPIDR_EL2), 0x8000'0007u);
+    EXPECT_EQ(file.get(SysReg::MIDR_EL1), 0x43u);
+    EXPECT_EQ(file.get(SysReg::MPIDR_EL1), 0x8000'0200u);
+    vhe::GuestContext other{};
+    vncr::RegisterFile flat_file;
+    VirtualEl2 flat(other, flat_file);
+    set_mpidr(flat, 5);
+    EXPECT_EQ(flat_file.get(SysReg::MPIDR_EL1), 5u);
+}
+
 TEST_F(Registers, E2hIsAlwaysOne) {
     l1(SysReg::HCR_EL2, 0);
     EXPECT_TRUE(v.e2h());
