@@ -52,10 +52,14 @@ private:
     u32 taken_ = 0;
 };
 
+// A valid list register with one of the four INTIDs that are none would be UNPREDICTABLE ([IHI0069] 12.4 ICH_LR<n>_EL2):
+// hardware gets none.
+bool is_special(u64 intid) { return intid - kFirstSpecial < 4; }
+
 // Two list registers with one INTID would be UNPREDICTABLE: hardware gets the first.
 bool is_loaded(const NestedInterface& nested, u64 intid) {
     for (unsigned i = 0; i < nested.used; i++)
-        if (ListRegister::of(nested.lr[i]).get<ListRegister::vINTID>() == (intid & kIntidMask))
+        if (ListRegister::of(nested.lr[i]).get<ListRegister::vINTID>() == intid)
             return true;
     return false;
 }
@@ -100,7 +104,8 @@ void fill_nested(CpuInterface& l1, NestedInterface& nested, const vncr::Register
             continue;
         if (!virtualised[theirs.get<ListRegister::Group>()]) [[unlikely]]
             continue;
-        if (is_loaded(nested, theirs.get<ListRegister::vINTID>())) [[unlikely]]
+        const u64 intid = theirs.get<ListRegister::vINTID>() & kIntidMask;
+        if (is_special(intid) || is_loaded(nested, intid)) [[unlikely]]
             continue;
         nested.from[nested.used] = static_cast<u8>(n);
         nested.lr[nested.used++] = translation.translate(theirs).raw;

@@ -117,6 +117,28 @@ TEST_F(NestedTranslate, OneVirtualInterruptIsInOneListRegister) {
     EXPECT_EQ(state(2), arch::kLrActive) << "what hardware did not get has not changed";
 }
 
+// [IHI0069] 12.4 ICH_LR<n>_EL2.vINTID: UNPREDICTABLE for hardware, and L1's to write.
+TEST_F(NestedTranslate, NoSpecialIntidReachesHardware) {
+    for (const u64 state_of : {arch::kLrPending, arch::kLrActive, arch::kLrPendingActive}) {
+        set_lr(0, soft(1019, state_of));
+        set_lr(1, soft(1020, state_of));
+        set_lr(2, L::of(soft(1023, state_of).raw | 0x10000));  // in sixteen bits
+        set_lr(3, soft(1024, state_of));
+        flush();
+        ASSERT_EQ(n.used, 2u);
+        EXPECT_EQ(hardware(0), soft(1019, state_of));
+        EXPECT_EQ(hardware(1), soft(1024, state_of));
+        sync();
+        for (unsigned i = 0; i < 4; i++)
+            EXPECT_EQ(state(i), state_of) << i;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        set_lr(i, hard(1020 + i, kTimer));
+    flush();
+    EXPECT_EQ(n.used, 0u);
+    sync();
+}
+
 TEST_F(NestedTranslate, ControlKeepsTrapsAndDropsWhatTheMachineLacks) {
     set(Hcr::of(~u64{0} & ~Hcr::EOIcount::kMask));
     set_lr(0, soft(40));
