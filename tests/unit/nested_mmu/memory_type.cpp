@@ -116,6 +116,39 @@ TEST_P(MemoryTypes, AProtectedWalkIsL1sToRefuse) {
     EXPECT_EQ(r.fsc, 0x0f) << "a permission fault, level 3";
 }
 
+// [DDI0487] D8.6 (stage 2 over stage 2 is as stage 2 over stage 1): the stronger type wins, and nothing is executed from
+// what is not Write-Back. All that either side may say, against a table; the two exceptions are compose()'s own.
+TEST_P(MemoryTypes, TheStrongerOfBothTypes) {
+    using enum MemoryType;
+    const bool fwb = GetParam();
+    const auto strength = [](MemoryType t) { return t == Device_nGnRE ? 2 : t == NormalNC ? 1 : 0; };
+    for (const MemoryType theirs : {Normal, NormalNC, Device_nGnRE})
+        for (const MemoryType ours : {Normal, NormalNC, Device_nGnRE})
+            for (unsigned prot = 0; prot < 64; prot++) {
+                const auto bit = [&](unsigned n) { return (prot >> n & 1) != 0; };
+                Stage2Result l1;
+                l1.attributes.type = theirs;
+                l1.attributes.prot = {.r = bit(0), .w = bit(1), .x = bit(2)};
+                stage2::Leaf canonical;
+                canonical.valid = true;
+                canonical.level = 3;
+                canonical.attributes.type = ours;
+                // What is no memory is never executable: bring_in() gives no such leaf.
+                canonical.attributes.prot = {.r = bit(3), .w = bit(4), .x = bit(5) && ours == Normal};
+                const stage2::Attributes c = compose(l1, canonical, 0, fwb).attributes;
+                const bool both_execute = bit(2) && bit(5) && ours == Normal && theirs != Device_nGnRE;
+                MemoryType wanted = strength(theirs) > strength(ours) ? theirs : ours;
+                if (ours == Normal && (fwb || (theirs == NormalNC && both_execute)))
+                    wanted = Normal;  // nobody has cleaned it; or L2 is to execute from it
+                EXPECT_EQ(c.type, wanted) << prot;
+                EXPECT_GE(strength(c.type), strength(ours)) << "never weaker than the memory is";
+                EXPECT_EQ(c.prot.r, bit(0) && bit(3));
+                EXPECT_EQ(c.prot.w, bit(1) && bit(4));
+                EXPECT_EQ(c.prot.x, both_execute) << prot;
+                EXPECT_FALSE(c.prot.x && c.type != Normal);
+            }
+}
+
 INSTANTIATE_TEST_SUITE_P(Fwb, MemoryTypes, testing::Bool());
 
 }  // namespace
