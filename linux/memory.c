@@ -219,6 +219,14 @@ int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct
 			return get_pfn_mapping(vm->mm, hva, write, out);
 		out->writable = write;
 	}
+	/*
+	 * Known to be poisoned, while the VMM's mapping is still there: memory_failure() has not come to it yet, or could not take
+	 * it away. Reads by the host, such as walks of the guest's tables, would be fatal.
+	 */
+	if (is_page_hwpoison(page)) {
+		put_page(page);
+		return -EHWPOISON;
+	}
 	out->pa = page_to_phys(page) + offset_in_host_page(hva);
 	out->cacheable = true;
 	out->page = page;
