@@ -30,6 +30,8 @@ struct UserMapping {
 
 struct VcpuEvents {
     unsigned kicks = 0, wakes = 0, waits = 0, attaches = 0, detaches = 0, sigmask_enters = 0, sigmask_leaves = 0;
+    bool has_sigmask = false;  // KVM_SET_SIGNAL_MASK's
+    u64 sigmask = 0;
 };
 
 struct FakePort {

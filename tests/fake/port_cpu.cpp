@@ -172,13 +172,15 @@ void nest_port_vcpu_detach(struct nest_host_vcpu* vcpu) {
 uint64_t nest_port_run_delay_ns(void) { return port().run_delay_ns; }
 void nest_port_sigmask_enter(struct nest_host_vcpu* vcpu) { events(vcpu).sigmask_enters++; }
 void nest_port_sigmask_leave(struct nest_host_vcpu* vcpu) { events(vcpu).sigmask_leaves++; }
-int nest_port_sigmask_set(struct nest_host_vcpu*, uint64_t user_set, unsigned size, bool clear) {
-    nest::u64 set;
-    if (clear)
-        return 0;
-    if (size != sizeof(set))
+int nest_port_sigmask_set(struct nest_host_vcpu* vcpu, uint64_t user_set, unsigned size, bool clear) {
+    nest::u64 set = 0;
+    if (!clear && size != sizeof(set))
         return -EINVAL;
-    return nest_port_copy_from_user(&set, user_set, sizeof(set)) ? -EFAULT : 0;
+    if (!clear && nest_port_copy_from_user(&set, user_set, sizeof(set)))
+        return -EFAULT;
+    events(vcpu).has_sigmask = !clear;
+    events(vcpu).sigmask = set;
+    return 0;
 }
 
 void nest_port_fpsimd_begin(void) {
