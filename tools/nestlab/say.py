@@ -7,9 +7,14 @@ import time
 _started = time.monotonic()
 
 
+def elapsed() -> float:
+    """Seconds since the command began."""
+    return time.monotonic() - _started
+
+
 def step(text: str) -> None:
     """One thing that starts now."""
-    print(f"lab: [{time.monotonic() - _started:6.1f} s] {text}", file=sys.stderr, flush=True)
+    print(f"lab: [{elapsed():6.1f} s] {text}", file=sys.stderr, flush=True)
 
 
 def result(text: str) -> None:
