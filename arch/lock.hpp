@@ -5,6 +5,16 @@
 
 namespace nest {
 
+// assert_held() is what a header's "under the lock" is to the machine: the calling thread has it, or the tests stop there;
+// so does the module's kernel, if it is one that checks locks (Kbuild). Otherwise no instruction.
+#if !defined(NEST_MODULE) || defined(NEST_CHECK_LOCKS)
+inline constexpr bool kChecksLocks = true;
+#else
+inline constexpr bool kChecksLocks = false;
+#endif
+
+class RwSemaphore;
+
 // Held for long, or while memory is allocated and freed; a PREEMPT_RT kernel makes it a lock that sleeps. So it is never
 // taken in an interrupt or at a context switch, with interrupts or preemption off, or with a RawSpinLock held.
 class SpinLock {
@@ -18,8 +28,14 @@ public:
     [[nodiscard]] bool try_lock_in_tier0() { return nest_port_spin_trylock_quiet(&lock_); }
     void unlock_in_tier0() { nest_port_spin_unlock_quiet(&lock_); }
     bool needbreak() { return nest_port_spin_needbreak(&lock_); }
+    // Any context, tier 0 included.
+    void assert_held() const {
+        if constexpr (kChecksLocks)
+            nest_port_spin_assert_held(&lock_);
+    }
 
 private:
+    friend void assert_either_held(const RwSemaphore& semaphore, const SpinLock& spinlock);
     nest_spinlock lock_{};
 };
 
@@ -37,6 +53,11 @@ public:
     // With a guest's context loaded and interrupts off. False: somebody has it.
     [[nodiscard]] bool try_lock_in_tier0() { return nest_port_raw_spin_trylock_quiet(&lock_); }
     void unlock_in_tier0() { nest_port_raw_spin_unlock_quiet(&lock_); }
+    // Any context, tier 0 included.
+    void assert_held() const {
+        if constexpr (kChecksLocks)
+            nest_port_raw_spin_assert_held(&lock_);
+    }
 
 private:
     nest_raw_spinlock lock_{};
@@ -52,6 +73,10 @@ public:
     [[nodiscard]] bool try_lock_under(Mutex& outer) { return nest_port_mutex_trylock_under(&lock_, &outer.lock_); }
     bool lock_killable() { return nest_port_mutex_lock_killable(&lock_) == 0; }
     void unlock() { nest_port_mutex_unlock(&lock_); }
+    void assert_held() const {
+        if constexpr (kChecksLocks)
+            nest_port_mutex_assert_held(&lock_);
+    }
 
 private:
     nest_mutex lock_{};
@@ -67,10 +92,21 @@ public:
     void read_unlock() { nest_port_rwsem_read_unlock(&lock_); }
     void write_lock() { nest_port_rwsem_write_lock(&lock_); }
     void write_unlock() { nest_port_rwsem_write_unlock(&lock_); }
+    void assert_held_for_writing() const {
+        if constexpr (kChecksLocks)
+            nest_port_rwsem_assert_held_for_writing(&lock_);
+    }
 
 private:
+    friend void assert_either_held(const RwSemaphore& semaphore, const SpinLock& spinlock);
     nest_rwsem lock_{};
 };
+
+// Of two locks that a writer takes both, a reader needs one: the first for reading, or the second.
+inline void assert_either_held(const RwSemaphore& semaphore, const SpinLock& spinlock) {
+    if constexpr (kChecksLocks)
+        nest_port_assert_either_held(&semaphore.lock_, &spinlock.lock_);
+}
 
 // Guard: any of the above with lock()/unlock().
 template <typename L>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A VM's canonical stage 2, as the shadow MMU looks at it: from L1's physical addresses to memory.
 #pragma once
+#include <arch/lock.hpp>
 #include <kvm/cpu.hpp>
 #include <stage2/stage2.hpp>
 
@@ -19,13 +20,17 @@ inline constexpr u8 kOutsideLinearMap = 1;
 // The mmu lock held.
 class Canonical {
 public:
-    explicit Canonical(const CanonicalTables& tables) : tables_(tables) {}
-    stage2::Leaf walk(arch::Ipa ipa) const { return tables_.walk_locked(ipa); }
+    Canonical(const CanonicalTables& tables, const SpinLock& mmu_lock) : tables_(tables), mmu_lock_(mmu_lock) {}
+    stage2::Leaf walk(arch::Ipa ipa) const {
+        mmu_lock_.assert_held();
+        return tables_.walk_locked(ipa);
+    }
     arch::Ipa limit() const { return tables_.limit(); }
     static bool in_linear_map(const stage2::Leaf& leaf) { return !(leaf.attributes.software & kOutsideLinearMap); }
 
 private:
     const CanonicalTables& tables_;
+    const SpinLock& mmu_lock_;
 };
 
 using Shadows = nested::ShadowMmu<Cpu, Canonical>;

@@ -95,8 +95,7 @@ Status Memslots::create(const UserMemoryRegion2& region) {
             by_hva_.adopt(hva_storage);
         by_gfn_.insert(added->base_gfn, added->end_gfn(), added);
         by_hva_.insert(added->hva.raw, added->end_hva().raw, added);
-        generation_++;
-        stage2_.slots_changed();
+        index_changed();
     }
     return kOk;
 }
@@ -141,8 +140,7 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
             slot.dirty = static_cast<DirtyBitmap&&>(bitmap);
             bitmap = static_cast<DirtyBitmap&&>(old);
         }
-        generation_++;
-        stage2_.slots_changed();
+        index_changed();
         gone = grace_.turn();
     }
     grace_.wait(gone);
@@ -151,8 +149,17 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
     return kOk;
 }
 
+// Both locks held: what looks a slot up has one of them.
+void Memslots::index_changed() {
+    lock_.assert_held_for_writing();
+    mmu_lock_.assert_held();
+    generation_++;
+    stage2_.slots_changed();
+}
+
 // `lock` held for writing. Faults that found the slot come too late from here on.
 void Memslots::unmap(const Memslot& slot) {
+    lock_.assert_held_for_writing();
     {
         Guard mmu(mmu_lock_);
         stage2_.slots_changed();
@@ -181,8 +188,7 @@ void Memslots::remove(Memslot& slot) {
         Guard mmu(mmu_lock_);
         by_gfn_.erase(slot.base_gfn, &slot);
         by_hva_.erase(slot.hva.raw, &slot);
-        generation_++;
-        stage2_.slots_changed();
+        index_changed();
         gone = grace_.turn();
     }
     by_id_[slot.id] = nullptr;
@@ -210,6 +216,7 @@ bool Memslots::overlaps_other(u64 start, u64 end, const Memslot* self) const {
 }
 
 const Memslot* Memslots::find(u64 gfn) const {
+    assert_either_held(lock_, mmu_lock_);
     const Memslot* found = nullptr;
     by_gfn_.for_each_overlap(gfn, gfn + 1, [&found](const auto& entry) {
         found = entry.item;
@@ -219,6 +226,7 @@ const Memslot* Memslots::find(u64 gfn) const {
 }
 
 const Memslot* Memslots::find(u64 gfn, MemslotHint& hint) const {
+    assert_either_held(lock_, mmu_lock_);
     if (hint.generation == generation_ && hint.slot->contains(gfn))
         return hint.slot;
     const Memslot* slot = find(gfn);

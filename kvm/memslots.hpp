@@ -88,6 +88,7 @@ public:
     // visit(const Memslot&, u64 first_gfn, u64 end_gfn) for each slot that the VMM's range [start, end) backs.
     template <typename Visit>
     void for_each_hva_range(arch::Hva start, arch::Hva end, Visit visit) const {
+        assert_either_held(lock_, mmu_lock_);
         by_hva_.for_each_overlap(start.raw, end.raw, [&](const auto& entry) {
             const Memslot& slot = *entry.item;
             u64 low = (start.raw > entry.start ? start.raw - entry.start : 0) >> arch::kPageShift;
@@ -97,9 +98,13 @@ public:
         });
     }
     // Does any slot lie in the VMM's range [start, end)?
-    bool backed_by(arch::Hva start, arch::Hva end) const { return by_hva_.overlaps(start.raw, end.raw); }
+    bool backed_by(arch::Hva start, arch::Hva end) const {
+        assert_either_held(lock_, mmu_lock_);
+        return by_hva_.overlaps(start.raw, end.raw);
+    }
     // The first address of that range that a slot backs; `end` when there is none.
     arch::Hva first_backed(arch::Hva start, arch::Hva end) const {
+        assert_either_held(lock_, mmu_lock_);
         return arch::Hva(by_hva_.first_covered(start.raw, end.raw));
     }
     // visit(const Memslot&) for every slot, by frame.
@@ -120,6 +125,7 @@ private:
     Status modify(Memslot& slot, const abi::UserMemoryRegion2& region);
     void remove(Memslot& slot);
     void unmap(const Memslot& slot);
+    void index_changed();
     friend class GuestPage;
     Status reserve_id(u32 id);
     Memslot* by_id(u32 id) const { return id < by_id_.size() ? by_id_[id] : nullptr; }

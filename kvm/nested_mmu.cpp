@@ -10,7 +10,7 @@
 
 namespace nest::kvm {
 
-NestedMmu::NestedMmu(Vm& vm) : vm_(vm), canonical_(vm.stage2.tables()) {}
+NestedMmu::NestedMmu(Vm& vm) : vm_(vm), canonical_(vm.stage2.tables(), vm.mmu_lock) {}
 
 // L2's addresses are as large as L1 believes physical ones to be, whatever there is of memory.
 Status NestedMmu::enable() {
@@ -72,6 +72,7 @@ void NestedMmu::report(VmStats& stats) {
 
 // mmu lock held; `shadow` is held for this vCPU already.
 void NestedMmu::hold_instead(Vcpu& vcpu, nested::Shadow<Cpu>* shadow) {
+    vm_.mmu_lock.assert_held();
     if (vcpu.shadow_use.shadow)
         mmu().pool().put(*vcpu.shadow_use.shadow);
     vcpu.shadow_use.shadow = shadow;
@@ -112,7 +113,10 @@ Status NestedMmu::make_shadow(Vcpu& vcpu) {
     return kOk;
 }
 
-nested::LinearMemory<Canonical> NestedMmu::memory() { return mmu().memory(); }
+nested::LinearMemory<Canonical> NestedMmu::memory() {
+    vm_.mmu_lock.assert_held();
+    return mmu().memory();
+}
 
 void NestedMmu::drop_shadow(Vcpu& vcpu) {
     if (!vcpu.shadow_use.shadow)

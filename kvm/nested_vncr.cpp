@@ -73,13 +73,14 @@ struct NestedVncr::Found {
 
 // mmu lock held.
 NestedVncr::Found NestedVncr::look_up(Vcpu& vcpu, const vncr::PageName& name, bool write) {
+    vm_.mmu_lock.assert_held();
     // Before L1's tables are read: a TLBI that still sees in_use() false has its change of these tables behind it, and the
     // walk sees that.
     in_use_.store_relaxed(true);
     memory_barrier();
     const nested::Stage1Registers registers = nested::el20_registers(vcpu.regs);
     const nested::Stage1Regime regime = nested::stage1_regime(registers, name.va, false, mmu_features(vcpu));
-    const Canonical canonical(vm_.stage2.tables());
+    const Canonical canonical(vm_.stage2.tables(), vm_.mmu_lock);
     auto memory = vm_.nested_mmu.memory();
     const auto stage1 = nested::walk_stage1(registers, regime, memory, nullptr, {.va = name.va, .write = write});
     switch (stage1.status) {
@@ -167,13 +168,21 @@ Next NestedVncr::bring_in_page(Vcpu& vcpu) {
 
 // ---- dropping
 
+// mmu lock held.
+template <typename Fn>
+unsigned NestedVncr::drop_of(Vcpu& vcpu, Fn matches) {
+    vm_.mmu_lock.assert_held();
+    return vcpu.vel2.vncr->drop(matches);
+}
+
 template <typename Fn>
 void NestedVncr::Dropping::each(Fn matches) {
+    vncr_.vm_.mmu_lock.assert_held();
     if (!vncr_.in_use())
         return;
     unsigned dropped = 0;
     vncr_.vm_.for_each_vcpu([&](Vcpu& vcpu) {
-        if (const unsigned n = vcpu.vel2.vncr->drop(matches)) {
+        if (const unsigned n = vncr_.drop_of(vcpu, matches)) {
             vcpu.make_request(Request::kTraps);
             dropped += n;
         }
@@ -201,6 +210,7 @@ NestedVncr::Dropping::~Dropping() {
 }
 
 bool NestedVncr::uses(u64 start, u64 end) {
+    vm_.mmu_lock.assert_held();
     bool used = false;
     if (in_use())
         vm_.for_each_vcpu([&](Vcpu& vcpu) {
@@ -209,7 +219,9 @@ bool NestedVncr::uses(u64 start, u64 end) {
     return used;
 }
 
+// mmu lock held.
 bool NestedVncr::is_used_by_another(const Vcpu& vcpu, const nested::TlbiOp& op) {
+    vm_.mmu_lock.assert_held();
     bool used = draining_.load_acquire() != 0;
     vm_.for_each_vcpu([&](Vcpu& other) {
         used |= &other != &vcpu &&
@@ -223,7 +235,7 @@ bool NestedVncr::drop_in_tier0(Vcpu& vcpu, const nested::TlbiOp& op) {
     if (!guard || is_used_by_another(vcpu, op))
         return false;
     // This vCPU is at virtual EL2, where its own page is loaded; L2's is looked up at the next return to L2.
-    dropped_ += vcpu.vel2.vncr->drop([&](const vncr::Translation& t) { return nested::names_translation(op, t); });
+    dropped_ += drop_of(vcpu, [&](const vncr::Translation& t) { return nested::names_translation(op, t); });
     return true;
 }
 
@@ -235,7 +247,7 @@ void NestedVncr::drop(const nested::TlbiOp& op) {
 
 void NestedVncr::forget(Vcpu& vcpu) {
     Guard guard(vm_.mmu_lock);
-    vcpu.vel2.vncr->drop([](const vncr::Translation&) { return true; });
+    (void)drop_of(vcpu, [](const vncr::Translation&) { return true; });
 }
 
 void NestedVncr::report(VmStats& stats) {

@@ -73,6 +73,8 @@ public:
 private:
     struct Found;
     Found look_up(Vcpu& vcpu, const vncr::PageName& name, bool write);
+    template <typename Fn>
+    unsigned drop_of(Vcpu& vcpu, Fn matches);
     bool is_used_by_another(const Vcpu& vcpu, const nested::TlbiOp& op);
 
     Vm& vm_;

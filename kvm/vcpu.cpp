@@ -19,6 +19,7 @@ Vcpu::Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id)
 }
 
 Result<Vcpu*> Vcpu::create(Vm& vm, unsigned index, u32 id) {
+    vm.lock.assert_held();
     Owned<Vcpu> vcpu(make<Vcpu>(vm, index, id));
     if (!vcpu)
         return Errno::kNoMem;

@@ -74,13 +74,13 @@ void VmStage2::drop_untracked(bool may_sleep) {
 }
 
 void VmStage2::unmap_gfns(u64 start, u64 end) {
-    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.unmap(at, stop); },
+    in_pieces(start, end, [this](Ipa at, Ipa stop) { return locked().unmap(at, stop); },
               [this](u64 first, u64 last) { shadows_->unmap_gfns(first, last, Cause::kMemslot); });
     reap();
 }
 
 void VmStage2::write_protect_gfns(u64 start, u64 end) {
-    in_pieces(start, end, [this](Ipa at, Ipa stop) { return tables_.write_protect(at, stop); },
+    in_pieces(start, end, [this](Ipa at, Ipa stop) { return locked().write_protect(at, stop); },
               [this](u64 first, u64 last) { shadows_->write_protect_gfns(first, last); });
 }
 
@@ -99,7 +99,7 @@ void VmStage2::split_gfns(u64 start, u64 end, u64 chunk) {
         const Ipa chunk_end = at.align_down(step) + step;
         {
             Guard guard(mmu_lock_);
-            at = tables_.split(split_cache_, at, chunk_end < stop ? chunk_end : stop).next;
+            at = locked().split(split_cache_, at, chunk_end < stop ? chunk_end : stop).next;
         }
         nest_port_relax();
     }
@@ -116,7 +116,7 @@ void VmStage2::clean_all() {
         {
             Guard guard(mmu_lock_);
             u64 bytes = 0;
-            at = tables_.for_each_leaf(at, tables_.limit(), [&](Ipa, const stage2::Leaf& leaf) {
+            at = locked().for_each_leaf(at, tables_.limit(), [&](Ipa, const stage2::Leaf& leaf) {
                 if (bytes >= kBytesAtOnce)
                     return true;
                 if (leaf.attributes.type == stage2::MemoryType::Normal) {
@@ -132,9 +132,9 @@ void VmStage2::clean_all() {
 }
 
 void VmStage2::unmap_locked(Ipa start, Ipa end) {
-    auto debt = tables_.unmap(start, end);
+    auto debt = locked().unmap(start, end);
     while (debt.resume() < end)
-        debt.absorb(tables_.unmap(debt.resume(), end));
+        debt.absorb(locked().unmap(debt.resume(), end));
     tables_.complete(std::move(debt));
 }
 
@@ -192,7 +192,7 @@ bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva en
     (void)visit_backing(slots, start, end, false, [&](u64 first, u64 last) {
         Ipa at = ipa_of_gfn(first);
         while (at < ipa_of_gfn(last) && (clear || !young)) {
-            auto aged = tables_.age(at, ipa_of_gfn(last), clear);
+            auto aged = locked().age(at, ipa_of_gfn(last), clear);
             young |= aged.young;
             at = aged.next;
             if (aged.young && !clear)

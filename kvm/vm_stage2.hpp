@@ -23,7 +23,11 @@ public:
     // No vCPU runs any more. Sleeps.
     void destroy();
     // The VM's shadows follow from now on; nullptr: no more. mmu_lock held, or no one else left.
-    void attach(Shadows* shadows) { shadows_ = shadows; }
+    void attach(Shadows* shadows) {
+        if (shadows)
+            mmu_lock_.assert_held();
+        shadows_ = shadows;
+    }
 
     // StageTwoUser. The first with the mmu lock held; the others take it themselves.
     void slots_changed() override { advance_seq(); }
@@ -54,6 +58,7 @@ public:
     u64 seq() const { return seq_.load_acquire(); }
     // [start, end): all that would be reachable by the new leaf. mmu_lock held.
     bool may_map(u64 seq, arch::Hva start, arch::Hva end) const {
+        mmu_lock_.assert_held();
         return seq_.load_relaxed() == seq && !in_progress_.overlap(start, end);
     }
 
@@ -75,9 +80,17 @@ private:
     template <typename Leaves>
     u64 piece(u64 bytes, Leaves leaves) const;
     void drop_untracked(bool may_sleep);
+    // For all that changes, or walks, more than one leaf.
+    Tables& locked() {
+        mmu_lock_.assert_held();
+        return tables_;
+    }
     void unmap_locked(arch::Ipa start, arch::Ipa end);
     // mmu_lock. Released, as seq() is read without it: who reads the new value sees the page table of before.
-    void advance_seq() { seq_.store_release(seq_.load_relaxed() + 1); }
+    void advance_seq() {
+        mmu_lock_.assert_held();
+        seq_.store_release(seq_.load_relaxed() + 1);
+    }
 
     SpinLock& mmu_lock_;
     Tables tables_;

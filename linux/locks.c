@@ -187,3 +187,35 @@ void nest_port_rwsem_write_unlock(struct nest_rwsem *lock)
 {
 	up_write(rwsem(lock));
 }
+
+/* Called on kernels with CONFIG_LOCKDEP only. Of a spinlock nothing but its word is asked, as above: also from tier 0. */
+static noinstr bool anybody_has(const struct nest_spinlock *lock)
+{
+	return spin_is_locked(spin((struct nest_spinlock *)lock));
+}
+
+noinstr void nest_port_spin_assert_held(const struct nest_spinlock *lock)
+{
+	WARN_ON_ONCE(!anybody_has(lock));
+}
+
+noinstr void nest_port_raw_spin_assert_held(const struct nest_raw_spinlock *lock)
+{
+	WARN_ON_ONCE(!raw_spin_is_locked(raw_spin((struct nest_raw_spinlock *)lock)));
+}
+
+void nest_port_mutex_assert_held(const struct nest_mutex *lock)
+{
+	lockdep_assert_held(mutex((struct nest_mutex *)lock));
+}
+
+void nest_port_rwsem_assert_held_for_writing(const struct nest_rwsem *lock)
+{
+	lockdep_assert_held_write(rwsem((struct nest_rwsem *)lock));
+}
+
+void nest_port_assert_either_held(const struct nest_rwsem *sem, const struct nest_spinlock *lock)
+{
+	if (!anybody_has(lock))
+		lockdep_assert_held(rwsem((struct nest_rwsem *)sem));
+}

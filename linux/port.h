@@ -131,6 +131,15 @@ void nest_port_rwsem_read_lock(struct nest_rwsem *lock);
 void nest_port_rwsem_read_unlock(struct nest_rwsem *lock);
 void nest_port_rwsem_write_lock(struct nest_rwsem *lock);
 void nest_port_rwsem_write_unlock(struct nest_rwsem *lock);
+/*
+ * The caller holds the lock, or its own code is wrong: the kernel warns if it checks locks, the tests abort. Atomic. A spinlock
+ * may have been taken quietly, below the kernel's sight: there it is asked whether anybody has it.
+ */
+void nest_port_spin_assert_held(const struct nest_spinlock *lock);
+void nest_port_raw_spin_assert_held(const struct nest_raw_spinlock *lock);
+void nest_port_mutex_assert_held(const struct nest_mutex *lock);
+void nest_port_rwsem_assert_held_for_writing(const struct nest_rwsem *lock);
+void nest_port_assert_either_held(const struct nest_rwsem *rwsem, const struct nest_spinlock *lock); /* the first also for reading */
 /* True while a spinlock holder should drop its lock: someone waits for it or for the CPU. */
 bool nest_port_spin_needbreak(struct nest_spinlock *lock);
 

@@ -70,15 +70,25 @@ struct CpuInterface {
     unsigned active_priority_registers() const { return priority_bits >= 7 ? 4 : priority_bits == 6 ? 2 : 1; }
 
     // `lock` held. Call after each change of `own` or `held`.
-    void refresh() { work.store_relaxed((own.relevant() != 0) | (held_banks != 0)); }
+    void refresh() {
+        lock.assert_held();
+        work.store_relaxed((own.relevant() != 0) | (held_banks != 0));
+    }
+    // The same where a change of `own` can only have added something.
+    void note_work() {
+        lock.assert_held();
+        work.store_relaxed(1);
+    }
     // `lock` and the distributor's lock held.
     void hold(unsigned bank, u32 bit) {
+        lock.assert_held();
         held[bank] |= bit;
         held_banks |= u32{1} << bank;
         held_count.store_relaxed(held_count.load_relaxed() + 1);
         refresh();
     }
     void release(unsigned bank, u32 bit) {
+        lock.assert_held();
         held[bank] &= ~bit;
         if (!held[bank])
             held_banks &= ~(u32{1} << bank);

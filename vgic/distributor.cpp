@@ -105,12 +105,15 @@ Status Distributor::set_base(u64 address) {
 
 // Whether nothing that is placed so far collides, with the vCPUs that exist so far.
 bool Distributor::bases_sound() const {
+    config_.assert_held();
     if (!regions_.sound(cpu_count(), ipa_limit_))
         return false;
     return base_ == kUnset || !regions_.overlap(base_, kFrameSize, cpu_count());
 }
 
+// The config mutex held.
 Status Distributor::assign_redistributor(CpuInterface& cpu) {
+    config_.assert_held();
     const unsigned r = regions_.first_free();
     if (cpu.redist_base != kUnset || r == regions_.size())
         return kOk;  // the address comes later

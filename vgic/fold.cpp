@@ -25,6 +25,8 @@ void Fold::ended(const Bank& bank, unsigned intid) {
 
 void Fold::take_back(ListRegister before, ListRegister now) {
     const unsigned intid = static_cast<unsigned>(before.get<ListRegister::vINTID>());
+    cpu_.lock.assert_held();
+    lock_of(intid).assert_held();
     const u32 bit = bit_of(intid);
     Bank& bank = bank_of(intid);
     u64 state = now.get<ListRegister::State>();
@@ -51,6 +53,7 @@ void Fold::take_back(ListRegister before, ListRegister now) {
 }
 
 void Fold::deactivate_one(unsigned intid, bool done_by_hardware) {
+    lock_of(intid).assert_held();
     const u32 bit = bit_of(intid);
     Bank& bank = bank_of(intid);
     bank.active &= ~bit;
@@ -65,6 +68,7 @@ void Fold::deactivate_one(unsigned intid, bool done_by_hardware) {
 }
 
 void Fold::deactivate_spi(unsigned intid) {
+    distributor_.spi_lock().assert_held();
     SpiBank& bank = distributor_.spi_bank(intid / 32 - 1);
     const u32 bit = bit_of(intid);
     if (bank.on_lr & bit) {

@@ -28,6 +28,9 @@ private:
     Bank& bank_of(unsigned intid) {
         return is_private(intid) ? static_cast<Bank&>(cpu_.own) : distributor_.spi_bank(intid / 32 - 1);
     }
+    const RawSpinLock& lock_of(unsigned intid) const {
+        return is_private(intid) ? static_cast<const RawSpinLock&>(cpu_.lock) : distributor_.spi_lock();
+    }
     void deactivate_one(unsigned intid, bool done_by_hardware);
     bool resample(Bank& bank, unsigned intid);
     void deactivate_physical(unsigned intid);

@@ -4,8 +4,9 @@
 namespace nest::vgic {
 namespace {
 
-// Whether the line's change matters; bank's lock held.
-bool apply_line(Bank& bank, u32 bit, bool level) {
+// Whether the line's change matters. `lock`, which is the bank's, held.
+bool apply_line(const RawSpinLock& lock, Bank& bank, u32 bit, bool level) {
+    lock.assert_held();
     if (bank.edge & bit) {
         if (level)
             bank.latch |= bit;
@@ -28,7 +29,7 @@ Status inject_spi(Distributor& distributor, unsigned intid, bool level) {
     Kicks kicks;
     {
         IrqGuard guard(distributor.spi_lock());
-        if (apply_line(distributor.spi_bank(bank), bit_of(intid), level))
+        if (apply_line(distributor.spi_lock(), distributor.spi_bank(bank), bit_of(intid), level))
             distributor.update_spi(bank, intid % 32, kicks);
     }
     kicks.deliver(distributor);
@@ -44,7 +45,7 @@ Status inject_ppi(CpuInterface& cpu, unsigned intid, bool level, const void* own
     bool kick;
     {
         IrqGuard guard(cpu.lock);
-        if (cpu.own.owner[intid] != owner || !apply_line(cpu.own, bit, level))
+        if (cpu.own.owner[intid] != owner || !apply_line(cpu.lock, cpu.own, bit, level))
             return kOk;
         cpu.refresh();
         // A level that falls while its list register says pending must be taken back from the guest.

@@ -54,8 +54,9 @@ void refresh_mapped_lines(const Access& access, u32 which) {
     set_physical(access, fallen, false);
 }
 
-// Applies the write; returns what changed.
+// Applies the write; returns what changed. The bank's lock held.
 u32 apply(const Access& access, u32 value) {
+    access.lock().assert_held();
     Bank& bank = access.bank();
     const u32 mapped = bank.hw;
     switch (access.what) {
@@ -106,6 +107,7 @@ u32 apply(const Access& access, u32 value) {
 }  // namespace
 
 void changed(const Access& access, u32 which, Kicks& kicks) {
+    access.lock().assert_held();
     if (!access.redistributor) {
         for_each_bit(which, [&](unsigned n) { access.distributor.update_spi(access.intid / 32 - 1, n, kicks); });
         return;
@@ -143,9 +145,9 @@ u32 read_bits(const Access& access) {
 
 void write_bits(const Access& access, u32 value) {
     Kicks kicks(access.accessor ? access.accessor->index : kNobody);
+    value &= access.existing();
     // What only adds may be left to a kick.
     const bool takes = access.what == What::ClearEnable || access.what >= What::ClearPending;
-    value &= access.existing();
     with_settled(access, takes ? value : 0, [&] { changed(access, apply(access, value), kicks); });
     kicks.deliver(access.distributor);
 }

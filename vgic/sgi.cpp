@@ -26,7 +26,7 @@ void send_one(CpuInterface& to, u32 bit, bool group1_allowed) {
         to.own.latch |= bit;
         if (!(to.own.enabled & bit))
             return;
-        to.work.store_relaxed(1);
+        to.note_work();
     }
     to.distributor->callbacks().kick(to.index);
 }

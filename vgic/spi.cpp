@@ -7,6 +7,7 @@ namespace nest::vgic {
 // The rule: an active SPI stays where it was acknowledged; a pending, enabled one goes to its target; nobody holds
 // others.
 void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
+    spi_lock_.assert_held();
     SpiBank& spis = banks_[bank];
     const u32 bit = u32{1} << n;
     const u16 holder = spis.holder[n];

@@ -44,6 +44,13 @@ void must(int error, const char* what) {
         fail(what);
 }
 
+void must_hold(const void* lock, const char* kind) {
+    if (lock_held(lock))
+        return;
+    std::fprintf(stderr, "fake port: the %s that this needs is not held\n", kind);
+    std::abort();
+}
+
 void take(Plain& lock, const char* error) {
     check_lock_order(lock.kind);
     must(pthread_mutex_lock(&lock.mutex), error);
@@ -149,5 +156,22 @@ void nest_port_rwsem_write_lock(struct nest_rwsem* lock) {
     lock_taken(lock, shared(lock).kind);
 }
 void nest_port_rwsem_write_unlock(struct nest_rwsem* lock) { nest_port_rwsem_read_unlock(lock); }
+
+void nest_port_spin_assert_held(const struct nest_spinlock* lock) { must_hold(lock->storage, "spinlock"); }
+void nest_port_raw_spin_assert_held(const struct nest_raw_spinlock* lock) { must_hold(lock->storage, "raw spinlock"); }
+void nest_port_mutex_assert_held(const struct nest_mutex* lock) { must_hold(lock->storage, "mutex"); }
+void nest_port_rwsem_assert_held_for_writing(const struct nest_rwsem* lock) {
+    must_hold(lock->storage, "rwsem");
+    // A reader's hold would let us have the lock for reading once more.
+    auto& rwlock = const_cast<pthread_rwlock_t&>(reinterpret_cast<const Shared*>(lock->storage)->lock);
+    if (pthread_rwlock_tryrdlock(&rwlock) == 0) {
+        pthread_rwlock_unlock(&rwlock);
+        fail("the rwsem that this needs for writing is held for reading");
+    }
+}
+void nest_port_assert_either_held(const struct nest_rwsem* rwsem, const struct nest_spinlock* lock) {
+    if (!lock_held(rwsem->storage))
+        must_hold(lock->storage, "rwsem or spinlock");
+}
 
 }  // extern "C"

@@ -142,10 +142,16 @@ struct Machine {
             require(find(gfn), "a frame is mapped that has no memory");
     }
 
+    template <typename F>
+    auto locked(F&& f) {
+        ReadGuard guard(lock);
+        return f();
+    }
+
     // A guest store: a fault when the frame is not mapped writable, then the store itself.
     void store(Input& in) {
         u64 gfn = in.below(kFrames + 200);
-        const kvm::Memslot* slot = slots.find(gfn);
+        const kvm::Memslot* slot = locked([&] { return slots.find(gfn); });
         const UserMemoryRegion2* want = find(gfn);
         require((slot != nullptr) == (want != nullptr) && (!slot || slot->id == want->slot), "another slot");
         auto mapped = stage2.writable.find(gfn);
@@ -205,6 +211,7 @@ struct Machine {
     void look_up_hva(Input& in) {
         u64 start = kHva + in.below(300 * kPage), end = start + 1 + in.below(40 * kPage);
         std::set<std::pair<u32, u64>> got, want;
+        ReadGuard guard(lock);
         slots.for_each_hva_range(arch::Hva(start), arch::Hva(end), [&](const kvm::Memslot& slot, u64 first, u64 last) {
             for (u64 gfn = first; gfn < last; gfn++)
                 got.insert({slot.id, gfn});

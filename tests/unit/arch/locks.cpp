@@ -3,6 +3,8 @@
 // PREEMPT_RT do the same.
 #include <arch/lock.hpp>
 #include <gtest/gtest.h>
+#include <tests/fake/lock_order.hpp>
+#include <thread>
 
 using namespace nest;
 
@@ -92,6 +94,53 @@ TEST(LockContext, RefusesASpinlockWherePreemptRtMustNotSleep) {
 TEST(LockContext, RefusesARawSpinlockWithInterruptsOn) {
     RawSpinLock vgic{NEST_LOCK_VGIC_SPI};
     EXPECT_DEATH(vgic.lock(), "interrupts on");
+}
+
+TEST(AssertHeld, KnowsTheThreadThatHasTheLock) {
+    SpinLock spin(NEST_LOCK_MMU);
+    Mutex mutex(NEST_LOCK_VM);
+    RwSemaphore slots(NEST_LOCK_SLOTS);
+    EXPECT_DEATH(spin.assert_held(), "spinlock that this needs is not held");
+    EXPECT_DEATH(mutex.assert_held(), "mutex that this needs is not held");
+    EXPECT_DEATH(slots.assert_held_for_writing(), "rwsem that this needs is not held");
+    EXPECT_DEATH(assert_either_held(slots, spin), "rwsem or spinlock that this needs is not held");
+    {
+        Guard one(mutex);
+        ReadGuard two(slots);
+        mutex.assert_held();
+        assert_either_held(slots, spin);
+        EXPECT_DEATH(slots.assert_held_for_writing(), "held for reading");
+        EXPECT_DEATH(spin.assert_held(), "not held");
+    }
+    {
+        WriteGuard one(slots);
+        slots.assert_held_for_writing();
+        assert_either_held(slots, spin);
+    }
+    Guard one(spin);
+    spin.assert_held();
+    assert_either_held(slots, spin);
+    EXPECT_DEATH(mutex.assert_held(), "not held");
+    EXPECT_TRUE(test::lock_held(&spin));
+    std::thread([&] {
+        EXPECT_FALSE(spin.try_lock_in_tier0());
+        EXPECT_FALSE(test::lock_held(&spin)) << "another thread's hold is nobody else's";
+    }).join();
+}
+
+TEST(AssertHeld, KnowsRawSpinlocks) {
+    RawSpinLock raw(NEST_LOCK_VGIC_SPI);
+    EXPECT_DEATH(raw.assert_held(), "raw spinlock that this needs is not held");
+    IrqGuard guard(raw);
+    raw.assert_held();
+}
+
+TEST(AssertHeld, KnowsTierZerosHold) {
+    SpinLock spin(NEST_LOCK_MMU);
+    ASSERT_TRUE(spin.try_lock_in_tier0());
+    spin.assert_held();
+    spin.unlock_in_tier0();
+    EXPECT_DEATH(spin.assert_held(), "not held");
 }
 
 }  // namespace

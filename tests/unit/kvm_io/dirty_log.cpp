@@ -26,7 +26,9 @@ protected:
         return static_cast<int>(-to_abi(slots.enable_manual_dirty_log(EnableCap{0, flags, {options}, {}})));
     }
     int split_chunk(u64 bytes) { return static_cast<int>(-to_abi(slots.set_split_chunk(bytes))); }
-    void mark(u64 page) { slots.find(kGfn + page)->mark_dirty(kGfn + page); }
+    void mark(u64 page) { find(kGfn + page)->mark_dirty(kGfn + page); }
+    // In stage2.meanwhile, where the mmu lock is held.
+    void mark_meanwhile(u64 page) { slots.find(kGfn + page)->mark_dirty(kGfn + page); }
     bool bit(u64 page) const { return buffer[page / 64] >> (page % 64) & 1; }
     std::vector<StageTwoCall> take_calls() { return std::exchange(stage2.calls, {}); }
 
@@ -37,7 +39,7 @@ TEST_F(DirtyLogTest, NeedsASlotThatLogs) {
     EXPECT_EQ(get(), ENOENT);
     EXPECT_EQ(clear(0, 64), ENOENT);
     ASSERT_EQ(set(0, kGfn, kPages), 0);
-    slots.find(kGfn)->mark_dirty(kGfn);  // nothing to mark
+    find(kGfn)->mark_dirty(kGfn);  // nothing to mark
     EXPECT_EQ(get(), ENOENT);
     EXPECT_EQ(get(kvm::Memslots::kMaxSlots), EINVAL);
     EXPECT_EQ(get(1 << 16), EINVAL);
@@ -79,7 +81,7 @@ TEST_F(DirtyLogTest, GetTakesAndProtects) {
 TEST_F(DirtyLogTest, AWriteDuringGetIsInThisLogOrTheNext) {
     ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
     mark(7);
-    stage2.meanwhile = [&] { mark(7); };  // through a TLB entry that is still there
+    stage2.meanwhile = [&] { mark_meanwhile(7); };  // through a TLB entry that is still there
     ASSERT_EQ(get(), 0);
     EXPECT_TRUE(bit(7));
     stage2.meanwhile = nullptr;
@@ -97,7 +99,7 @@ TEST_F(DirtyLogTest, GetReportsABadBuffer) {
 TEST_F(DirtyLogTest, WhatABadBufferDidNotGetIsInTheNextLog) {
     ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
     mark(5);
-    stage2.meanwhile = [&] { mark(900); };  // while the log is being taken
+    stage2.meanwhile = [&] { mark_meanwhile(900); };  // while the log is being taken
     EXPECT_EQ(get(0, 0), EFAULT);
     stage2.meanwhile = nullptr;
     ASSERT_EQ(get(), 0);

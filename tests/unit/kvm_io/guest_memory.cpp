@@ -28,8 +28,8 @@ TEST_F(GuestMemory, CopiesAcrossPagesAndSlots) {
     ASSERT_TRUE(kvm::read_guest(slots, ipa, out.data(), out.size()).ok());
     EXPECT_EQ(in, out);
     EXPECT_EQ(std::memcmp(reinterpret_cast<void*>(base), in.data() + 100 + kPage, kPage - 100), 0);
-    EXPECT_TRUE(slots.find(0x10)->dirty.test(0));
-    EXPECT_TRUE(slots.find(0x11)->dirty.test(1));
+    EXPECT_TRUE(find(0x10)->dirty.test(0));
+    EXPECT_TRUE(find(0x11)->dirty.test(1));
 }
 
 TEST_F(GuestMemory, StopsAtHolesAndReadOnlySlots) {
@@ -50,7 +50,7 @@ TEST_F(GuestMemory, ReportsAnUnmappedBackingAndDoesNotMarkIt) {
     u8 byte = 1;
     EXPECT_EQ(kvm::write_guest(slots, arch::Ipa(0x10 * kPage), &byte, 1).error(), Errno::kFault);
     EXPECT_EQ(kvm::read_guest(slots, arch::Ipa(0x10 * kPage), &byte, 1).error(), Errno::kFault);
-    EXPECT_FALSE(slots.find(0x10)->dirty.test(0));
+    EXPECT_FALSE(find(0x10)->dirty.test(0));
 }
 
 }  // namespace

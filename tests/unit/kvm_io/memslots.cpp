@@ -85,9 +85,9 @@ TEST_F(Memslots, DevicePagesHaveNoDirtyLog) {
     EXPECT_EQ(set(2, 0x300, 4, kHva, kReadOnly), 0);
     EXPECT_EQ(set(3, 0x400, 4), 0);
     EXPECT_EQ(set(3, 0x400, 4, kHva, kLog), EINVAL) << "later, too";
-    EXPECT_FALSE(slots.find(0x400)->logs_dirty());
+    EXPECT_FALSE(find(0x400)->logs_dirty());
     EXPECT_EQ(set(3, 0x500, 4, kHva, kLog), EINVAL) << "moved as well";
-    EXPECT_EQ(slots.find(0x500), nullptr);
+    EXPECT_EQ(find(0x500), nullptr);
     EXPECT_EQ(set(3, 0x500, 4), 0);
 }
 
@@ -98,7 +98,7 @@ TEST_F(Memslots, DeleteUnmapsWhileNotifiersStillFindTheSlot) {
     ASSERT_EQ(set(0, 0, 0), 0);
     EXPECT_TRUE(found);
     EXPECT_EQ(stage2.calls, (std::vector<StageTwoCall>{{'u', 0x100, 0x110}}));
-    EXPECT_EQ(slots.find(0x100), nullptr);
+    EXPECT_EQ(find(0x100), nullptr);
     EXPECT_EQ(set(0, 0, 0), EINVAL);
 }
 
@@ -110,22 +110,22 @@ TEST_F(Memslots, MoveUnmapsTheOldPlaceAndMayOverlapIt) {
     EXPECT_TRUE(stage2.calls.empty());
     ASSERT_EQ(set(0, 0x10f, 0x10), 0);
     EXPECT_EQ(stage2.calls, (std::vector<StageTwoCall>{{'u', 0x100, 0x110}}));
-    EXPECT_EQ(slots.find(0x10e), nullptr);
-    ASSERT_NE(slots.find(0x10f), nullptr);
-    EXPECT_EQ(slots.find(0x110)->hva_of(0x110).raw, kHva + kPage);
+    EXPECT_EQ(find(0x10e), nullptr);
+    ASSERT_NE(find(0x10f), nullptr);
+    EXPECT_EQ(find(0x110)->hva_of(0x110).raw, kHva + kPage);
 }
 
 TEST_F(Memslots, HintsDieWithEveryChange) {
     kvm::MemslotHint hint;
-    EXPECT_EQ(slots.find(0x100, hint), nullptr);
+    EXPECT_EQ(find(0x100, hint), nullptr);
     ASSERT_EQ(set(0, 0x100, 0x10), 0);
     ASSERT_EQ(set(1, 0x200, 0x10, kHva + 0x100000), 0);
-    EXPECT_EQ(slots.find(0x100, hint)->id, 0u);
-    EXPECT_EQ(slots.find(0x10f, hint)->id, 0u);
-    EXPECT_EQ(slots.find(0x200, hint)->id, 1u);
+    EXPECT_EQ(find(0x100, hint)->id, 0u);
+    EXPECT_EQ(find(0x10f, hint)->id, 0u);
+    EXPECT_EQ(find(0x200, hint)->id, 1u);
     ASSERT_EQ(set(1, 0, 0), 0);
-    EXPECT_EQ(slots.find(0x200, hint), nullptr);
-    EXPECT_EQ(slots.find(0x10f, hint)->id, 0u);
+    EXPECT_EQ(find(0x200, hint), nullptr);
+    EXPECT_EQ(find(0x10f, hint)->id, 0u);
 }
 
 TEST_F(Memslots, TakesEverySlotAndNotOneMore) {
@@ -133,9 +133,9 @@ TEST_F(Memslots, TakesEverySlotAndNotOneMore) {
         ASSERT_EQ(set(i, i * 2, 1, kHva + i * kPage), 0) << i;
     EXPECT_EQ(set(kvm::Memslots::kMaxSlots, 0x1000000, 1), EINVAL);
     for (u32 i = 0; i < kvm::Memslots::kMaxSlots; i++) {
-        ASSERT_NE(slots.find(i * 2), nullptr);
-        ASSERT_EQ(slots.find(i * 2)->id, i);
-        ASSERT_EQ(slots.find(i * 2 + 1), nullptr);
+        ASSERT_NE(find(i * 2), nullptr);
+        ASSERT_EQ(find(i * 2)->id, i);
+        ASSERT_EQ(find(i * 2 + 1), nullptr);
     }
 }
 
@@ -150,7 +150,7 @@ TEST_F(Memslots, SurvivesEveryFailedAllocation) {
         port().fail_allocation = 0;
         EXPECT_EQ(error, failed ? ENOMEM : 0);
         EXPECT_EQ(slots.count(), before + !failed);
-        EXPECT_EQ(slots.find(id * 0x10) != nullptr, !failed);
+        EXPECT_EQ(find(id * 0x10) != nullptr, !failed);
         if (!failed)
             break;
         ASSERT_EQ(set(id * 16, id * 0x10, 4, kHva), 0);
@@ -158,7 +158,7 @@ TEST_F(Memslots, SurvivesEveryFailedAllocation) {
     EXPECT_GE(id, 3u);
     port().fail_allocation = 1;
     EXPECT_EQ(set(0, 0, 4, kHva, kLog), ENOMEM) << "no bitmap";
-    EXPECT_FALSE(slots.find(0)->logs_dirty());
+    EXPECT_FALSE(find(0)->logs_dirty());
 }
 
 TEST(MemslotsMemory, NothingIsLeaked) {

@@ -75,9 +75,9 @@ TEST_F(MemslotsModel, AgreesWithBruteForce) {
 
         u64 gfn = below(220);
         const abi_region* want = model.at(gfn);
-        const kvm::Memslot* got = slots.find(gfn);
+        const kvm::Memslot* got = find(gfn);
         ASSERT_EQ(got != nullptr, want != nullptr) << gfn;
-        ASSERT_EQ(slots.find(gfn, hint), got);
+        ASSERT_EQ(find(gfn, hint), got);
         if (got) {
             ASSERT_EQ(got->id, want->slot);
             ASSERT_EQ(got->hva_of(gfn).raw, want->userspace_addr + (gfn * kPage - want->guest_phys_addr));
@@ -87,6 +87,7 @@ TEST_F(MemslotsModel, AgreesWithBruteForce) {
 
         u64 start = kHva + below(75 * kPage), end = start + 1 + below(10 * kPage);
         std::set<std::pair<u32, u64>> pages;
+        ReadGuard guard(lock);
         slots.for_each_hva_range(arch::Hva(start), arch::Hva(end), [&](const kvm::Memslot& slot, u64 first, u64 last) {
             for (u64 g = first; g < last; g++)
                 ASSERT_TRUE(pages.insert({slot.id, g}).second);

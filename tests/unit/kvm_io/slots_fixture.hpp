@@ -74,6 +74,12 @@ protected:
         return set(region(slot, gfn, pages, hva, flags));
     }
 
+    template <typename... Hint>
+    const kvm::Memslot* find(u64 gfn, Hint&... hint) {
+        ReadGuard guard(lock);
+        return slots.find(gfn, hint...);
+    }
+
     RwSemaphore lock{NEST_LOCK_SLOTS};
     SpinLock mmu_lock{NEST_LOCK_MMU};
     FakeStageTwo stage2{mmu_lock};

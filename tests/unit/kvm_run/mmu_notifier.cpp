@@ -126,6 +126,7 @@ TEST_F(MmuNotifier, ALargeRangeLetsOthersHaveTheLock) {
 
 TEST_F(MmuNotifier, TheEndOfAnAddressSpaceIsOver) {
     nest_mmu_release(vm);
+    Guard guard(core().vm.mmu_lock);
     EXPECT_TRUE(core().vm.stage2.may_map(core().vm.stage2.seq(), Hva(hva()), Hva(hva() + kPage)));
 }
 

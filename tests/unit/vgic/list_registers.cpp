@@ -247,7 +247,7 @@ TEST_F(Mapped, UnlistedDeactivationReachesThePhysicalGic) {
     Machine::ok(vgic::map_hw(one.cpu(0), 27, 28));
     set_priority(one, 0, 27, 0x80);
     one.bank(0, 27).active = 1u << 27 | 1u << 20;
-    one.cpu(0).refresh();
+    one.refresh(0);
     one.cpus[0].registers[SysReg::ICH_AP1R0_EL2] = 1u << 16;
     one.run(0, [](FakeGuest& g) {
         EXPECT_GE(g.find(20), 0);

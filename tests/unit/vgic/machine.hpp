@@ -135,6 +135,11 @@ public:
             return cpu(vcpu).own;
         return distributor->spi_bank(intid / 32 - 1);
     }
+    // After a direct change of the vCPU's bank.
+    void refresh(unsigned vcpu) {
+        IrqGuard guard(cpu(vcpu).lock);
+        cpu(vcpu).refresh();
+    }
     void inject(unsigned vcpu, unsigned intid, bool level) {
         ok(vgic::inject(*distributor, vcpu, intid, level));
     }

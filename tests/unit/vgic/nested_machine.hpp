@@ -87,7 +87,7 @@ struct NestedMachine : testing::Test {
     // L1 has acknowledged it: active, in no list register.
     void make_active(unsigned intid) {
         m.bank(0, intid).active |= vgic::bit_of(intid);
-        l1.refresh();
+        m.refresh(0);
     }
     bool is_active(unsigned intid) { return m.bank(0, intid).active & vgic::bit_of(intid); }
 };
