@@ -188,10 +188,13 @@ void nest_port_rwsem_write_unlock(struct nest_rwsem *lock)
 	up_write(rwsem(lock));
 }
 
-/* Called on kernels with CONFIG_LOCKDEP only. Of a spinlock nothing but its word is asked, as above: also from tier 0. */
+/*
+ * Called on kernels with CONFIG_LOCKDEP only. Of a spinlock nothing but its word is asked, as above: also from tier 0. So no
+ * spin() or raw_spin() here: with KASAN they are calls of their own, to what can be traced.
+ */
 static noinstr bool anybody_has(const struct nest_spinlock *lock)
 {
-	return spin_is_locked(spin((struct nest_spinlock *)lock));
+	return spin_is_locked((spinlock_t *)lock->storage);
 }
 
 noinstr void nest_port_spin_assert_held(const struct nest_spinlock *lock)
@@ -201,7 +204,7 @@ noinstr void nest_port_spin_assert_held(const struct nest_spinlock *lock)
 
 noinstr void nest_port_raw_spin_assert_held(const struct nest_raw_spinlock *lock)
 {
-	WARN_ON_ONCE(!raw_spin_is_locked(raw_spin((struct nest_raw_spinlock *)lock)));
+	WARN_ON_ONCE(!raw_spin_is_locked((raw_spinlock_t *)lock->storage));
 }
 
 void nest_port_mutex_assert_held(const struct nest_mutex *lock)

@@ -20,7 +20,7 @@ protected:
         stage2.calls.clear();
         buffer.assign((pages + 63) / 64 + 1, kGuard);
     }
-    void mark(u64 gfn) { slots.find(gfn)->mark_dirty(gfn); }
+    void mark(u64 gfn) { find(gfn)->mark_dirty(gfn); }
     static constexpr u64 kGuard = 0x5a5a'5a5a'5a5a'5a5a;
     std::vector<u64> buffer;
 };
@@ -40,10 +40,10 @@ TEST_P(HostPages, SlotsAreMadeOfThem) {
     EXPECT_EQ(made(p, p, kHva + p / 2), EINVAL);
     EXPECT_EQ(made(p, p << 31, 0), EINVAL) << "one page too many";
     EXPECT_EQ(made(p, p, kHva), 0);
-    EXPECT_EQ(slots.find(frames() - 1), nullptr);
+    EXPECT_EQ(find(frames() - 1), nullptr);
     for (u64 i = 0; i < frames(); i++)
-        EXPECT_EQ(slots.find(frames() + i)->hva_of(frames() + i).raw, kHva + i * kPage);
-    EXPECT_EQ(slots.find(2 * frames()), nullptr);
+        EXPECT_EQ(find(frames() + i)->hva_of(frames() + i).raw, kHva + i * kPage);
+    EXPECT_EQ(find(2 * frames()), nullptr);
 }
 
 TEST_P(HostPages, TheLogHasABitForEach) {

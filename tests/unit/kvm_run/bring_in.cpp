@@ -62,6 +62,7 @@ TEST_F(BringIn, LoggingSplitsABlockAndKeepsWhatItAllows) {
     EXPECT_TRUE(page.attributes.prot.x) << "it would fault once more";
     EXPECT_TRUE(leaf(kGpa).attributes.prot.x);
     EXPECT_FALSE(leaf(kGpa).attributes.prot.w) << "not marked, not writable";
+    ReadGuard guard(core().vm.slots_lock);
     const Memslot& slot = *core().vm.slots.find(kGpa >> 12);
     EXPECT_TRUE(slot.dirty.test(5));
     EXPECT_FALSE(slot.dirty.test(4) || slot.dirty.test(6));
