@@ -2,23 +2,26 @@
 // The switch behind each slip of tests/mutants/*.toml. tools/nestlab/mutants.py puts NEST_SLIP(n) into a copy of the
 // sources and includes this header in front of every file, so that one build holds all slips, and one at most is made.
 #pragma once
+#include <linux/port.h>
 
 namespace nest::slips {
 
+inline constexpr int kMost = 10'000;
 // The number of the slip that is made, from the environment's NEST_SLIP; -1: none.
 extern const int chosen;
-// Notes that slip `number` was reached, for the run that finds out which program can notice which slip.
-void note(int number);
+// For the run that finds out which program can notice which slip.
+extern bool reached[kMost];
 
 inline bool made(int number) {
-    note(number);
+    __atomic_store_n(&reached[number], true, __ATOMIC_RELAXED);
     return chosen == number;
 }
 
-// The lock itself, or, for the slip that forgets a lock, one that nobody else knows.
+// The lock itself, or, for the slip that forgets a lock, one that nobody else knows: of the class that is the innermost,
+// so that no order is broken.
 template <typename Lock>
 Lock& lock_or_none(bool forgotten, Lock& lock) {
-    thread_local Lock nobodys;
+    thread_local Lock nobodys{NEST_LOCK_VMID};
     return forgotten ? nobodys : lock;
 }
 

@@ -22,14 +22,15 @@ class Slip:
     why: str                # what goes wrong then
     near: str = ""          # a longer passage, found once in the file, that holds `text` once; `text` itself if that is unique
     equal: str = ""         # why it cannot matter; such a slip need not be noticed
+    number: int = -1        # of its switch: thousands by file, so that an entry more there leaves the other files' code as it is
 
     @property
     def place(self) -> str:
         return self.near or self.text
 
-    def switched(self, number: int) -> str:
+    def switched(self) -> str:
         """The code with the slip behind its switch."""
-        made = f"NEST_SLIP({number})"
+        made = f"NEST_SLIP({self.number})"
         if self.to == LOCK:
             return f"::nest::slips::lock_or_none({made}, {self.text})"
         if self.text.rstrip().endswith((";", "}")):
@@ -49,18 +50,19 @@ class Slip:
 def read(folder: Path = LIST) -> list[Slip]:
     """All slips, in the order of files. A misspelt field is an error."""
     slips = []
-    known = {field.name for field in fields(Slip)} - {"to"} | {"with"}
-    for listing in sorted(folder.glob("*.toml")):
+    known = {field.name for field in fields(Slip)} - {"to", "number"} | {"with"}
+    for thousands, listing in enumerate(sorted(folder.glob("*.toml"))):
         try:
             entries = tomllib.loads(listing.read_text()).get("slip", [])
         except tomllib.TOMLDecodeError as error:
             raise LabError(f"{listing}: {error}") from None
-        for entry in entries:
+        for place, entry in enumerate(entries):
             if unknown := set(entry) - known:
                 raise LabError(f"{listing}: no such field: {' '.join(sorted(unknown))}")
             if missing := {"file", "text", "with", "why"} - set(entry):
                 raise LabError(f"{listing}: an entry lacks {' '.join(sorted(missing))}: {entry}")
-            slips.append(Slip(**{"to" if key == "with" else key: value for key, value in entry.items()}))
+            values = {"to" if key == "with" else key: value for key, value in entry.items()}
+            slips.append(Slip(**values, number=1000 * thousands + place))
     return slips
 
 
@@ -69,12 +71,12 @@ def switch_all(slips: list[Slip], top: Path = paths.REPO) -> dict[str, str]:
     changed = {}
     for file in dict.fromkeys(slip.file for slip in slips):
         source = (top / file).read_text()
-        places = sorted((slip.span(source), number) for number, slip in enumerate(slips) if slip.file == file)
+        places = sorted((slip.span(source), slip.number, slip) for slip in slips if slip.file == file)
         parts, done = [], 0
-        for (start, end), number in places:
+        for (start, end), _, slip in places:
             if start < done:
-                raise LabError(f"{file}: two slips overlap at {slips[number].text!r}")
-            parts += [source[done:start], slips[number].switched(number)]
+                raise LabError(f"{file}: two slips overlap at {slip.text!r}")
+            parts += [source[done:start], slip.switched()]
             done = end
         changed[file] = "".join([*parts, source[done:]])
     return changed

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
         slips.switch_all(listed)
         say.result(f"{len(listed)} slips, each found in the sources")
         return 0
-    wanted = {number for number, slip in enumerate(listed) if fnmatch.fnmatch(slip.file, args.only)}
+    wanted = [slip for slip in listed if fnmatch.fnmatch(slip.file, args.only)]
     if not wanted:
         raise LabError(f"no slip is in a file {args.only}")
     done = []
