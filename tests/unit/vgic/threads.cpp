@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // vCPUs that run, devices that inject and a vCPU that reroutes, each in its own thread: no deadlock, nothing lost.
 #include <atomic>
+#include <chrono>
 #include <gtest/gtest.h>
 #include <tests/unit/vgic/machine.hpp>
 #include <thread>
@@ -18,7 +19,7 @@ struct QuietCallbacks final : vgic::Callbacks {
 };
 
 TEST(Threads, EveryEdgeArrivesOnce) {
-    constexpr unsigned kSpi = 8, kRounds = 60, kEnoughRuns = 20000;
+    constexpr unsigned kSpi = 8, kRounds = 60, kEnough = 20000;
     Machine shape(0);
     QuietCallbacks callbacks;
     vgic::Distributor d(callbacks, shape.gic, kIpaLimit);
@@ -36,13 +37,14 @@ TEST(Threads, EveryEdgeArrivesOnce) {
     write(0x104, ~u64{0});
 
     // Each SPI is injected again only once it has arrived: then every one of them must.
-    std::atomic<unsigned> sent[kSpi] = {}, received[kSpi] = {}, ipis[2] = {}, runs[2] = {};
+    std::atomic<unsigned> sent[kSpi] = {}, received[kSpi] = {}, ipis[2] = {}, turns[3] = {};
     std::atomic<bool> stop = false;
     const auto run = [&](unsigned v) {
         FakeCpu cpu;
         vgic::load(cpu, states[v]);
         FakeGuest(cpu, 4).set_vmcr(0xf0, true, false);
-        for (unsigned n = 0; !stop; n++) {
+        unsigned next_ipi = 0;
+        while (!stop) {
             cpu.log.clear();
             nest_port_irq_disable();
             vgic::flush(cpu, states[v]);
@@ -56,36 +58,48 @@ TEST(Threads, EveryEdgeArrivesOnce) {
                 received[intid - 32]++;
             if (intid == 3)
                 ipis[v]++;
-            runs[v]++;
-            // Not so many that they, of the smaller INTID, keep the SPIs out.
-            if (n % 4 == 0)
+            turns[v]++;
+            // One in four rounds of the other's, which may be much slower: they, of the smaller INTID, come before its SPIs.
+            if (turns[1 - v] >= next_ipi) {
+                next_ipi = turns[1 - v] + 4;
                 vgic::send_sgi(states[v], arch::SysReg::ICC_SGI1R_EL1, 3u << 24 | 1u << (1 - v));
+            }
         }
     };
     std::thread vcpus[] = {std::thread(run, 0), std::thread(run, 1)};
     std::thread router([&] {
-        for (unsigned n = 0; !stop; n++)
+        for (unsigned n = 0; !stop; turns[2] = ++n)
             write(0x6100 + 8 * (n % kSpi), n % 3 & 1, 8);
     });
     // An IPI, too, has to arrive: on a busy machine one of the two may hardly have run when the SPIs are through. What a
-    // lock that is not there has lost never comes: nothing arrives while both vCPUs run so many times.
-    unsigned arrived = 0, since[2] = {};
+    // lock that is not there has lost never comes: nothing arrives for so long while both vCPUs and the router go on. (Turns
+    // alone say little: a vCPU without an SPI takes thousands while the other one, who has it, waits for a CPU.)
+    constexpr auto kLong = std::chrono::seconds(10);
+    unsigned arrived = 0, since[3] = {};
+    auto last = std::chrono::steady_clock::now();
     bool twice = false, lost = false;
     while (!twice && !lost && (arrived < kSpi * kRounds || !(ipis[0] + ipis[1]))) {
+        bool enough = std::chrono::steady_clock::now() - last > kLong;
+        for (unsigned v = 0; v < 3; v++)
+            enough &= turns[v] - since[v] > kEnough;
         unsigned now = 0;
+        bool injected = false;
         for (unsigned i = 0; i < kSpi; i++) {
             if (sent[i] == received[i] && sent[i] < kRounds) {
                 sent[i]++;
+                injected = true;
                 Machine::ok(vgic::inject_spi(d, 32 + i, true));
             }
             twice |= received[i] > sent[i];
             now += received[i];
         }
-        if (now != arrived)
-            for (unsigned v = 0; v < 2; v++)
-                since[v] = runs[v];
+        lost = enough && now == arrived && !injected;
+        if (now != arrived || injected) {
+            last = std::chrono::steady_clock::now();
+            for (unsigned v = 0; v < 3; v++)
+                since[v] = turns[v];
+        }
         arrived = now;
-        lost = runs[0] - since[0] > kEnoughRuns && runs[1] - since[1] > kEnoughRuns;
     }
     stop = true;
     for (std::thread& t : vcpus)
