@@ -100,6 +100,21 @@ TEST_F(InvalidatorTest, WithAnotherGuestLoadedOnlyStage2IsSwitched) {
     expect_restored(kGuestHcr, 0x0007'0000'1111'0000, 0x8000'3520);
 }
 
+// VMs of one size have one VTCR_EL2.
+TEST_F(InvalidatorTest, AnotherGuestMayDifferByItsTablesOnly) {
+    cpu.registers[SysReg::HCR_EL2] = kGuestHcr;
+    cpu.registers[SysReg::VTCR_EL2] = kVtcr;
+    u64 during = 0;
+    invalidator.invalidate(Invalidation::all());
+    for (const Event& e : cpu.log) {
+        if (e.kind == Event::kWrite && e.what == static_cast<u64>(SysReg::VTTBR_EL2))
+            during = during ? during : e.operand;
+        if (e.kind == Event::kTlbi)
+            EXPECT_EQ(during, kVttbr);
+    }
+    expect_restored(kGuestHcr, 0x0007'0000'1111'0000, kVtcr);
+}
+
 TEST_F(InvalidatorTest, SomeCpusNeedAnotherPairToBeDone) {
     cpu.registers[SysReg::HCR_EL2] = kGuestHcr;
     cpu.registers[SysReg::VTTBR_EL2] = kVttbr;

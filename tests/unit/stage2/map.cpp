@@ -28,6 +28,7 @@ TEST_P(MapAtEverySize, FirstAndLastLeafOfEachLevel) {
         expect_mapped(geometry.ipa_limit() - 1, 0x80'0000'0000 + bytes - 1, level);
         expect_unmapped(bytes);
         expect_unmapped(last - 1);
+        EXPECT_FALSE(walk(u64{1} << 62).valid) << "its index, cut to size, is that of the first entry";
         unmap(0, geometry.ipa_limit());
         expect_unmapped(0);
         expect_unmapped(last);

@@ -155,6 +155,22 @@ TEST_F(Stage2Test, DeathInvalidatesThenFreesAll) {
     EXPECT_TRUE(s2.init(36, host).ok());  // and again
 }
 
+// A VMID's generation is beside its number, and bits 63:56 of VTTBR_EL2 are RES0 with VMIDs of 8 bits.
+TEST_F(Stage2Test, AnInvalidationNamesTheVmidThatTheTableIsLoadedWith) {
+    Stage2<FakeCpu> s2(cpu, vmids);
+    TableCache cache;
+    ASSERT_TRUE(s2.init(40, host).ok());
+    ASSERT_TRUE(s2.top_up(cache).ok());
+    ASSERT_TRUE(s2.map(cache, Ipa(0), Pa(0x8000'0000), 12, {kProtRw}).ok());
+    const u64 loaded = s2.vttbr(0).raw;
+    cpu.log.clear();
+    s2.complete(s2.unmap(Ipa(0), Ipa(0x1000)));
+    const int at = cpu.position_of_write(SysReg::VTTBR_EL2);
+    ASSERT_GE(at, 0);
+    EXPECT_EQ(cpu.log[static_cast<size_t>(at)].operand, loaded);
+    cache.drain();
+}
+
 TEST_F(Stage2Test, ManyRetiredTablesAskToBeReaped) {
     Stage2<FakeCpu> s2(cpu, vmids);
     TableCache cache;

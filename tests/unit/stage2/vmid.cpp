@@ -71,6 +71,7 @@ TEST_F(VmidTest, ARollOverFlushesAndSparesWhatRuns) {
     cpu.log.clear();
     roll_over(a, 0);
     EXPECT_EQ(flushes(), 1u);
+    EXPECT_NE(a.number_of(fillers.back()->raw()), kept) << "the first of the new generation";
     // Full barrier order around the flush.
     size_t at = 0;
     while (cpu.log[at].kind != Event::kTlbi)
