@@ -292,6 +292,43 @@ TEST_F(NestedTest, TierZeroMovesTimersThatAreOffWithoutASynchronisation) {
     EXPECT_FALSE(timers.try_switch_direct(cpu, true, {}));
 }
 
+// A timer that is on while its comparison changes may fire for the old offset with the new value, or the other way round.
+TEST_F(NestedTest, TierZeroTurnsTimersOffBeforeItMovesThem) {
+    enable();
+    load();
+    timers.write_register(cpu, kHvCval, kStart + 700);
+    timers.write_register(cpu, kHvCtl, 1);
+    timers.switch_direct(cpu, false, {});  // sets the alarm
+    ASSERT_TRUE(timers.try_switch_direct(cpu, true, {}));
+    cpu.log.clear();
+    ASSERT_TRUE(timers.try_switch_direct(cpu, false, {}));
+    const std::vector<Event> log = cpu.writes_and_isbs();
+    ASSERT_GE(log.size(), 5u);
+    size_t at = 0;
+    while (log[at].kind == Event::kIsb)  // of the counter's read
+        ASSERT_LT(++at, log.size() - 3);
+    EXPECT_EQ(log[at], wrote(SysReg::CNTV_CTL_EL02, 0));
+    EXPECT_EQ(log[at + 1], wrote(SysReg::CNTP_CTL_EL02, 0));
+    EXPECT_EQ(log[at + 2], Event{Event::kIsb});
+}
+
+// The vGIC asks for the line before the next entry.
+TEST_F(TimerTest, AWriteIsCompleteWhenItReturns) {
+    enable();
+    load();
+    for (TimerAccess access : {kVCtl, kVCval, kPCtl, kPTval}) {
+        cpu.log.clear();
+        timers.write_register(cpu, access, 3);
+        ASSERT_FALSE(cpu.log.empty());
+        EXPECT_EQ(cpu.log.back(), Event{Event::kIsb});
+    }
+}
+
+TEST_F(TimerTest, TheVmmDoesNotSetIstatus) {
+    set_one_reg(kVCtl, 7);
+    EXPECT_EQ(timers.context(TimerId::kVirtual).ctl(), 3u);
+}
+
 TEST_F(NestedTest, TierZeroLeavesAnAssertingTimerToTheHost) {
     enable();
     load();
@@ -303,6 +340,19 @@ TEST_F(NestedTest, TierZeroLeavesAnAssertingTimerToTheHost) {
     EXPECT_FALSE(timers.try_switch_direct(cpu, false, {})) << "the one that would come";
     timers.context(TimerId::kVirtual).set_ctl(3);
     EXPECT_TRUE(timers.try_switch_direct(cpu, false, {})) << "masked";
+}
+
+// An alarm for another timer says nothing of one whose deadline is over.
+TEST_F(NestedTest, TierZeroLeavesAnAssertingTimerToTheHostThoughAnAlarmIsSet) {
+    enable();
+    load();
+    timers.write_register(cpu, kVTval, 1000);
+    timers.write_register(cpu, kVCtl, 1);
+    timers.flush(cpu);
+    ASSERT_EQ(test::port().armed_timers(), 1u);
+    timers.write_register(cpu, kHvCval, kStart - 1);
+    timers.write_register(cpu, kHvCtl, 1);
+    EXPECT_FALSE(timers.try_switch_direct(cpu, false, {}));
 }
 
 TEST_F(NestedTest, AnAlarmThatIsTooLateOrPastDoesNotServe) {

@@ -49,6 +49,10 @@ TEST_F(CaptureExit, PermissionFaultAsksTheGuestsStageOne) {
     EXPECT_EQ(asked, 0xffff'8000'0000'1234u);
     EXPECT_EQ(fault_ipa(context).raw, 0x4567'8234u);
     EXPECT_EQ(cpu.registers[SysReg::PAR_EL1], 0x9999'0000u) << "the guest's PAR_EL1 is put back";
+    size_t at = 0;
+    while (cpu.log[at].kind != Event::kAt)
+        ASSERT_LT(++at, cpu.log.size());
+    EXPECT_EQ(cpu.log[at + 1], Event{Event::kIsb}) << "or PAR_EL1 is that of before";
 }
 
 TEST_F(CaptureExit, PermissionFaultOfAWalkIsInHpfar) {

@@ -127,6 +127,23 @@ TEST_F(WorldSwitch, PutGivesTheHostItsUserStateAndTraps) {
         EXPECT_EQ(hardware(r), 0x1000 + n++) << arch::name_of(r);
 }
 
+TEST_F(WorldSwitch, TheGuestIsTheCpuThatItsVmmMadeIt) {
+    file.set(SysReg::MIDR_EL1, 0x411f'd401);
+    file.set(SysReg::MPIDR_EL1, 0x8000'0102);
+    load(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::VPIDR_EL2), 0x411f'd401u);
+    EXPECT_EQ(hardware(SysReg::VMPIDR_EL2), 0x8000'0102u);
+}
+
+// The host's own AArch32 processes use the CP15 registers that HSTR_EL2 has trapped for the guest.
+TEST_F(WorldSwitch, NothingOfAArch32TrapsInTheHost) {
+    traps.hstr = arch::HSTR_EL2::of(0x8000);
+    load(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::HSTR_EL2), 0x8000u);
+    put(cpu, features, host, guest());
+    EXPECT_EQ(hardware(SysReg::HSTR_EL2), 0u);
+}
+
 TEST_F(WorldSwitch, TheHostsCountersStayTheHosts) {
     cpu.registers[SysReg::MDCR_EL2] = 6;  // HPMN
     load(cpu, features, host, guest());
