@@ -198,6 +198,7 @@ TEST(Entry, TheFirstDirTrapsBeforeEoiModeIsKnown) {
     m.sync(1);
     EXPECT_TRUE(vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40));
     EXPECT_EQ(m.callbacks.halts, 1u) << "it was in vCPU 0's list register";
+    EXPECT_EQ(m.callbacks.resumes, 1u);
     m.sync(0);
 }
 

@@ -87,5 +87,14 @@ TEST_F(Limits, SpisThatAGsiCanMean) {
     EXPECT_EQ(Machine(1, 4, 64).distributor->spis(), 32u);
 }
 
+TEST(Regions, AreSoMany) {
+    const auto regions = std::make_unique<vgic::RedistributorRegions>();
+    const auto add = [&](unsigned n) { return regions->add(u64{n} * 0x2'0000, n, 1, 1, ~u64{0}, kIpaLimit); };
+    for (unsigned n = 0; n < vgic::RedistributorRegions::kMax; n++)
+        ASSERT_TRUE(add(n).ok()) << n;
+    EXPECT_EQ(add(vgic::RedistributorRegions::kMax).error(), Errno::kNoSpc);
+    EXPECT_EQ(regions->size(), vgic::RedistributorRegions::kMax);
+}
+
 }  // namespace
 }  // namespace nest::test

@@ -284,5 +284,32 @@ TEST_F(Mapped, GuestWritesReachThePhysicalState) {
     EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
 }
 
+// GICD_CTLR forwards nothing, but what is active has still to be ended: [IHI0069] 4.3.
+TEST(ListRegisters, WithTheDistributorOffThePendingTakeNone) {
+    Machine m(1, 1);
+    m.enable(0, 20);
+    m.enable(0, 21);
+    m.inject(0, 21, true);
+    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 21u); });
+    m.inject(0, 20, true);
+    m.distributor->set_enabled(false);
+    m.flush(0);
+    EXPECT_EQ(m.guest(0).state(21), arch::kLrActive);
+    m.sync(0);
+}
+
+// Its latch is in the list register, and nothing else is left to do: only that tells that the vCPU must hear of the change.
+TEST(ListRegisters, AChangeOfTheGroupOfWhatIsInOneKicks) {
+    Machine m(2);
+    m.enable(0, 5);
+    m.write(1, Machine::gicr(0, 0x10200), 1u << 5);
+    m.flush(0);
+    ASSERT_TRUE(m.guest(0).state(5));
+    m.callbacks.kicks.clear();
+    m.write(1, Machine::gicr(0, 0x10080), ~(1u << 5));
+    EXPECT_TRUE(m.callbacks.kicked(0));
+    m.sync(0);
+}
+
 }  // namespace
 }  // namespace nest::test

@@ -194,6 +194,18 @@ TEST(Wake, GroupZeroIsSignalledAsFiq) {
     EXPECT_EQ(vgic::signalled(cpu), Signal::kFiq) << "an SPI";
 }
 
+// With another one that is masked, so that the vCPU has something to look at.
+TEST(Wake, ADisabledOneSignalsNothing) {
+    Machine m(1);
+    m.enable(0, 20);
+    m.write(0, Machine::gicr(0, 0x10400 + 20), 0xf8, 1);
+    m.inject(0, 20, true);
+    m.inject(0, 21, true);
+    EXPECT_FALSE(vgic::has_pending(m.cpu(0)));
+    m.enable(0, 21);
+    EXPECT_TRUE(vgic::has_pending(m.cpu(0)));
+}
+
 TEST(Wake, MaskGroupActiveAndEnable) {
     Machine m(1);
     vgic::CpuInterface& cpu = m.cpu(0);
@@ -300,10 +312,11 @@ TEST(Running, ClearingWhatIsListedElsewhereHalts) {
         m.enable(0, 40);
         m.inject(0, 40, true);
         m.flush(0);
-        m.callbacks.halts = 0;
+        m.callbacks.halts = m.callbacks.resumes = 0;
         m.callbacks.on_halt = [&] { m.sync(0); };
         m.write(1, Machine::gicd(offset + 4), 1u << 8);
         EXPECT_EQ(m.callbacks.halts, 1u) << offset;
+        EXPECT_EQ(m.callbacks.resumes, 1u) << offset;
         m.callbacks.on_halt = nullptr;
         const bool deliverable = offset == 0x380;
         m.write(1, Machine::gicd(0x384), 0);
