@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <tests/fake/entry_hook.hpp>
 #include <tests/fake/port.hpp>
 
 extern "C" __attribute__((weak)) void nest_cpu_call(unsigned op, void* argument);
@@ -29,6 +30,11 @@ void must_have_irqs_off(const char* function) {
 VcpuEvents& events(const void* vcpu) { return port().vcpus[vcpu]; }
 
 }  // namespace
+
+std::function<void()>& on_entry_check() {
+    static std::function<void()> hook;
+    return hook;
+}
 
 void FakePort::set_cpu(unsigned id) { thread_context().cpu = id; }
 
@@ -57,6 +63,7 @@ void FakePort::reset() {
     on_wait = nullptr;
     on_relax = nullptr;
     on_guest_exit_time = nullptr;
+    on_entry_check() = nullptr;
     vm_quiesces = vm_frees = 0;
     vm_is_foreign = false;
     clock_is_counter = true;
@@ -142,10 +149,13 @@ void nest_port_vcpu_wait(struct nest_host_vcpu* vcpu) {
 }
 int nest_port_vcpu_before_entry(struct nest_host_vcpu*) {
     might_sleep(__func__);
+    might_use_simd(__func__);  // task work
     return port().signal_pending ? -EINTR : 0;
 }
 bool nest_port_vcpu_entry_blocked(void) {
     must_have_irqs_off(__func__);
+    if (on_entry_check())
+        on_entry_check()();
     return port().entry_blocked;
 }
 bool nest_port_vcpu_work_pending(void) { return port().entry_blocked; }

@@ -62,7 +62,7 @@ TEST_F(BringIn, LoggingSplitsABlockAndKeepsWhatItAllows) {
     EXPECT_TRUE(page.attributes.prot.x) << "it would fault once more";
     EXPECT_TRUE(leaf(kGpa).attributes.prot.x);
     EXPECT_FALSE(leaf(kGpa).attributes.prot.w) << "not marked, not writable";
-    ReadGuard guard(core().vm.slots_lock);
+    const ReadGuard guard(core().vm.slots_lock);
     const Memslot& slot = *core().vm.slots.find(kGpa >> 12);
     EXPECT_TRUE(slot.dirty.test(5));
     EXPECT_FALSE(slot.dirty.test(4) || slot.dirty.test(6));
@@ -116,6 +116,72 @@ TEST_F(BringIn, SplittingAheadMayFail) {
     EXPECT_EQ(leaf(kGpa).level, 2u);
     EXPECT_EQ(run_steps({writes_protected(kGpa)}), kInterrupted);
     EXPECT_EQ(leaf(kGpa).level, 3u);
+}
+
+TEST_F(BringIn, AReadMakesNoLoggedPageWritable) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
+    EXPECT_EQ(run_steps({reads(kGpa)}), kInterrupted);
+    EXPECT_TRUE(leaf(kGpa).valid);
+    EXPECT_FALSE(leaf(kGpa).attributes.prot.w) << "a write would not be seen";
+    EXPECT_EQ(run_steps({writes_protected(kGpa)}), kInterrupted);
+    EXPECT_TRUE(leaf(kGpa).attributes.prot.w);
+}
+
+TEST_F(BringIn, AWriteToAReadOnlySlotIsTheVmms) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_READONLY), 0);
+    EXPECT_EQ(run_steps({writes(kGpa + 8)}), 0);
+    EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_MMIO);
+    EXPECT_EQ(run->mmio.phys_addr, kGpa + 8);
+    EXPECT_TRUE(run->mmio.is_write);
+    EXPECT_FALSE(leaf(kGpa).valid);
+}
+
+// DC CIVAC and its like need no permission to write, but with a fault they say that they write.
+TEST_F(BringIn, CacheMaintenanceOfAReadOnlySlotIsPassedOver) {
+    constexpr u64 kCm = 1 << 8;
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_READONLY), 0);
+    core().context.pc = 0x1000;
+    EXPECT_EQ(run_steps({[](vhe::GuestContext&) {
+                  test::set_syndrome(arch::Ec::kDataAbortLower, kCm | kWrite | kPermission3, kGpa, kGpa);
+                  return vhe::ExitKind::kSync;
+              }}),
+              kInterrupted);
+    EXPECT_EQ(core().context.pc, 0x1004u);
+}
+
+TEST_F(BringIn, WithoutACoherentInstructionCacheExecutionIsOnDemand) {
+    ASSERT_FALSE(machine().stage2.ctr >> 29 & 1) << "CTR_EL0.DIC";
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    EXPECT_EQ(run_steps({reads(kGpa)}), kInterrupted);
+    EXPECT_FALSE(leaf(kGpa).attributes.prot.x);
+    EXPECT_EQ(run_steps({fetches(kGpa, kPermission3)}), kInterrupted);
+    EXPECT_TRUE(leaf(kGpa).attributes.prot.x);
+}
+
+// More than goes under one hold of the lock.
+TEST_F(BringIn, ASlotOfManyPagesGoesAsAWhole) {
+    constexpr u64 kPages = 3 * 8192;
+    mapping().block_shift = 12;
+    mapping().bytes = kPages * kPage;
+    ASSERT_EQ(set_slot(0, kGpa, 0, kPages * kPage), 0);
+    std::vector<Step> steps;
+    for (u64 i = 0; i < kPages; i++)
+        steps.push_back(reads(kGpa + i * kPage));
+    ASSERT_EQ(run_steps(std::move(steps)), kInterrupted);
+    ASSERT_TRUE(leaf(kGpa + (kPages - 1) * kPage).valid);
+    ASSERT_EQ(set_slot(0, 0, 0, 0), 0);
+    for (u64 i = 0; i < kPages; i++)
+        ASSERT_FALSE(leaf(kGpa + i * kPage).valid) << i;
+}
+
+// What the kernel takes for clean it drops without writing it out.
+TEST_F(BringIn, ThePageIsReleasedDirtyWhereTheGuestMayWrite) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    ASSERT_EQ(set_slot(1, kGpa + k2M, k2M, k2M, abi::KVM_MEM_READONLY), 0);
+    EXPECT_EQ(run_steps({writes(kGpa)}), kInterrupted);
+    EXPECT_EQ(test::port().dirty_releases, 1u);
+    EXPECT_EQ(run_steps({reads(kGpa + k2M)}), kInterrupted);
+    EXPECT_EQ(test::port().dirty_releases, 1u);
 }
 
 // A walk of stage 1 that finds no translation does not write.
@@ -187,6 +253,17 @@ TEST_F(BringIn, ADevicesMemoryIsWhatItsDriverAllows) {
     EXPECT_TRUE(leaf(kGpa + kPage).attributes.prot.w);
     EXPECT_FALSE(leaf(kGpa + kPage).attributes.prot.x) << "nothing is fetched from a device";
     EXPECT_EQ(leaf(kGpa + kPage).attributes.software, kOutsideLinearMap);
+}
+
+// Nothing could clean or invalidate its lines for the guest, as this machine's caches need it.
+TEST_F(BringIn, CacheableMemoryOutsideTheLinearMapNeedsCoherentCaches) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    mapping().device = mapping().cacheable = true;
+    EXPECT_EQ(run_steps({reads(kGpa)}), -EFAULT);
+    EXPECT_FALSE(leaf(kGpa).valid);
+    machine().stage2.ctr |= 1 << 29;
+    EXPECT_EQ(run_steps({reads(kGpa)}), kInterrupted);
+    EXPECT_EQ(leaf(kGpa).attributes.type, MemoryType::Normal);
 }
 
 // ---- caches, on a machine without FEAT_S2FWB

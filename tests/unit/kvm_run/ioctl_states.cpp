@@ -138,6 +138,28 @@ TEST_F(StatesTest, AfterTheFirstRun) {
     EXPECT_EQ(vm_ioctl(abi::KVM_SET_DEVICE_ATTR, &attr), kEBusy);
 }
 
+// Its thread sleeps inside of KVM_RUN.
+TEST_F(StatesTest, TheCountersStayWhileAVcpuRuns) {
+    make_vcpu();
+    struct {
+        u64 offset = 77, reserved = 0;
+    } argument;
+    const auto set = [&] { return vm_ioctl(abi::KVM_ARM_SET_COUNTER_OFFSET, &argument); };
+    const u64 before = core().vm.timers.virtual_offset().load_relaxed();
+    long inside = 0;
+    abi::MpState stopped{abi::KVM_MP_STATE_STOPPED};
+    ASSERT_EQ(ioctl(abi::KVM_SET_MP_STATE, &stopped), 0);
+    test::port().on_wait = [&](nest_host_vcpu*) {
+        inside = set();
+        test::port().signal_pending = test::port().entry_blocked = true;
+    };
+    ASSERT_EQ(ioctl(abi::KVM_RUN), kEIntr);
+    EXPECT_EQ(inside, kEBusy);
+    EXPECT_EQ(core().vm.timers.virtual_offset().load_relaxed(), before);
+    EXPECT_EQ(set(), 0);
+    EXPECT_EQ(core().vm.timers.virtual_offset().load_relaxed(), 77u);
+}
+
 TEST_F(StatesTest, VcpusComeBeforeTheGicsInitialisation) {
     make_vcpu();
     ASSERT_EQ(create_gic(), 0);

@@ -116,6 +116,18 @@ TEST_F(VmTest, ADeadVmAnswersEio) {
     EXPECT_EQ(ioctl(abi::KVM_RUN), kEIo);
 }
 
+// A descriptor that was passed on, or inherited: its memory is not the caller's.
+TEST_F(VmTest, AnotherProcessGetsEio) {
+    make_vcpu();
+    test::port().vm_is_foreign = true;
+    abi::MpState state{};
+    EXPECT_EQ(vm_ioctl(abi::KVM_CHECK_EXTENSION), kEIo);
+    EXPECT_EQ(ioctl(abi::KVM_RUN), kEIo);
+    EXPECT_EQ(ioctl(abi::KVM_GET_MP_STATE, &state), kEIo);
+    test::port().vm_is_foreign = false;
+    EXPECT_EQ(ioctl(abi::KVM_GET_MP_STATE, &state), 0);
+}
+
 TEST_F(VmTest, BadPointers) {
     make_vcpu();
     test::port().only_mapped_user_memory = true;

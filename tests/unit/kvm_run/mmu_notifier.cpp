@@ -124,6 +124,32 @@ TEST_F(MmuNotifier, ALargeRangeLetsOthersHaveTheLock) {
     }
 }
 
+// A walker in tier 0 looks at the tables without a lock, with interrupts off: who has taken an interrupt is past that.
+TEST_F(MmuNotifier, TablesAreFreedOnceEveryCpuHasTakenAnInterrupt) {
+    constexpr u64 kFar = u64{1} << 30, kTables = 72;
+    test::UserMapping far;
+    far.start = hva(kFar);
+    far.bytes = kTables * k2M;
+    far.pa = kPa + kFar;
+    test::port().user_mappings.push_back(far);
+    ASSERT_EQ(set_slot(1, kGpa + k2M, kFar, kTables * k2M), 0);
+    std::vector<Step> steps;
+    for (u64 i = 1; i <= kTables; i++)
+        steps.push_back(writes(kGpa + i * k2M));
+    ASSERT_EQ(run_steps(steps), kInterrupted);
+    const size_t before = test::port().live_runs;
+    size_t at_interrupt = 0;
+    unsigned interrupts = 0;
+    test::port().cpu_call = [&](unsigned, void*) {
+        interrupts++;
+        at_interrupt = test::port().live_runs;
+    };
+    ASSERT_EQ(set_slot(1, 0, 0, 0), 0);
+    EXPECT_EQ(interrupts, test::port().cpu_limit);
+    EXPECT_EQ(at_interrupt, before);
+    EXPECT_LE(test::port().live_runs, before - kTables);
+}
+
 TEST_F(MmuNotifier, TheEndOfAnAddressSpaceIsOver) {
     nest_mmu_release(vm);
     Guard guard(core().vm.mmu_lock);

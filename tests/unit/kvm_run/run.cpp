@@ -78,6 +78,23 @@ TEST_F(VmTest, MmioLoadIsCompletedAtTheNextRun) {
     EXPECT_EQ(pc, 0x1004u);
 }
 
+TEST_F(VmTest, AResetForgetsTheLoad) {
+    make_vcpu();
+    guest_does({[](GuestContext&) {
+        test::set_syndrome(Ec::kDataAbortLower, kLoad32, 0x900'0018, 0x900'0018);
+        return ExitKind::kSync;
+    }});
+    ASSERT_EQ(ioctl(abi::KVM_RUN), 0);
+    run->mmio.data[0] = 0x90;
+    abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {1 << abi::KVM_ARM_VCPU_PSCI_0_2}};
+    ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
+    core().context.pc = 0x2000;
+    guest_does({});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(core().context.x[3], 0u);
+    EXPECT_EQ(core().context.pc, 0x2000u);
+}
+
 TEST_F(VmTest, ImmediateExitFinishesTheLoadButDoesNotEnter) {
     make_vcpu();
     guest_does({[](GuestContext&) {
@@ -126,6 +143,36 @@ TEST_F(VmTest, WfiBlocksUntilSomethingCalls) {
     EXPECT_EQ(waits, 1u);
 }
 
+// The alarm of a wait that something else has ended meanwhile.
+TEST_F(VmTest, AnAlarmOfBeforeEndsNoWait) {
+    make_vcpu();
+    core().alarm.store_release(true);
+    bool over = true;
+    test::port().on_wait = [&](nest_host_vcpu*) {
+        over = nest_vcpu_runnable(vcpu);
+        test::port().signal_pending = test::port().entry_blocked = true;
+    };
+    guest_does({[](GuestContext&) {
+        test::set_syndrome(Ec::kWfx, 0);
+        return ExitKind::kSync;
+    }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_FALSE(over);
+}
+
+// Most entries of a vCPU find their tables: those registers are slow to write.
+TEST_F(VmTest, AnEntryIntoTheSameTablesWritesNone) {
+    make_vcpu();
+    guest_does({[](GuestContext&) { return ExitKind::kIrq; }, [](GuestContext&) { return ExitKind::kIrq; }});
+    cpu().log.clear();
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    unsigned writes = 0;
+    for (const test::Event& e : cpu().log)
+        writes += e.kind == test::Event::kWrite && e.what == static_cast<u64>(arch::SysReg::VTTBR_EL2);
+    EXPECT_EQ(test::guest().entries, 3u);
+    EXPECT_LE(writes, 1u);
+}
+
 // QEMU 10.0.13 says WFIT (TI 2), but not with which register (RV 0).
 TEST_F(VmTest, AWfitWithoutItsRegisterIsOverAtOnce) {
     make_vcpu();
@@ -172,6 +219,7 @@ TEST_F(VmTest, TheVmmsInterruptPinIsTheGuestsInterrupt) {
     }});
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     EXPECT_EQ(hcr & 0xc0, 0x80u) << "VI, not VF";
+    EXPECT_EQ(test::port().vcpus[core().host].kicks, 1u) << "or it is in the guest without it";
 }
 
 TEST_F(VmTest, FpIsTakenOnceAndGivenBack) {
@@ -199,11 +247,15 @@ TEST_F(VmTest, EntryLeavesTheHostsRegistersAsTheyWere) {
     r[arch::SysReg::HCR_EL2] = 0x4'8800'0000;
     r[arch::SysReg::VBAR_EL2] = 0xabc'0000;
     r[arch::SysReg::DAIF] = 0x40;
+    r[arch::SysReg::ICC_PMR_EL1] = 0xa0;
+    r[arch::SysReg::CPTR_EL2] = 0x30'0000;
     guest_does({hvc(kPsciVersion)});
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     EXPECT_EQ(r[arch::SysReg::HCR_EL2], 0x4'8800'0000u);
     EXPECT_EQ(r[arch::SysReg::VBAR_EL2], 0xabc'0000u);
     EXPECT_EQ(r[arch::SysReg::DAIF], 0x40u);
+    EXPECT_EQ(r[arch::SysReg::ICC_PMR_EL1], 0xa0u);
+    EXPECT_EQ(r[arch::SysReg::CPTR_EL2], 0x30'0000u);
     EXPECT_EQ(r[arch::SysReg::ICH_HCR_EL2], 0u);
 }
 

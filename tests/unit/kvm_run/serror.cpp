@@ -119,6 +119,24 @@ TEST_F(RasTest, AHostsIsTakenBeforeTheGuestRuns) {
     EXPECT_FALSE(core().serror.pending);
 }
 
+// A store of the host's own must have reported its error when the look at ISR_EL1 is made.
+TEST_F(RasTest, TheHostsStoresAreCompleteBeforeTheLook) {
+    guest_does({});
+    cpu().log.clear();
+    cpu().log_reads = true;
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    cpu().log_reads = false;
+    using test::Event;
+    const std::vector<Event>& log = cpu().log;
+    size_t look = 0;
+    while (look < log.size() && !(log[look].kind == Event::kRead && log[look].what == static_cast<u64>(SysReg::ISR_EL1)))
+        look++;
+    ASSERT_LT(look, log.size());
+    ASSERT_GE(look, 2u);
+    EXPECT_EQ(log[look - 2], (Event{Event::kDsb, static_cast<u64>(arch::Barrier::NSHST)}));
+    EXPECT_EQ(log[look - 1], Event{Event::kIsb});
+}
+
 // The VMM has the load and injects before it answers.
 TEST_F(RasTest, AnInjectedOneWaitsForTheLoad) {
     core().context.pc = 0x1000;
