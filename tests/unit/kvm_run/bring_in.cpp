@@ -159,19 +159,33 @@ TEST_F(BringIn, WithoutACoherentInstructionCacheExecutionIsOnDemand) {
 }
 
 // More than goes under one hold of the lock.
-TEST_F(BringIn, ASlotOfManyPagesGoesAsAWhole) {
-    constexpr u64 kPages = 3 * 8192;
-    mapping().block_shift = 12;
-    mapping().bytes = kPages * kPage;
-    ASSERT_EQ(set_slot(0, kGpa, 0, kPages * kPage), 0);
+TEST_F(BringIn, ASlotOfManyBlocksGoesAsAWhole) {
+    constexpr u64 kBlocks = stage2::kDefaultBudget + 8;
+    mapping().bytes = kBlocks * k2M;
+    ASSERT_EQ(set_slot(0, kGpa, 0, kBlocks * k2M), 0);
     std::vector<Step> steps;
-    for (u64 i = 0; i < kPages; i++)
-        steps.push_back(reads(kGpa + i * kPage));
+    for (u64 i = 0; i < kBlocks; i++)
+        steps.push_back(reads(kGpa + i * k2M));
     ASSERT_EQ(run_steps(std::move(steps)), kInterrupted);
-    ASSERT_TRUE(leaf(kGpa + (kPages - 1) * kPage).valid);
+    ASSERT_TRUE(leaf(kGpa + (kBlocks - 1) * k2M).valid);
     ASSERT_EQ(set_slot(0, 0, 0, 0), 0);
-    for (u64 i = 0; i < kPages; i++)
-        ASSERT_FALSE(leaf(kGpa + i * kPage).valid) << i;
+    for (u64 i = 0; i < kBlocks; i++)
+        ASSERT_FALSE(leaf(kGpa + i * k2M).valid) << i;
+}
+
+// The kernel has asked whether the page is in use, by taking its access flag.
+TEST_F(BringIn, AnAccessFlagFaultMakesThePageYoung) {
+    ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
+    ASSERT_EQ(run_steps({reads(kGpa)}), kInterrupted);
+    ASSERT_TRUE(nest_mmu_age(vm, hva(), hva() + kPage, true));
+    ASSERT_FALSE(leaf(kGpa).young);
+    const u64 faults = core().stats.stage2_faults;
+    ASSERT_EQ(run_steps({abort(kGpa, 0x0b)}), kInterrupted);
+    EXPECT_TRUE(leaf(kGpa).young);
+    EXPECT_EQ(core().stats.stage2_faults, faults) << "the page is not asked for anew";
+    ASSERT_EQ(set_slot(0, 0, 0, 0), 0);
+    EXPECT_EQ(run_steps({abort(kGpa + 8, 0x0b)}), 0) << "there is no memory any more";
+    EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_MMIO);
 }
 
 // What the kernel takes for clean it drops without writing it out.

@@ -120,6 +120,7 @@ TEST_F(VmTest, ADeadVmAnswersEio) {
 TEST_F(VmTest, AnotherProcessGetsEio) {
     make_vcpu();
     test::port().vm_is_foreign = true;
+    test::port().signal_pending = test::port().entry_blocked = true;
     abi::MpState state{};
     EXPECT_EQ(vm_ioctl(abi::KVM_CHECK_EXTENSION), kEIo);
     EXPECT_EQ(ioctl(abi::KVM_RUN), kEIo);
