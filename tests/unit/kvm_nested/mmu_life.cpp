@@ -177,6 +177,39 @@ TEST_F(NestedVmTest, ByVmidOnlyThatVmidGoes) {
     EXPECT_FALSE(first->tables.walk(L2Ipa(kL2)).valid);
 }
 
+// L1 goes from one L2 to another and back: each fault is looked up in the tables of the L2 that it came from.
+TEST_F(NestedVmTest, AFaultIsOfTheTablesThatL1HasNow) {
+    constexpr u64 kOther = kRam + 0x2000;
+    const u64 first = u64{1} << 48 | kRoot, second = u64{2} << 48 | kOther;
+    for (u64 i = 0; i < 2; i++) {
+        map_l2(kL2 + i * kPage, kData + i * kPage);
+        map_l2(kL2 + i * kPage, kData + (2 + i) * kPage, kLeaf | kR | kW, kOther);
+    }
+    ASSERT_EQ(access(kL2), Next::kResume);
+    set_l1(SysReg::VTTBR_EL2, second);
+    ASSERT_EQ(access(kL2), Next::kResume);
+    EXPECT_EQ(shadow_leaf(kL2).pa.raw, pa(kData + 2 * kPage));
+    set_l1(SysReg::VTTBR_EL2, first);
+    ASSERT_EQ(access(kL2 + kPage), Next::kResume);
+    EXPECT_EQ(shadow_leaf(kL2).pa.raw, pa(kData));
+    EXPECT_EQ(shadow_leaf(kL2 + kPage).pa.raw, pa(kData + kPage));
+}
+
+// Other vCPUs may map faster than this one unmaps: after each piece its VMM's signal is looked at.
+TEST_F(NestedVmTest, ASignalEndsALongTlbi) {
+    constexpr u64 kBlock = 0x20'0000, kTables = stage2::kDefaultBudget / 512 + 2;
+    for (u64 i = 0; i < kTables; i++) {
+        map_l2(kL2 + i * kBlock, kData);
+        ASSERT_EQ(access(kL2 + i * kBlock), Next::kResume);
+    }
+    test::port().entry_blocked = true;
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kHost);
+    EXPECT_TRUE(shadow_leaf(kL2 + (kTables - 1) * kBlock).valid);
+    test::port().entry_blocked = false;
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kDone);
+    EXPECT_FALSE(shadow_leaf(kL2 + (kTables - 1) * kBlock).valid);
+}
+
 TEST_F(NestedVmTest, ATlbiInTierZeroNeverWaits) {
     map_l2(kL2, kData);
     ASSERT_EQ(access(kL2), Next::kResume);

@@ -115,6 +115,38 @@ TEST_F(StayTest, ASerrorForL1GoesBeforeL2) {
     EXPECT_FALSE(core().serror.pending);
 }
 
+// L1's timer comes due while L2 runs: the vGIC hears of that last of all before the next entry.
+TEST_F(StayTest, AnInterruptForL1JustBeforeTheEntryGoesBeforeL2) {
+    const u32 ppi = core().timers.guest_intid(timer::TimerId::kHypPhysical);
+    {
+        IrqGuard guard(core().gic.lock);
+        core().gic.own.enabled |= u32{1} << ppi;
+        core().gic.own.group |= u32{1} << ppi;
+    }
+    core().vm.gic.distributor()->set_enabled(true);
+    using Vmcr = arch::ICH_VMCR_EL2;
+    const auto open = [this] { core().gic.hw.vmcr = Vmcr{}.with<Vmcr::VPMR>(0xf8).with<Vmcr::VENG1>(1).raw; };
+    open();
+    cpu().registers[SysReg::CNTPCT_EL0] = u64{1} << 40;
+    u64 pc = 0;
+    bool in_l2 = false;
+    stay({hvc(), eret(),
+          [&](GuestContext&) {
+              in_l2 = core().vel2.in_guest();
+              open();
+              core().timers.context(timer::TimerId::kHypPhysical).set_cval(1);
+              core().timers.context(timer::TimerId::kHypPhysical).set_ctl(1);
+              return ExitKind::kIrq;
+          },
+          [&](GuestContext& c) {
+              pc = c.pc;
+              test::port().signal_pending = test::port().entry_blocked = true;
+              return ExitKind::kIrq;
+          }});
+    EXPECT_TRUE(in_l2);
+    EXPECT_EQ(pc, kVector + 0x80);
+}
+
 // L2 looks whether it may leave system registers: L1's interrupts in progress, saved while L2's interface is in hardware, stay.
 TEST_F(StayTest, L2sReadOfIccSreLeavesL1sPrioritiesAlone) {
     u64 saved = 0, answer = 0;

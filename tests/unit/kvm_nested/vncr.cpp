@@ -166,6 +166,19 @@ TEST_F(VncrTest, WhereThereIsNoMemoryItIsABusError) {
     expect_abort(0x15, SysReg::HCR_EL2, false);
 }
 
+// A device's memory has no address that hardware, or we, could write L2's registers to.
+TEST_F(VncrTest, ADevicesMemoryIsABusErrorToo) {
+    test::UserMapping device;
+    device.start = reinterpret_cast<u64>(hva(kData));
+    device.bytes = kPage;
+    device.device = true;
+    device.pa = 0x900'0000;
+    test::port().user_mappings.push_back(device);
+    l2_does(SysReg::HCR_EL2, true);
+    expect_abort(0x10, SysReg::HCR_EL2, false);
+    EXPECT_FALSE(page());
+}
+
 TEST_F(VncrTest, BigEndianL1) {
     set_l1(SysReg::SCTLR_EL2, 1 | 1 << 25);
     // Its tables are big-endian, too.

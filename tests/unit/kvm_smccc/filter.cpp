@@ -15,6 +15,7 @@ TEST_F(SmcccTest, FilterErrorsInTheAbisOrder) {
     padded.pad[14] = 1;
     EXPECT_EQ(config.filter.insert(padded, true).error(), Errno::kInval);
     EXPECT_EQ(filter(0x84000000, 0, kDeny, true).error(), Errno::kInval);
+    EXPECT_EQ(filter(0, 0, kDeny).error(), Errno::kInval) << "whose last is the last of all";
     EXPECT_EQ(filter(~0u, ~0u, kDeny, true).error(), Errno::kInval);
     EXPECT_EQ(filter(0xfffffff0, 17, kDeny).error(), Errno::kInval);
     EXPECT_EQ(filter(0x84000000, 1, 3).error(), Errno::kInval);

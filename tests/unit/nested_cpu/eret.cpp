@@ -167,6 +167,8 @@ TEST(PointerAuth, PoisonSaysWhichKey) {
     const PacLayout l = pac_layout(kTcr48, false);
     EXPECT_EQ(check_pac(0x0055'0000'0000'1000, 0, l, Pac::kPoison, false).address, 0x2000'0000'0000'1000u);
     EXPECT_EQ(check_pac(0x0055'0000'0000'1000, 0, l, Pac::kPoison, true).address, 0x4000'0000'0000'1000u);
+    EXPECT_EQ(check_pac(0x0055'0000'0000'1000, 0x0011'0000'0000'0000, l, Pac::kXor, true).address, 0x0044'0000'0000'1000u)
+        << "FEAT_PAuth2 leaves the difference";
     const PacLayout top = pac_layout(kTcr48 | u64{1} << 37, false);
     EXPECT_EQ(check_pac(0x0055'0000'0000'1000, 0, top, Pac::kPoison, false).address, 0x0020'0000'0000'1000u);
 }

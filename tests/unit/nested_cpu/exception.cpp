@@ -69,6 +69,18 @@ TEST_F(ExceptionTest, FromL2SwitchesAndLandsInTheLowerVectors) {
     EXPECT_EQ(file.get(SysReg::HPFAR_EL2), 0x1234'0u);
 }
 
+TEST_F(ExceptionTest, FromAarch32TheyLandInItsVectors) {
+    l1(SysReg::VBAR_EL2, kVbar);
+    add_hcr(0);
+    enter_guest();
+    l1(SysReg::VBAR_EL2, kVbar);
+    constexpr u64 kUser32 = 0x10;
+    context.pstate = kUser32;
+    EXPECT_TRUE(take_exception(cpu, v, Exception::interrupt(Vector::kIrq), args()));
+    EXPECT_EQ(context.pc, kVbar + 0x680);
+    EXPECT_EQ(hardware(SysReg::SPSR_EL12) & 0x1f, kUser32);
+}
+
 TEST_F(ExceptionTest, L2sOwnSyndromeSurvives) {
     enter_guest();
     cpu.registers[SysReg::ESR_EL12] = 0x5600'0000;
