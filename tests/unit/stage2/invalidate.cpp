@@ -109,8 +109,9 @@ TEST_F(InvalidatorTest, AnotherGuestMayDifferByItsTablesOnly) {
     for (const Event& e : cpu.log) {
         if (e.kind == Event::kWrite && e.what == static_cast<u64>(SysReg::VTTBR_EL2))
             during = during ? during : e.operand;
-        if (e.kind == Event::kTlbi)
+        if (e.kind == Event::kTlbi) {
             EXPECT_EQ(during, kVttbr);
+        }
     }
     expect_restored(kGuestHcr, 0x0007'0000'1111'0000, kVtcr);
 }
