@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// In every test program with slips: appends to the file NEST_SLIP_REACHED a line for each test, "Suite.Test" and the
-// numbers of the slips that it reached.
+// In every test program with slips: appends to the file NEST_SLIP_REACHED a line for each test, "Suite.Test", milliseconds
+// and the numbers of the slips that it reached.
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -14,7 +14,7 @@ public:
     explicit Listener(const char* name) : file_(name, std::ios::app) {}
     void OnTestStart(const testing::TestInfo&) override { std::memset(reached, 0, sizeof(reached)); }
     void OnTestEnd(const testing::TestInfo& test) override {
-        file_ << test.test_suite_name() << '.' << test.name();
+        file_ << test.test_suite_name() << '.' << test.name() << ' ' << test.result()->elapsed_time();
         for (int number = 0; number < kMost; number++)
             if (reached[number])
                 file_ << ' ' << number;

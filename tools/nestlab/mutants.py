@@ -2,7 +2,7 @@
 """Makes each declared slip, one at a time, and asks the host tests whether they notice.
 
 All slips are compiled once, each behind a switch (tests/mutants/slip.hpp). A first run without any tells which test
-reaches which slip (listener.cpp); then each slip is made for those tests only, quickest program first, until one fails.
+reaches which slip (listener.cpp); then each slip is made for those tests only, the quickest first, until one fails.
 """
 
 import functools
@@ -23,17 +23,35 @@ SOURCES, HOST = WHERE / "src", WHERE / "host"
 NOTICED, HANGS, UNSEEN, UNREACHED, EQUAL = "noticed", "hangs", "not noticed", "not reached", "cannot matter"
 
 
+QUICK = 0.1     # seconds: tests that take no longer are asked first
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Tests of one program, as a filter of GoogleTest's, and how long they take undisturbed."""
+
+    program: Path
+    tests: str
+    seconds: float
+
+    @property
+    def limit(self) -> float:
+        """After so many seconds they hang."""
+        return 15 + 8 * self.seconds
+
+
 @dataclass(frozen=True)
 class Program:
-    """A test program, how long it takes undisturbed (seconds) and, for each slip, the tests that reach it."""
+    """A test program and, for each slip, the tests that reach it with the seconds that each takes."""
 
     file: Path
-    seconds: float
-    reaches: dict[int, list[str]]
+    reaches: dict[int, list[tuple[str, float]]]
 
-    def choice(self, slip: Slip) -> str:
-        """Those tests, as a filter of GoogleTest's."""
-        return ":".join(self.reaches[slip.number])
+    def attempts(self, slip: Slip) -> list[Attempt]:
+        """All tests that may notice, the quick ones and the others apart."""
+        tests = self.reaches.get(slip.number, [])
+        halves = ([one for one in tests if one[1] <= QUICK], [one for one in tests if one[1] > QUICK])
+        return [Attempt(self.file, ":".join(name for name, _ in half), sum(seconds for _, seconds in half)) for half in halves if half]
 
 
 @dataclass(frozen=True)
@@ -87,17 +105,16 @@ def survey(programs: list[Path]) -> list[Program]:
     for program in programs:
         record = WHERE / f"{program.name}.reached"
         record.unlink(missing_ok=True)
-        started = time.monotonic()
         status = run(program, "*", 600, {"NEST_SLIP_REACHED": str(record)})
         if status != 0:
             raise LabError(f"{program.name} fails without any slip (status {status}): nothing can be learnt from it")
-        reaches: dict[int, list[str]] = {}
+        reaches: dict[int, list[tuple[str, float]]] = {}
         for line in record.read_text().splitlines():
-            test, *numbers = line.split()
+            test, milliseconds, *numbers = line.split()
             for number in numbers:
-                reaches.setdefault(int(number), []).append(test)
-        found.append(Program(program, time.monotonic() - started, reaches))
-    return sorted(found, key=lambda program: program.seconds)
+                reaches.setdefault(int(number), []).append((test, int(milliseconds) / 1000))
+        found.append(Program(program, reaches))
+    return found
 
 
 def run(program: Path, tests: str, limit: float, more: dict[str, str]) -> int | None:
@@ -111,23 +128,22 @@ def run(program: Path, tests: str, limit: float, more: dict[str, str]) -> int | 
 
 
 @functools.cache
-def sound(program: Path, tests: str, limit: float) -> bool:
+def sound(attempt: Attempt) -> bool:
     """These tests pass by themselves."""
-    return run(program, tests, limit, {}) == 0
+    return run(attempt.program, attempt.tests, attempt.limit, {}) == 0
 
 
 def ask(slip: Slip, programs: list[Program]) -> Outcome:
-    """Make one slip for all tests that reach it."""
-    able = [program for program in programs if slip.number in program.reaches]
-    for program in able:
-        tests, limit = program.choice(slip), 20 + 6 * program.seconds
-        status = run(program.file, tests, limit, {"NEST_SLIP": str(slip.number)})
+    """Make one slip for all tests that reach it, those first that take the shortest."""
+    attempts = sorted((attempt for program in programs for attempt in program.attempts(slip)), key=lambda attempt: attempt.seconds)
+    for attempt in attempts:
+        status = run(attempt.program, attempt.tests, attempt.limit, {"NEST_SLIP": str(slip.number)})
         if status == 0:
             continue
-        if not sound(program.file, tests, limit):
-            raise LabError(f"{program.file.name} fails without any slip when it runs only {tests}")
-        return Outcome(slip, HANGS if status is None else NOTICED, program.file.name)
-    return Outcome(slip, EQUAL if slip.equal else UNSEEN if able else UNREACHED)
+        if not sound(attempt):
+            raise LabError(f"{attempt.program.name} fails without any slip when it runs only {attempt.tests}")
+        return Outcome(slip, HANGS if status is None else NOTICED, attempt.program.name)
+    return Outcome(slip, EQUAL if slip.equal else UNSEEN if attempts else UNREACHED)
 
 
 def outcomes(listed: list[Slip], wanted: list[Slip]) -> Iterator[Outcome]:
