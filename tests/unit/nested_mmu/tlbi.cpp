@@ -263,4 +263,14 @@ TEST_F(TlbiTest, ARangesHintSavesTheNeighbours) {
     tlbi(ipa(8 * M2, k4K, 0, 0x2000));
     EXPECT_FALSE(mapped(*a, 4 * M2)) << "it may be part of a leaf of any size";
 }
+
+TEST(TlbiScopeTest, ARangeEndsWithTheAddresses) {
+    constexpr u64 kLimit = u64{1} << stage2::kMaxIpaBits;
+    TlbiOp op{};
+    op.scope = TlbiScope::kIpa;
+    op.start = kLimit - 0x3000;
+    op.size = ~u64{0} - op.start;
+    EXPECT_EQ(shadow_tlbi(op, 0, 1, MmuFeatures{}).bytes, 0x3000u);
+}
+
 }  // namespace

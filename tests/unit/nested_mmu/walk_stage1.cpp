@@ -248,4 +248,42 @@ TEST_F(Stage1Walk, ParSaysTheShareabilityOfBothStages) {
     EXPECT_EQ(par(0xff, 3, 7, 3, true, true), is(0x44, 2));
     EXPECT_EQ(par(0xff, 3, 1, 3, true, true), is(0x04, 2));
 }
+TEST_F(Stage1Walk, WhatTheVmHasNotIsNotObeyed) {
+    regs.tcr |= u64{1} << 36;      // AS
+    regs.sctlr |= u64{1} << 57;    // EPAN
+    const auto regime = [&] { return stage1_regime(regs, 0x5678, false, vm); };
+    vm.asid16 = vm.epan = false;
+    EXPECT_EQ(regime().asid, 0x34u);
+    EXPECT_FALSE(regime().epan);
+    vm.asid16 = vm.epan = true;
+    EXPECT_EQ(regime().asid, 0x1234u);
+    EXPECT_TRUE(regime().epan);
+}
+
+TEST_F(Stage1Walk, TablesBeyondThePhysicalAddressesAreNotRead) {
+    constexpr u64 kBeyond = u64{1} << 33;
+    regs.tcr &= ~(u64{7} << 32);  // IPS: 32 bits
+    ASSERT_EQ(walk().status, WalkStatus::kTranslated);
+    m.words[kBeyond] = m.words[0x10000];  // as if there were memory
+    m.words[0x10000] = kBeyond | kTable;
+    m.words[kBeyond + 0x1000] = 0;
+    m.reads = 0;
+    EXPECT_EQ(walk().status, WalkStatus::kFault);
+    EXPECT_EQ(walk().fsc, 0u) << "address size, level 0";
+    EXPECT_EQ(m.reads, 2u) << "one in each walk";
+    regs.ttbr0 = kBeyond;
+    m.reads = 0;
+    EXPECT_EQ(walk().status, WalkStatus::kFault);
+    EXPECT_EQ(walk().fsc, 0u);
+    EXPECT_EQ(m.reads, 0u);
+}
+
+TEST_F(Stage1Walk, ATablesPermissionsAreThoseOfAllBelow) {
+    ASSERT_EQ(walk(0x5678, {.write = true}).status, WalkStatus::kTranslated);
+    m.words[0x10000] |= u64{1} << 62;  // APTable: read-only
+    EXPECT_EQ(walk().status, WalkStatus::kTranslated);
+    EXPECT_EQ(walk(0x5678, {.write = true}).status, WalkStatus::kFault);
+    EXPECT_EQ(walk(0x5678, {.write = true}).fsc, 0x0fu);
+}
+
 }  // namespace

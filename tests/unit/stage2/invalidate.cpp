@@ -100,6 +100,15 @@ TEST_F(InvalidatorTest, WithAnotherGuestLoadedOnlyStage2IsSwitched) {
     expect_restored(kGuestHcr, 0x0007'0000'1111'0000, 0x8000'3520);
 }
 
+// L1's TLBI for its guest: behind L1's writes to its tables, and complete when L1 goes on.
+TEST_F(InvalidatorTest, AStageOneInstructionIsOrderedAndComplete) {
+    cpu.registers[SysReg::HCR_EL2] = kGuestHcr;
+    cpu.registers[SysReg::VTTBR_EL2] = kVttbr;
+    cpu.registers[SysReg::VTCR_EL2] = kVtcr;
+    invalidator.stage1<Tlbi::VAE1IS>(0x1234);
+    EXPECT_THAT(cpu.log, ElementsAre(dsb(Barrier::ISHST), tlbi(Tlbi::VAE1IS, 0x1234), dsb(Barrier::ISH), kIsbEvent));
+}
+
 // VMs of one size have one VTCR_EL2.
 TEST_F(InvalidatorTest, AnotherGuestMayDifferByItsTablesOnly) {
     cpu.registers[SysReg::HCR_EL2] = kGuestHcr;
