@@ -16,10 +16,15 @@ class Slips(unittest.TestCase):
         self.assertEqual([slip for slip in listed if not slip.why], [])
 
     def test_forms(self):
-        expression = Slip("f", "a < b", "a <= b", "w")
-        self.assertEqual(expression.switched(3), "(NEST_SLIP(3) ? (a <= b) : (a < b))")
-        statement = Slip("f", "go();", "", "w")
-        self.assertEqual(statement.switched(4), "if (NEST_SLIP(4)) {  } else { go(); }")
+        expression = Slip("f", "a < b", "a <= b", "w", number=3)
+        self.assertEqual(expression.switched(), "(NEST_SLIP(3) ? (a <= b) : (a < b))")
+        statement = Slip("f", "go();", "", "w", number=4)
+        self.assertEqual(statement.switched(), "if (NEST_SLIP(4)) {  } else { go(); }")
+
+    def test_numbers_are_the_files_own(self):
+        numbers = [slip.number for slip in slips.read()]
+        self.assertEqual(len(numbers), len(set(numbers)))
+        self.assertLess(max(numbers), 10_000, "kMost of tests/mutants/slip.hpp")
 
     def test_place(self):
         source = "x(); y(); x();"
