@@ -178,4 +178,50 @@ TEST(ShadowMmu, LeafFollowsTheFrameNotTheMemory) {
     EXPECT_FALSE(s.tables.walk(L2Ipa(0)).valid);
 }
 
+// L2's stage 1 is cached under the shadow's VMID even where its stage 2 has nothing.
+TEST(ShadowPool, AnEvictedShadowsVmidIsCleanThoughItWasEmpty) {
+    test::port().reset();
+    World w(64, 1);
+    World::Shadow* s[4];
+    for (u16 i = 0; i < 4; i++)
+        s[i] = &w.get(key(i));
+    {
+        Guard guard(w.lock);
+        w.mmu.pool().put(*s[0]);
+    }
+    w.cpu.log.clear();
+    EXPECT_EQ(&w.get(key(9)), s[0]);
+    bool dropped = false;
+    for (const test::Event& e : w.cpu.log)
+        dropped |= e.kind == test::Event::kTlbi && e.what == static_cast<u64>(arch::Tlbi::VMALLS12E1IS);
+    EXPECT_TRUE(dropped);
+}
+
+// While one vCPU empties a shadow for its L2, another one makes a shadow of the same L2: the first is not needed, and free
+// for the next.
+TEST(ShadowPool, AShadowThatCameTooLateIsFreeForTheNext) {
+    test::port().reset();
+    World w(64, 1);
+    World::Shadow* s[4];
+    for (u16 i = 0; i < 4; i++)
+        s[i] = &w.get(key(i));
+    {
+        Guard guard(w.lock);
+        for (World::Shadow* one : s)
+            w.mmu.pool().put(*one);
+    }
+    World::Shadow* faster = nullptr;
+    bool began = false;
+    test::port().on_relax = [&] {
+        if (!std::exchange(began, true))
+            faster = &w.get(key(9));
+    };
+    EXPECT_EQ(&w.get(key(9)), s[1]);
+    test::port().on_relax = nullptr;
+    EXPECT_EQ(faster, s[1]);
+    EXPECT_EQ(&w.get(key(10)), s[2]);
+    EXPECT_EQ(&w.get(key(11)), s[3]);
+    EXPECT_EQ(&w.get(key(12)), s[0]);
+}
+
 }  // namespace

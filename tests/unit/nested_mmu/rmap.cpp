@@ -195,4 +195,25 @@ TEST_F(RmapTest, LargestFields) {
     EXPECT_TRUE(visited(0, (u64{1} << 36) - (u64{1} << 18)).empty());
 }
 
+// A leaf of a new frame takes two nodes. Where one is left, it stays for a leaf of a known frame.
+TEST_F(RmapTest, OneNodeIsNotEnoughForANewFrame) {
+    const auto at = [](u64 page) { return arch::L2Ipa(page << 12); };
+    unsigned left = 0;
+    for (u64 known = 1; known <= 2; known++) {  // one of both leaves an odd number for the others
+        Rmap small;
+        ASSERT_TRUE(small.init(1).ok());
+        ASSERT_TRUE(small.may_grow());
+        small.add_page(nest_port_pages_alloc(0, true));
+        u64 page = 0;
+        for (u64 i = 0; i < known; i++, page++)
+            ASSERT_TRUE(small.insert({0, 3, at(page), 0}));
+        for (u64 group = 1; small.insert({0, 3, at(page), group << 6}); group++, page++)
+            ASSERT_LT(page, 1000u);
+        for (; small.insert({0, 3, at(page), 0}); page++)
+            ASSERT_LT(left++, 10u);
+        small.destroy();
+    }
+    EXPECT_EQ(left, 1u);
+}
+
 }  // namespace

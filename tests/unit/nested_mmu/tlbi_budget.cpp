@@ -96,4 +96,31 @@ INSTANTIATE_TEST_SUITE_P(Scopes, TlbiBudget,
                          testing::Values(ShadowTlbi::What::kEverything, ShadowTlbi::What::kVmid, ShadowTlbi::What::kStage1,
                                          ShadowTlbi::What::kIpa, ShadowTlbi::What::kIpaRange));
 
+// A page each: what tires is not the look at the tables, but a TLBI for each shadow.
+TEST(TlbiBudgetOfPages, EachTlbiCounts) {
+    constexpr unsigned kShadows = 64;
+    constexpr u16 kVmid = 5;
+    World world{64, kShadows / ShadowPool<test::WatchedCpu>::kPerVcpu};
+    MmuFeatures vm;
+    vm.pa_bits = 48;
+    vm.stage2_granules = 7;
+    using V = arch::VTCR_EL2;
+    const auto vtcr = V::of(arch::kVtcrRes1).with<V::SL0>(1).with<V::T0SZ>(32).with<V::PS>(5);
+    for (u64 i = 0; i < kShadows; i++) {
+        const u64 root = World::kRamBase + i * 0x3000;
+        *world.word(arch::Ipa(root)) = (root + 0x1000) | 3;
+        *world.word(arch::Ipa(root + 0x1000)) = (root + 0x2000) | 3;
+        *world.word(arch::Ipa(root + 0x2000)) = World::kBigBase | 1 << 10 | 3 << 6 | 15 << 2 | 3;
+        const Stage2Regime regime = stage2_regime(arch::VTTBR_EL2::of(root), vtcr, false, false, vm);
+        ASSERT_EQ(world.access(world.get({root, vtcr.raw, kVmid, true}), &regime, L2Fault{}).outcome, FaultOutcome::kResolved);
+    }
+    ShadowTlbi scope;
+    scope.what = ShadowTlbi::What::kIpa;
+    scope.vmid = kVmid;
+    scope.leaf_shift = 12;
+    Guard guard(world.lock);
+    EXPECT_FALSE(world.mmu.invalidate_at_once(scope, kShadows / 2 * kFlushCost));
+    EXPECT_GE(world.mmu.rmap().count(), kShadows / 2 - 1u);
+}
+
 }  // namespace

@@ -77,8 +77,8 @@ public:
             else
                 leaves.erase(found);
         }
-        if (now.valid())
-            leaves[base.raw] = {level, now.raw};
+        if (now.valid() && !leaves.insert({base.raw, {level, now.raw}}).second)
+            checker.violations.push_back("a leaf comes where one is");
     }
 
     unsigned count(typename Step::Kind kind) const {
