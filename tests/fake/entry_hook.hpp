@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What other threads do while a vCPU asks whether it may enter its guest: at the top of its loop, and last of all before
-// the entry, with interrupts off. Empty until a test sets it, and after FakePort::reset().
+// What other threads do while a vCPU asks, last of all before the entry and with interrupts off, whether it may enter its
+// guest. Empty until a test sets it, and after FakePort::reset().
 #pragma once
 #include <functional>
 

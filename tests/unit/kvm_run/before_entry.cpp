@@ -59,12 +59,33 @@ TEST_F(BeforeEntry, ASignalKeepsTheGuestOut) {
     EXPECT_EQ(test::guest().entries, 0u);
 }
 
+// halt_all() by another thread after the vCPU has looked and before it enters: whoever halted it must find it outside, for
+// as long as that takes.
+TEST_F(BeforeEntry, AHaltIsSeen) {
+    unsigned waits = 0;
+    meanwhile([&] { core().vm.halt_all(); });
+    test::port().on_wait = [&](nest_host_vcpu*) {
+        waits++;
+        core().vm.resume_all();
+    };
+    bool halted_inside = false;
+    guest_does({[&](GuestContext&) {
+        halted_inside = core().vm.halted();
+        raise_signal();
+        return ExitKind::kIrq;
+    }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_FALSE(halted_inside);
+    EXPECT_EQ(waits, 1u);
+    EXPECT_EQ(test::guest().entries, 1u);
+}
+
 // The thread is still on a CPU that has given its EL2 state away, and will be moved.
 TEST_F(BeforeEntry, ACpuThatGoesDownRunsNoGuest) {
     unsigned looks = 0;
     test::on_entry_check() = [&] {
         looks++;
-        this_cpu().disabled = looks == 2;  // the last look before the entry
+        this_cpu().disabled = looks == 1;
     };
     bool disabled = true;
     guest_does({[&](GuestContext&) {
@@ -74,6 +95,7 @@ TEST_F(BeforeEntry, ACpuThatGoesDownRunsNoGuest) {
     }});
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     EXPECT_FALSE(disabled);
+    EXPECT_EQ(looks, 2u);
     EXPECT_EQ(test::guest().entries, 1u);
 }
 

@@ -84,40 +84,6 @@ TEST_F(WaitTest, AnInterruptOfASuspendedVcpuIsItsVmms) {
     EXPECT_EQ(test::guest().entries, 0u);
 }
 
-// halt_all() by another thread after the vCPU has looked, while it still serves a request (its stolen time goes to the
-// VMM's memory), and before it enters: whoever halted it must find it outside, for as long as that takes.
-TEST_F(WaitTest, AHaltJustBeforeTheEntryIsSeen) {
-    make_vcpu();
-    alignas(4096) static u8 memory[4096];
-    constexpr u64 kGpa = 0x4000'0000;
-    abi::UserMemoryRegion2 region{};
-    region.guest_phys_addr = kGpa;
-    region.memory_size = sizeof(memory);
-    region.userspace_addr = reinterpret_cast<u64>(memory);
-    ASSERT_EQ(vm_ioctl(abi::KVM_SET_USER_MEMORY_REGION, &region), 0);
-    ASSERT_TRUE(core().pvtime.set_ipa(true, abi::KVM_ARM_VCPU_PVTIME_IPA, kGpa, true).ok());
-    core().make_request(Request::kStolenTime);
-    test::port().run_delay_ns = 5;
-    test::port().on_user_copy = [&](u64) {
-        test::port().on_user_copy = nullptr;
-        core().vm.halt_all();
-    };
-    test::port().on_wait = [&](nest_host_vcpu*) {
-        waits++;
-        core().vm.resume_all();
-    };
-    bool halted_inside = false;
-    guest_does({[&](GuestContext&) {
-        halted_inside = core().vm.halted();
-        raise_signal();
-        return ExitKind::kIrq;
-    }});
-    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
-    EXPECT_FALSE(halted_inside);
-    EXPECT_EQ(waits, 1u);
-    EXPECT_EQ(test::guest().entries, 1u);
-}
-
 // A migration reads the vCPU after CPU_ON and before its first entry: the registers are those that it will start with.
 TEST_F(WaitTest, RegistersAreThoseAfterAPendingReset) {
     make_vcpu();
