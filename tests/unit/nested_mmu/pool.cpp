@@ -178,13 +178,21 @@ TEST(ShadowMmu, LeafFollowsTheFrameNotTheMemory) {
     EXPECT_FALSE(s.tables.walk(L2Ipa(0)).valid);
 }
 
-// L2's stage 1 is cached under the shadow's VMID even where its stage 2 has nothing.
-TEST(ShadowPool, AnEvictedShadowsVmidIsCleanThoughItWasEmpty) {
-    test::port().reset();
-    World w(64, 1);
+// A pool of four shadows, all of them in use and empty.
+struct CleanPort : testing::Test {
+    CleanPort() { test::port().reset(); }
+};
+struct FullPool : CleanPort {
+    FullPool() {
+        for (u16 i = 0; i < 4; i++)
+            s[i] = &w.get(key(i));
+    }
+    World w{64, 1};
     World::Shadow* s[4];
-    for (u16 i = 0; i < 4; i++)
-        s[i] = &w.get(key(i));
+};
+
+// L2's stage 1 is cached under the shadow's VMID even where its stage 2 has nothing.
+TEST_F(FullPool, AnEvictedShadowsVmidIsCleanThoughItWasEmpty) {
     {
         Guard guard(w.lock);
         w.mmu.pool().put(*s[0]);
@@ -199,12 +207,7 @@ TEST(ShadowPool, AnEvictedShadowsVmidIsCleanThoughItWasEmpty) {
 
 // While one vCPU empties a shadow for its L2, another one makes a shadow of the same L2: the first is not needed, and free
 // for the next.
-TEST(ShadowPool, AShadowThatCameTooLateIsFreeForTheNext) {
-    test::port().reset();
-    World w(64, 1);
-    World::Shadow* s[4];
-    for (u16 i = 0; i < 4; i++)
-        s[i] = &w.get(key(i));
+TEST_F(FullPool, AShadowThatCameTooLateIsFreeForTheNext) {
     {
         Guard guard(w.lock);
         for (World::Shadow* one : s)
