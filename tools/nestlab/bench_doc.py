@@ -4,7 +4,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nestlab import bench_boots, bench_data, bench_functions, bench_neve, paths
+from nestlab import bench_boots, bench_data, bench_functions, bench_neve, bench_reference, paths
 from nestlab.bench_data import Row, Run
 from nestlab.machine import CPU_MODELS
 from nestlab.results import SIDES
@@ -127,8 +127,9 @@ def write() -> Path:
                      classes(main[1]))
     boots = bench_boots.load()
     parts += [bench_boots.section(boots)] * (boots is not None)
-    parts.append(goals({run: rows for run, (_, rows) in loaded.items() if run.side == "ours" and run.cpu == "max"},
-                       bench_boots.misses(boots)))
+    ours = {run: rows for run, (_, rows) in loaded.items() if run.side == "ours" and run.cpu == "max"}
+    parts.append(goals(ours, bench_boots.misses(boots)))
+    parts.append(bench_reference.section(ours))
     parts.append(functions({run: loaded[run][1] for run in NEXT_STEPS if run in loaded}))
     parts.append("## What the operations are\n\n" + "\n".join(f"* {name}: {about}" for name, about in WHAT.items()) + "\n")
     DOC.write_text("\n".join(filter(None, parts)))

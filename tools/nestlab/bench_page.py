@@ -13,7 +13,7 @@ from pathlib import Path
 from nestlab import bench_data, bench_doc, hosttools, paths, proc
 from nestlab.bench_data import Row, Run
 
-PAGE = bench_data.DATA / "performance.html"
+PAGE = paths.BUILD / "bench" / "performance.html"
 COLOURS = {"ours": "#1b7f5c", "peer": "#b0b7c3"}
 STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}table{border-collapse:collapse}
 td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}

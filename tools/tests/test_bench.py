@@ -8,7 +8,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from nestlab import bench_data, bench_doc, bench_functions, bench_neve, bench_run, bench_trace, bench_vmm
+from nestlab import bench_data, bench_doc, bench_functions, bench_neve, bench_reference, bench_run, bench_trace, bench_vmm
 from nestlab.bench_data import Row, Run
 from nestlab.bench_neve import Cost
 from nestlab.bench_trace import Instruction
@@ -110,6 +110,20 @@ class Bench(unittest.TestCase):
     def test_a_miss_is_marked_in_the_table(self):
         table = bench_doc.table({Run(): {("flat", "hypercall"): Row("flat", "hypercall", median=400, samples=1)}}, "flat")
         self.assertIn("**400, missed**", table)
+
+    def test_what_is_dearer_than_the_record_wants_a_reason(self):
+        then = bench_reference.record()["medians"]["flat/hypercall"]
+        ours = {Run(): rows(median=1.02 * then)}
+        self.assertEqual(bench_reference.dearer(ours), [])
+        ours = {Run(): rows(median=1.03 * then)}
+        self.assertEqual([key for key, _, _ in bench_reference.dearer(ours)], ["flat/hypercall"])
+        with unittest.mock.patch.dict(bench_reference.REASONS, clear=True):
+            self.assertIn("to be mended", bench_reference.section(ours))
+        with unittest.mock.patch.dict(bench_reference.REASONS, {"flat/hypercall": "it is right now"}):
+            self.assertIn("it is right now |", bench_reference.section(ours))
+
+    def test_a_reason_belongs_to_the_record(self):
+        self.assertLessEqual(set(bench_reference.REASONS), set(bench_reference.record()["medians"]))
 
     def test_nv2_on_and_off_stand_side_by_side(self):
         off, on = {"flat/hypercall": Cost(90.25, 4, 70500)}, {name: Cost(5.0, 8, 4749) for name in bench_neve.OPERATIONS}

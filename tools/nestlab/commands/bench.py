@@ -2,8 +2,8 @@
 """What an exit costs, in instructions (benchmarks/exit_latency), ours or (--peer) Linux's own KVM.
 
 With --nested also inside a Linux L1. Operations whose names end in -qemu have QEMU 11 as the VMM, all others a small
-one of the benchmark's own. Results go to build/bench/ (JSON, and performance.html with plots) and to
-docs/performance.md, which shows the last run of each side. The exit status is 1 where something could not be measured.
+one of the benchmark's own. Results go to docs/performance/ (JSON), docs/performance.md, which shows the last run of
+each side, and build/bench/performance.html with plots. The exit status is 1 where something could not be measured.
 
 With --boots it measures something else: L0 → L1 → L2 from start to power-off, ours and Linux's own KVM in turn, in
 seconds by the clock on the wall. Leave the computer alone meanwhile.
@@ -15,7 +15,7 @@ come back to L0, and the instructions.
 import argparse
 import time
 
-from nestlab import bench_boots, bench_data, bench_doc, bench_functions, bench_neve, bench_page, bench_run, bench_vmm, say
+from nestlab import bench_boots, bench_data, bench_doc, bench_functions, bench_neve, bench_page, bench_reference, bench_run, bench_vmm, say
 from nestlab.bench_data import Run
 from nestlab.commands import options
 from nestlab.errors import LabError
@@ -60,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
         if run.side == "ours":
             for miss in bench_data.misses(run, rows):
                 say.result(f"missed: {miss}")
+            if run.cpu == "max":
+                for name, then, now in bench_reference.dearer({run: rows}):
+                    say.result(f"dearer: {name}: {now:,.0f} instructions, {then:,.0f} in the record")
     if not args.only or bench_vmm.keeps(args.only):
         say.step(f"wrote {bench_doc.write()} and {bench_page.write()}")
     return int(any(row.error and (run.side, f"{row.mode}/{row.name}") not in bench_run.LEFT_OUT
