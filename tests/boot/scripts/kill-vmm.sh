@@ -1,8 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# kill-vmm.sh ROUNDS: kill -9 QEMU at random moments of a guest's boot. Afterwards the module must unload (so no VM, vCPU
-# or interrupt is left), and the host must have its memory back, but for what its caches keep.
+# kill-vmm.sh ROUNDS [KIND…]: kill -9 a VMM at random moments, the kinds in turn. Afterwards the module must unload (so no
+# VM, vCPU or interrupt is left), and the host must have its memory back, but for what its caches keep.
+#   linux   QEMU, while Linux boots in its guest (default)
+#   l2      the bare-metal cases in which L2 runs nearly all of the time, on two vCPUs
 rounds=${1:-3} slack_kb=${SLACK_KB:-65536}
+shift
+[ $# -gt 0 ] || set -- linux
 
 free_kb() {
 	sync
@@ -10,32 +14,51 @@ free_kb() {
 	awk '/^MemFree/ { print $2 }' /proc/meminfo
 }
 
-start() {
-	qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp 2 -m 256M -nographic -nic none \
+references() { cat /sys/module/nestvisor/refcnt; }
+
+# A process group of its own: the bare-metal cases have a process for each VM.
+start_linux() {
+	setsid qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp 2 -m 256M -nographic -nic none \
 		-kernel /guest/linux-6.12 -initrd /guest/initrd-6.12 -append "console=ttyAMA0 quiet" </dev/null >/dev/null 2>&1 &
 	vmm=$!
 }
+start_l2() {
+	setsid sh -c "while :; do /mnt/share/guests/nested_guests smp-both-run-l2 '*-other-vcpu' ich-lr-under-sgis; done" >/dev/null 2>&1 &
+	vmm=$!
+}
 
-start # the first pays for what the host caches for good
-sleep 3
-kill -9 "$vmm"
-wait "$vmm" 2>/dev/null
+# Dead once nobody refers to the module: the last of a group may still be on its way out.
+kill_vmm() {
+	kill -9 -"$vmm" || { echo "FAIL kill-vmm the $kind VMM was gone before it was killed"; exit 1; }
+	wait "$vmm" 2>/dev/null
+	tries=0
+	until [ "$(references)" = 0 ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 600 ] || { echo "FAIL kill-vmm a killed VMM still holds the module"; exit 1; }
+		sleep 0.1
+	done
+}
+
+for kind; do # the first of each kind pays for what the host caches for good
+	start_"$kind"
+	sleep 3
+	kill_vmm
+done
 before=$(free_kb)
 round=0
 while [ "$round" -lt "$rounds" ]; do
-	start
-	seconds=$(awk -v seed="$round$$" 'BEGIN { srand(seed); printf "%.1f", 0.2 + 8 * rand() }')
-	if [ "$round" = 0 ]; then
-		# QEMU takes a while until it opens /dev/kvm.
-		until [ "$(cat /sys/module/nestvisor/refcnt)" -gt 0 ]; do sleep 0.1; done
-		if rmmod nestvisor 2>/dev/null; then
-			echo "FAIL kill-vmm the module was unloaded while a VM existed"
-			exit 1
-		fi
+	kind=$1
+	shift
+	set -- "$@" "$kind"
+	start_"$kind"
+	# QEMU takes a while until it opens /dev/kvm.
+	until [ "$(references)" -gt 0 ]; do sleep 0.1; done
+	if [ "$round$kind" = 0linux ] && rmmod nestvisor 2>/dev/null; then
+		echo "FAIL kill-vmm the module was unloaded while a VM existed"
+		exit 1
 	fi
-	sleep "$seconds"
-	kill -9 "$vmm"
-	wait "$vmm" 2>/dev/null
+	sleep "$(awk -v seed="$round$$" 'BEGIN { srand(seed); printf "%.2f", 6 * rand() ^ 2 }')"
+	kill_vmm
 	round=$((round + 1))
 done
 after=$(free_kb)
