@@ -18,26 +18,29 @@ DOC = paths.REPO / "docs" / "conformance.md"
 
 @dataclass(frozen=True)
 class Run:
-    """What one data file holds: a suite, on whom, on which CPU model, with the guests at EL1 or at virtual EL2."""
+    """What one data file holds: a suite, on whom, on which CPU model, with the guests at EL1 or at virtual EL2, on which L0."""
 
     suite: str
     side: str = "ours"
     cpu: str = "max"
     vel2: bool = False
+    l0: str = "6.12"            # or debug: the kernel that checks
 
     @property
     def file(self) -> Path:
-        more = ["vel2"] * self.vel2 + [self.cpu] * (self.cpu != "max")
+        more = ["vel2"] * self.vel2 + [self.cpu] * (self.cpu != "max") + [self.l0] * (self.l0 != "6.12")
         return DATA / ("-".join(["selftests", self.suite, self.side, *more]) + ".json")
 
     @property
     def title(self) -> str:
-        return SIDES[self.side] + (f", {self.cpu}" if self.cpu != "max" else "")
+        more = [self.cpu] * (self.cpu != "max") + ["on the kernel that checks"] * (self.l0 == "debug")
+        return ", ".join([SIDES[self.side], *more])
 
 
 # The document's tables, and whether their columns must be there.
 TABLES = [("7.2", False), ("7.2", True), ("6.12", False)]
-COLUMNS = [("ours", "max", True), ("ours", "neoverse-v1", False), ("peer", "max", True)]
+COLUMNS = [("ours", "max", "6.12", True), ("ours", "neoverse-v1", "6.12", False), ("ours", "max", "debug", False),
+           ("peer", "max", "6.12", True)]
 
 HEAD = """\
 <!-- SPDX-License-Identifier: GPL-2.0-only -->
@@ -54,8 +57,8 @@ def write() -> Path:
     parts = [HEAD]
     for suite, vel2 in TABLES:
         runs = {}
-        for side, cpu, always in COLUMNS:
-            run = Run(suite, side, cpu, vel2)
+        for side, cpu, l0, always in COLUMNS:
+            run = Run(suite, side, cpu, vel2, l0)
             data = results.load(run.file)
             if data or always:
                 runs[run] = data

@@ -16,6 +16,8 @@ from nestlab.commands import options
 from nestlab.errors import LabError
 from nestlab.results import SKIP, Result
 
+L0S = ["6.12", "debug"]
+SLOW = 8                                        # times as long as on Debian's kernel, at most, on the one that checks
 HUGE_PAGE = "hugepagesz=1G hugepages=1"         # sea_to_user's memory
 
 
@@ -25,12 +27,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", metavar="GLOB", default="*", help="tests with such names only, for instance 'arm64/vgic*'; "
                         "such a run leaves docs/conformance.md alone")
     parser.add_argument("--vel2", action="store_true", help="the guests of the 7.2 tests run at virtual EL2")
+    parser.add_argument("--l0", choices=L0S, default=L0S[0], help="L0's kernel: Debian's 6.12, or the one that checks "
+                        "(tools/lab debug-kernel), on which nothing may stay allocated either (default: 6.12)")
     parser.add_argument("--list", action="store_true", help="say what would run, with limits and arguments")
     options.add_machine(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     report = results.Report()
+    if args.peer and args.l0 != L0S[0]:
+        raise LabError("--l0 is a kernel for the module; Linux's own KVM is that of Linux 7.2")
     if args.vel2 and "6.12" in (args.suites or []):
         raise LabError("the tests of 6.12 know no virtual EL2: --vel2 goes with --kernel 7.2")
     for suite in args.suites or (["7.2"] if args.vel2 else selftests.SUITES):
@@ -55,8 +61,8 @@ def matches(name: str, pattern: str) -> bool:
 
 def one_suite(args: argparse.Namespace, suite: str, plans: list[selftest_plan.Plan], report: results.Report) -> None:
     """Run a suite; the JSON file grows with each result, so that a broken-off run still counts."""
-    kernel, file = options.l0(args.peer)
-    run = conformance.Run(suite, "peer" if args.peer else "ours", args.cpu, args.vel2)
+    kernel, file = options.l0(args.peer, None if args.peer else args.l0)
+    run = conformance.Run(suite, "peer" if args.peer else "ours", args.cpu, args.vel2, args.l0)
     machine = options.machine(args)
     machine = replace(machine, append=f"{HUGE_PAGE} {machine.append}".strip())
     boot = Boot(machine, kernel, file, share=selftests.get(), scripts=boottests.scripts())
@@ -75,6 +81,8 @@ def outcomes(suite: str, plans: list[selftest_plan.Plan], boot: Boot, run: confo
         if plan.skip:
             yield Result(SKIP, plan.name, plan.skip)
     items = [selftest_plan.item(suite, plan, run.vel2) for plan in plans if not plan.skip]
+    if run.l0 == "debug":
+        items = [replace(item, limit=SLOW * item.limit) for item in items] + [campaign.Item("nothing-left-behind", "leaks.sh", 300)]
     for outcome in campaign.run(items, boot, run.file.stem):
         # A selftest prints much; its exit status and the kernel log decide.
         outcome.output = [line for line in outcome.output if not judge.LINE.match(line)]
