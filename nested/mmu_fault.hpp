@@ -63,12 +63,9 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
         stats_.brought_in += reclaim == Reclaim::kNow;
         return bring_in(l1.output, f.write, f.exec, canonical.valid);
     }
+    // A fetch that came this far may be executed by both, and so by the leaf: a table holds nothing executable that is not
+    // Write-Back, and compose() keeps such memory so.
     Composed leaf = compose(l1, canonical, tag_of_shift(l1.shift), shadow.tables.fwb());
-    // Memory that both let execute, but that has no type from which we can let L2 do so.
-    if (f.exec && !leaf.attributes.prot.x) {
-        stats_.forwarded++;
-        return forward(fsc_of(arch::kFscPermission, l1.level));
-    }
     while (stage2::level_of_shift(leaf.shift) < shadow.tables.geometry().start_level)
         leaf.shift -= stage2::kBitsPerLevel;
     Resolution r;

@@ -111,4 +111,38 @@ TEST_F(Untracked, AFaultDuringTheDropMayLeaveTheShadowUntracked) {
     EXPECT_EQ(world.mmu.rmap().count(), 0u);
 }
 
+// A CPU takes faults of L2 while another drops shadows, one after the other: the first shadow overflows again while the second
+// one goes. Nothing may forget the first.
+TEST_F(Untracked, AShadowThatOverflowsBehindTheDropIsKnown) {
+    const auto touch = [&](World::Shadow& s, u64 page) {
+        L2Fault f;
+        f.ipa = at(page);
+        ASSERT_EQ(world.access(s, nullptr, f).outcome, FaultOutcome::kResolved);
+    };
+    World::Shadow& second = world.get({0, 0, 6, false});
+    ASSERT_LT(shadow.index, second.index);
+    touch(second, 0);
+    ASSERT_TRUE(second.untracked());
+
+    World::Mmu::Untracked progress;
+    const auto piece = [&] {
+        Guard guard(world.lock);
+        return world.mmu.drop_untracked(progress);
+    };
+    while (shadow.untracked())
+        ASSERT_FALSE(piece());
+    for (u64 page = 0; page < kPages; page++)
+        touch(shadow, page);
+    ASSERT_TRUE(shadow.untracked());
+    while (!piece())
+        ;
+    EXPECT_FALSE(second.untracked());
+    EXPECT_TRUE(world.mmu.has_untracked());
+    world.canonical_write_protect(World::kBigBase, World::kBigBase + (kPages << 12));
+    for (u64 page = 0; page < kPages; page++) {
+        const stage2::Leaf leaf = shadow.tables.walk(at(page));
+        EXPECT_FALSE(leaf.valid && leaf.attributes.prot.w) << page;
+    }
+}
+
 }  // namespace
