@@ -111,7 +111,7 @@ Next make_young(Vcpu& vcpu, Ipa page) {
     }
     Guard guard(vcpu.vm.mmu_lock);
     // Gone meanwhile: the next attempt is a translation fault.
-    (void)vcpu.vm.stage2.tables().make_young(page);
+    (void)vcpu.vm.stage2.make_young(page);
     return Next::kResume;
 }
 

@@ -62,6 +62,9 @@ public:
         return seq_.load_relaxed() == seq && !in_progress_.overlap(start, end);
     }
 
+    // What lies there was used again. -ENOENT: it is gone. mmu_lock held.
+    Status make_young(arch::Ipa page) { return locked().make_young(page); }
+
     // Frees tables that left the tree, once every CPU has left tier 0. Sleepable, no lock held.
     void reap();
 

@@ -98,6 +98,8 @@ struct FakePort {
     std::function<void(nest_host_vcpu*)> on_wait;
     std::function<void()> on_relax;
     std::function<void()> on_guest_exit_time;  // interrupts are open then
+    // What other threads do while a vCPU asks, last of all before the entry and with interrupts off, whether it may enter.
+    std::function<void()> on_entry_check;
     // ---- calls up (entry.h): used instead of the linked nest_* function when set
     std::function<void(void*)> irqfd_wakeup, irqfd_shutdown;
     std::function<void(void*, unsigned)> hrtimer_fired;

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <tests/fake/entry_hook.hpp>
 #include <tests/fake/port.hpp>
 
 extern "C" __attribute__((weak)) void nest_cpu_call(unsigned op, void* argument);
@@ -31,11 +30,6 @@ VcpuEvents& events(const void* vcpu) { return port().vcpus[vcpu]; }
 
 }  // namespace
 
-std::function<void()>& on_entry_check() {
-    static std::function<void()> hook;
-    return hook;
-}
-
 void FakePort::set_cpu(unsigned id) { thread_context().cpu = id; }
 
 void FakePort::reset() {
@@ -62,8 +56,7 @@ void FakePort::reset() {
     firmware_mitigates = 0;
     on_wait = nullptr;
     on_relax = nullptr;
-    on_guest_exit_time = nullptr;
-    on_entry_check() = nullptr;
+    on_guest_exit_time = on_entry_check = nullptr;
     vm_quiesces = vm_frees = 0;
     vm_is_foreign = false;
     clock_is_counter = true;
@@ -154,8 +147,8 @@ int nest_port_vcpu_before_entry(struct nest_host_vcpu*) {
 }
 bool nest_port_vcpu_entry_blocked(void) {
     must_have_irqs_off(__func__);
-    if (on_entry_check())
-        on_entry_check()();
+    if (port().on_entry_check)
+        port().on_entry_check();
     return port().entry_blocked;
 }
 bool nest_port_vcpu_work_pending(void) { return port().entry_blocked; }

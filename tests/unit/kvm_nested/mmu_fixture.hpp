@@ -39,7 +39,7 @@ struct NestedVmTest : VmTest {
         ram = static_cast<u8*>(std::aligned_alloc(0x20'0000, kRamBytes));
         std::fill_n(ram, kRamBytes, u8{0});
         add_slot(0);
-        make_vcpu(1 << abi::KVM_ARM_VCPU_PSCI_0_2 | 1 << abi::KVM_ARM_VCPU_HAS_EL2);
+        make_vcpu(kPsci | 1 << abi::KVM_ARM_VCPU_HAS_EL2);
         enter_l2();
         set_l1(SysReg::VTTBR_EL2, u64{1} << 48 | kRoot);
         set_l1(SysReg::VTCR_EL2, kVtcr);

@@ -215,9 +215,8 @@ TEST_F(VncrTest, TlbiFromAnotherVcpuWaits) {
     l2_writes(SysReg::TPIDR_EL2, 1);
     nest_vcpu* const first = vcpu;
     Vcpu& user = core();
-    const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 1);
-    ASSERT_GE(fd, 0);
-    vcpu = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
+    vcpu = make_another(1, kPsci | 1 << abi::KVM_ARM_VCPU_HAS_EL2);
+    ASSERT_TRUE(vcpu);
     EXPECT_FALSE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa))) << "that takes an interrupt and a wait";
     EXPECT_TRUE(user.vel2.vncr->find(nested::vncr_page_name(user.vel2)));
     EXPECT_TRUE(vncr().drop_in_tier0(core(), tlbi(TlbiScope::kVa, kVa + kPage)));
@@ -228,7 +227,6 @@ TEST_F(VncrTest, TlbiFromAnotherVcpuWaits) {
     EXPECT_FALSE(user.vel2.vncr->find(nested::vncr_page_name(user.vel2)));
     vncr().drop(tlbi(TlbiScope::kVa, kVa));
     EXPECT_EQ(calls_, calls + 1) << "nothing was dropped";
-    nest_vcpu_release(vcpu);
     vcpu = first;
 }
 

@@ -3,7 +3,6 @@
 // time, the last that it does before it turns interrupts off; or at the last look of all.
 #include <atomic>
 #include <kvm/machine.hpp>
-#include <tests/fake/entry_hook.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 #include <thread>
 
@@ -83,7 +82,7 @@ TEST_F(BeforeEntry, AHaltIsSeen) {
 // The thread is still on a CPU that has given its EL2 state away, and will be moved.
 TEST_F(BeforeEntry, ACpuThatGoesDownRunsNoGuest) {
     unsigned looks = 0;
-    test::on_entry_check() = [&] {
+    test::port().on_entry_check = [&] {
         looks++;
         this_cpu().disabled = looks == 1;
     };

@@ -49,6 +49,8 @@ struct VmTest : testing::Test {
         ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);
     }
     void TearDown() override {
+        for (nest_vcpu* each : others_)
+            nest_vcpu_release(each);
         if (vcpu)
             nest_vcpu_release(vcpu);
         if (vm)
@@ -63,13 +65,18 @@ struct VmTest : testing::Test {
         static int anything;
         return reinterpret_cast<nest_host_vm*>(&anything);
     }
-    void make_vcpu(u64 features = 1 << abi::KVM_ARM_VCPU_PSCI_0_2) {
-        const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 0);
-        ASSERT_GE(fd, 0);
-        vcpu = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
+    static constexpr u64 kPsci = 1 << abi::KVM_ARM_VCPU_PSCI_0_2;
+    void make_vcpu(u64 features = kPsci) {
+        vcpu = create(0, features);
+        ASSERT_TRUE(vcpu);
         run = static_cast<abi::Run*>(nest_vcpu_mmap_page(vcpu, 0));
-        abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {static_cast<u32>(features)}};
-        ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
+    }
+    // Beside `vcpu`, and gone with the test; nullptr, and a failure of the test: it could not be made.
+    nest_vcpu* make_another(u64 id, u64 features = kPsci) {
+        nest_vcpu* made = create(id, features);
+        if (made)
+            others_.push_back(made);
+        return made;
     }
     long ioctl(unsigned cmd, void* arg = nullptr) { return nest_vcpu_ioctl(vcpu, cmd, reinterpret_cast<u64>(arg)); }
     long vm_ioctl(unsigned cmd, void* arg = nullptr) { return nest_vm_ioctl(vm, cmd, reinterpret_cast<u64>(arg)); }
@@ -84,6 +91,19 @@ struct VmTest : testing::Test {
             return vhe::ExitKind::kIrq;
         };
     }
+
+private:
+    nest_vcpu* create(u64 id, u64 features) {
+        const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, id);
+        EXPECT_GE(fd, 0);
+        if (fd < 0)
+            return nullptr;
+        auto* made = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
+        abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {static_cast<u32>(features)}};
+        EXPECT_EQ(nest_vcpu_ioctl(made, abi::KVM_ARM_VCPU_INIT, reinterpret_cast<u64>(&init)), 0);
+        return made;
+    }
+    std::vector<nest_vcpu*> others_;
 };
 
 }  // namespace nest::kvm

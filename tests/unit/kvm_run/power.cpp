@@ -18,17 +18,11 @@ struct PowerTest : VmTest {
         VmTest::SetUp();
         make_vcpu();
         caller = vcpu;
-        const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 1);
-        ASSERT_GE(fd, 0);
-        vcpu = target = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
-        abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8,
-                           {1 << abi::KVM_ARM_VCPU_PSCI_0_2 | 1 << abi::KVM_ARM_VCPU_POWER_OFF}};
-        ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
-        core().context.pc = 0xdead'0000;
-        vcpu = caller;
+        target = make_another(1, kPsci | 1 << abi::KVM_ARM_VCPU_POWER_OFF);
+        ASSERT_TRUE(target);
+        of(target).context.pc = 0xdead'0000;
     }
     void TearDown() override {
-        nest_vcpu_release(target);
         vcpu = caller;
         VmTest::TearDown();
     }

@@ -20,15 +20,11 @@ struct SharedVmid : VmTest {
         VmTest::SetUp();
         make_vcpu();
         first = vcpu;
-        const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 1);
-        ASSERT_GE(fd, 0);
-        vcpu = second = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
-        abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {1 << abi::KVM_ARM_VCPU_PSCI_0_2}};
-        ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
+        vcpu = second = make_another(1);
+        ASSERT_TRUE(second);
     }
     void TearDown() override {
         test::port().set_cpu(0);
-        nest_vcpu_release(second);
         vcpu = first;
         VmTest::TearDown();
     }

@@ -39,19 +39,11 @@ struct SlowMemory : FaultTest {
     void SetUp() override {
         FaultTest::SetUp();
         make_vcpu();
-        nest_vcpu* const first = vcpu;
-        const long fd = nest_vm_ioctl(vm, abi::KVM_CREATE_VCPU, 1);
-        ASSERT_GE(fd, 0);
-        second = static_cast<nest_vcpu*>(test::port().files.at(static_cast<int>(fd)).object);
-        vcpu = first;
+        second = make_another(1);
+        ASSERT_TRUE(second);
         mapping().block_shift = 12;
         ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
         ASSERT_EQ(set_slot(1, kOther, k2M, k2M), 0);
-    }
-    void TearDown() override {
-        if (second)
-            nest_vcpu_release(second);
-        FaultTest::TearDown();
     }
     Vcpu& other() { return *reinterpret_cast<Vcpu*>(second); }
     Backing fault(Vcpu& who, u64 ipa) { return bring_in(who, {arch::Ipa(ipa), true}); }
