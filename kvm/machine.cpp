@@ -100,7 +100,7 @@ Status init_machine(const nest_host_config& config) {
     m->timers.cntpoff = field(mmfr0, 60) >= 2 && physical_offset_acts();
     m->timers.intid[0] = config.virtual_ppi;
     m->timers.intid[1] = config.physical_ppi;
-    NEST_TRY(m->vmids.init(m->stage2.vmid16 ? 16 : 8, nest_port_cpu_limit()));
+    NEST_TRY(m->vmids.init(m->stage2.vmid16 ? 16 : 8, nest_port_cpu_limit(), m->nv));
     {
         const unsigned long flags = nest_port_irq_save();
         m->gic = vgic::probe(cpu());

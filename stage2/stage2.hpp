@@ -96,7 +96,8 @@ public:
     // What to load on this CPU; takes a VMID if it has none of this generation. Preemption off. After another Stage2
     // was loaded on the CPU, or a put (VmidAllocator::clear), ask again.
     arch::VTTBR_EL2 vttbr(unsigned cpu) {
-        return target_.table.template with<arch::VTTBR_EL2::VMID>(vmids_.load_on_cpu(vmid_, cpu));
+        constexpr VmidUse use = std::is_same_v<Address, arch::L2Ipa> ? VmidUse::kShadow : VmidUse::kVm;
+        return target_.table.template with<arch::VTTBR_EL2::VMID>(vmids_.load_on_cpu(vmid_, cpu, use));
     }
     arch::VTCR_EL2 vtcr() const { return target_.vtcr; }
     // `runner` (a vCPU, not 0) uses it on this CPU from now on. True: another one was the last. What that one's stage 1 said is

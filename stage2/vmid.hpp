@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // VMIDs: handed out until they run out; then a new generation begins with empty TLBs.
 //
-// A VMID is a number below 2^bits under a generation in the bits above. Each CPU publishes the VMID that it runs
-// (active). At a roll-over these stay valid under their number (reserved), for that CPU keeps running with it; all
-// others are free again. Zeroing `active` at a roll-over makes every CPU's next load take the lock and learn of it.
+// A VMID is a number below 2^bits under a generation in the bits above. Each CPU publishes the VMIDs that it runs (active):
+// one of a VM, and one of a shadow, between which a vCPU with virtual EL2 goes back and forth. At a roll-over these stay valid
+// under their number (reserved), for that CPU keeps running with them; all others are free again. A roll-over takes them out
+// of `active`, so that every CPU's next load of each takes the lock and learns of it.
 #pragma once
 #include <arch/atomic.hpp>
 #include <arch/cpu.hpp>
@@ -13,6 +14,8 @@
 #include <stage2/broadcast.hpp>
 
 namespace nest::stage2 {
+
+enum class VmidUse : u8 { kVm, kShadow };
 
 // One per address space: a VM's own, and each shadow.
 class Vmid {
@@ -31,9 +34,10 @@ class VmidAllocator {
 public:
     explicit VmidAllocator(C& cpu) : cpu_(cpu) {}
 
-    // `bits`: 8 or 16. -ENOMEM; -ENOSPC when a roll-over could leave no VMID over (as many CPUs as VMIDs). Sleeps.
-    Status init(unsigned bits, unsigned cpu_limit) {
-        if (cpu_limit + 1 >= u64{1} << bits)
+    // `bits`: 8 or 16. `shadows`: there will be some. -ENOMEM; -ENOSPC when a roll-over could leave no VMID over (as many of
+    // them as CPUs, or with shadows twice as many). Sleeps.
+    Status init(unsigned bits, unsigned cpu_limit, bool shadows = true) {
+        if ((cpu_limit << shadows) + 1 >= u64{1} << bits)
             return Errno::kNoSpc;
         map_ = Buffer<u64>((size_t{1} << bits) / 64);
         cpus_ = Buffer<PerCpu>(cpu_limit);
@@ -44,37 +48,57 @@ public:
         next_ = 1;
         generation_.store_relaxed(first_generation());
         map_[0] = 1;  // VMID 0 is the host's
+        for (unsigned cpu = 0; cpu < cpu_limit; cpu++)
+            clear(cpu);
         return kOk;
     }
 
-    // The number that `vmid` has on CPU `cpu` from now until another one is loaded there, or clear(). Lock-free while
-    // its generation lasts. Context: preemption off on that CPU, before VTTBR_EL2 is written.
-    u64 load_on_cpu(Vmid& vmid, unsigned cpu) {
-        u64& active = cpus_[cpu].active;
-        u64 id = vmid.id_.load_relaxed();
+    // The number that `vmid` has on CPU `cpu` from now until another one is loaded there for the same use, or clear().
+    // Lock-free while its generation lasts. Context: preemption off on that CPU, before VTTBR_EL2 is written.
+    u64 load_on_cpu(Vmid& vmid, unsigned cpu, VmidUse use = VmidUse::kVm) {
+        u64& active = cpus_[cpu].slots[static_cast<unsigned>(use)].active;
+        const u64 id = vmid.id_.load_relaxed();
         u64 old = __atomic_load_n(&active, __ATOMIC_RELAXED);
-        // The exchange fails when a roll-over has just zeroed `active`: it may give our number away.
-        if (old != 0 && is_current(id) &&
-            __atomic_compare_exchange_n(&active, &old, id, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        // Published before, and no roll-over has come since. One that comes now finds it published, and reserves it.
+        if (old == id) [[likely]]
             return number_of(id);
-        return load_slowly(vmid, active);
+        return publish(vmid, active, old);
     }
 
-    // The CPU stops running any: at the vCPU's put, so that a roll-over need not reserve it.
-    void clear(unsigned cpu) { __atomic_store_n(&cpus_[cpu].active, first_generation(), __ATOMIC_RELAXED); }
+    // The CPU stops running any: at the vCPU's put, so that a roll-over need not reserve them.
+    void clear(unsigned cpu) {
+        for (Slot& slot : cpus_[cpu].slots)
+            __atomic_store_n(&slot.active, none(), __ATOMIC_RELAXED);
+    }
 
     u64 number_of(u64 id) const { return id & number_mask_; }
     size_t cpu_limit() const { return cpus_.size(); }
     u64 generation() const { return generation_.load_relaxed() >> bits_; }
 
 private:
-    struct alignas(64) PerCpu {
+    struct Slot {
         u64 active;    // atomic: its CPU and roll-overs write it
         u64 reserved;  // under the lock
     };
+    struct alignas(64) PerCpu {
+        Slot slots[2];  // by VmidUse
+    };
 
-    u64 first_generation() const { return u64{1} << bits_; }  // with number 0: also "runs none"
+    // What no Vmid has: one that runs nothing, and one whose VMID a roll-over has taken out.
+    u64 none() const { return first_generation(); }
+    static constexpr u64 kRolledOver = 1;
+
+    u64 first_generation() const { return u64{1} << bits_; }
     bool is_current(u64 id) const { return (id ^ generation_.load_relaxed()) <= number_mask_; }
+
+    [[gnu::noinline, gnu::cold]] u64 publish(Vmid& vmid, u64& active, u64 old) {
+        const u64 id = vmid.id_.load_relaxed();
+        // The exchange fails when a roll-over has just taken the old one out: it may give our number away.
+        if (old != kRolledOver && is_current(id) &&
+            __atomic_compare_exchange_n(&active, &old, id, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return number_of(id);
+        return load_slowly(vmid, active);
+    }
 
     [[gnu::noinline, gnu::cold]] u64 load_slowly(Vmid& vmid, u64& active) {
         IrqGuard guard(lock_);
@@ -114,10 +138,11 @@ private:
     bool rename_reserved(u64 id, u64 renewed) {
         bool found = false;
         for (PerCpu& c : cpus_)
-            if (c.reserved == id) {  // possibly on several: all its vCPUs share the VMID
-                c.reserved = renewed;
-                found = true;
-            }
+            for (Slot& slot : c.slots)
+                if (slot.reserved == id) {  // possibly on several CPUs: all its vCPUs share the VMID
+                    slot.reserved = renewed;
+                    found = true;
+                }
         return found;
     }
 
@@ -126,17 +151,21 @@ private:
         for (u64& word : map_)
             word = 0;
         map_[0] = 1;
-        for (PerCpu& c : cpus_) {
-            u64 active = __atomic_exchange_n(&c.active, u64{0}, __ATOMIC_ACQ_REL);
-            if (active)
-                c.reserved = active;  // else a second roll-over, and the CPU still runs what was reserved for it
-            test_and_set(number_of(c.reserved));
-        }
+        for (PerCpu& c : cpus_)
+            for (Slot& slot : c.slots)
+                reserve(slot);
         // Every VMID's translations, on every CPU. Nothing else is tagged with VMIDs: the architecture has withdrawn
         // instruction caches that were ([DDI0487] D7.5.11, CTR_EL0.L1Ip).
         cpu_.template dsb<arch::Barrier::ISHST>();
         cpu_.template tlbi<arch::Tlbi::ALLE1IS>();
         finish_broadcast(cpu_);
+    }
+
+    void reserve(Slot& slot) {
+        const u64 active = __atomic_exchange_n(&slot.active, kRolledOver, __ATOMIC_ACQ_REL);
+        if (active != kRolledOver)
+            slot.reserved = active;  // else a second roll-over, and the CPU still runs what was reserved for it
+        test_and_set(number_of(slot.reserved));
     }
 
     bool test_and_set(u64 number) {

@@ -36,7 +36,10 @@ public:
 
 TEST_F(VmidTest, InitChecksSizesAndMemory) {
     VmidAllocator<FakeCpu> a(cpu);
-    EXPECT_EQ(a.init(8, 255).error(), Errno::kNoSpc);
+    EXPECT_EQ(a.init(8, 255, false).error(), Errno::kNoSpc);
+    EXPECT_TRUE(VmidAllocator<FakeCpu>(cpu).init(8, 254, false).ok());
+    EXPECT_EQ(a.init(8, 128).error(), Errno::kNoSpc) << "two for each";
+    EXPECT_TRUE(VmidAllocator<FakeCpu>(cpu).init(8, 127).ok());
     for (u64 n : {1, 2}) {
         port().fail_allocation = n;
         EXPECT_EQ(a.init(8, 4).error(), Errno::kNoMem);
@@ -110,6 +113,56 @@ TEST_F(VmidTest, TwoRollOversStillSpareIt) {
     EXPECT_EQ(a.load_on_cpu(running, 1), kept);
 }
 
+// A vCPU with virtual EL2 goes back and forth between its VM's VMID and a shadow's: both are its CPU's over a roll-over, and
+// none of its changes takes the lock.
+TEST_F(VmidTest, ACpuRunsAVmsAndAShadows) {
+    VmidAllocator<FakeCpu> a(cpu);
+    ASSERT_TRUE(a.init(8, 4).ok());
+    Vmid vm, shadow;
+    const u64 of_vm = a.load_on_cpu(vm, 1, VmidUse::kVm), of_shadow = a.load_on_cpu(shadow, 1, VmidUse::kShadow);
+    ASSERT_NE(of_vm, of_shadow);
+    const auto go_back_and_forth = [&] {
+        cpu.log.clear();
+        for (unsigned i = 0; i < 3; i++) {
+            EXPECT_EQ(a.load_on_cpu(vm, 1, VmidUse::kVm), of_vm);
+            EXPECT_EQ(a.load_on_cpu(shadow, 1, VmidUse::kShadow), of_shadow);
+        }
+        return cpu.log.size();
+    };
+    EXPECT_EQ(go_back_and_forth(), 0u);
+    roll_over(a, 0);
+    std::set<u64> others;
+    for (unsigned i = 0; i < 250; i++) {
+        fillers.push_back(std::make_unique<Vmid>());
+        others.insert(a.load_on_cpu(*fillers.back(), 0));
+    }
+    EXPECT_EQ(flushes(), 1u);
+    EXPECT_EQ(others.count(of_vm), 0u);
+    EXPECT_EQ(others.count(of_shadow), 0u);
+    EXPECT_EQ(go_back_and_forth(), 2u) << "each learns of it by the lock, once";
+    EXPECT_EQ(go_back_and_forth(), 0u);
+    a.clear(1);
+    roll_over(a, 0);
+    roll_over(a, 0);
+    EXPECT_EQ(a.generation(), 4u);
+    others.clear();
+    for (unsigned i = 0; i < 253; i++) {
+        fillers.push_back(std::make_unique<Vmid>());
+        others.insert(a.load_on_cpu(*fillers.back(), 0));
+    }
+    EXPECT_EQ(others.size(), 253u);
+    EXPECT_EQ(a.generation(), 4u) << "of a CPU that runs none, nothing is reserved";
+}
+
+TEST_F(VmidTest, OneThatWasNeverLoadedIsNotTakenForOneThatIsGone) {
+    VmidAllocator<FakeCpu> a(cpu);
+    ASSERT_TRUE(a.init(8, 4).ok());
+    Vmid first, later;
+    EXPECT_NE(a.load_on_cpu(first, 1), 0u) << "on a CPU that has run none";
+    roll_over(a, 0);
+    EXPECT_NE(a.load_on_cpu(later, 1), 0u) << "on a CPU whose VMID a roll-over took out";
+}
+
 TEST_F(VmidTest, AnIdleOneComesBackUnderItsNumberIfItIsFree) {
     VmidAllocator<FakeCpu> a(cpu);
     ASSERT_TRUE(a.init(8, 4).ok());
@@ -144,20 +197,24 @@ TEST_F(VmidTest, ManyCpusNeverShareANumber) {
     std::vector<std::thread> threads;
     for (unsigned c = 0; c < kCpus; c++)
         threads.emplace_back([&, c] {
+            // Each runs one of either use until it loads another one for that.
+            u64 held[2] = {};
+            const auto let_go = [&](u64 n) {
+                for (u64 old = running[n].load_relaxed(); !running[n].compare_exchange_acq_rel(old, old - 1);) {
+                }
+            };
             for (unsigned i = 0; i < 20000; i++) {
-                unsigned which = (i * 7 + c * 151) % 600;
-                u64 n = a.load_on_cpu(vmids[which], c);
+                const unsigned which = (i * 7 + c * 151) % 600, use = which % 2;
+                if (held[use])
+                    let_go(held[use]);
+                const u64 n = held[use] = a.load_on_cpu(vmids[which], c, static_cast<VmidUse>(use));
                 // Owner in the high half, users in the low.
-                u64 old = running[n].load_relaxed();
-                for (;;) {
-                    u64 owner = old >> 32, users = old & 0xffff;
+                for (u64 old = running[n].load_relaxed();;) {
+                    const u64 owner = old >> 32, users = old & 0xffff;
                     if (users && owner != which)
                         clashes.fetch_add_relaxed(1);
                     if (running[n].compare_exchange_acq_rel(old, u64{which} << 32 | (users + 1)))
                         break;
-                }
-                old = running[n].load_relaxed();
-                while (!running[n].compare_exchange_acq_rel(old, old - 1)) {
                 }
             }
         });
