@@ -58,6 +58,7 @@ struct PerCpu {
     vhe::HostContext context;
     Vcpu* loaded;   // the vCPU whose state is in this CPU's registers
     u64 vttbr;      // the VTTBR_EL2 that is loaded, 0: unknown
+    u64 vttbr_before;  // what was loaded before by the same vCPU, since it was loaded; 0: nothing
     unsigned id;    // nest_port_cpu_id()
     bool disabled;  // going down: no guest may be entered
 };

@@ -8,15 +8,18 @@
 namespace nest::kvm {
 
 // True: another vCPU ran with these tables on this CPU before. Then drop_stage1_here() is due, with TGE clear. A vCPU that
-// comes back to a CPU alone needs none: its TLBIs elsewhere were broadcast (HCR_EL2.FB).
+// comes back to a CPU alone needs none: its TLBIs elsewhere were broadcast (HCR_EL2.FB). Tables that the vCPU comes back to
+// since it was loaded (virtual EL2's and L2's, in turn) name it already.
 [[nodiscard]] inline bool load_tables(arch::Cpu auto& c, PerCpu& here, auto& tables, const Vcpu& vcpu) {
     const arch::VTTBR_EL2 vttbr = tables.vttbr(here.id);
     if (here.vttbr == vttbr.raw)
         return false;
     c.write(tables.vtcr());
     c.write(vttbr);
+    const bool comes_back = here.vttbr_before == vttbr.raw;
+    here.vttbr_before = here.vttbr;
     here.vttbr = vttbr.raw;
-    return tables.change_runner(here.id, static_cast<u16>(vcpu.slot + 1));
+    return !comes_back && tables.change_runner(here.id, static_cast<u16>(vcpu.slot + 1));
 }
 
 // Before each entry after which the world, the CPU or the VMID may be another: a roll-over of VMIDs, or another vCPU of

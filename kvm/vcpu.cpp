@@ -77,7 +77,7 @@ void Vcpu::put(bool) {
     vhe::put(c, machine().features, here.context, {context, regs, active_traps(*this), vel2.in_vel2()});
     residence = Residence::kMemory;
     machine().vmids.clear(nest_port_cpu_id());
-    here.vttbr = 0;
+    here.vttbr = here.vttbr_before = 0;
 }
 
 bool Vcpu::has_wakeup_event() {
