@@ -20,7 +20,6 @@ void Rmap::destroy() {
 }
 
 bool Rmap::insert(const Leaf& leaf) {
-    NEST_BUG_ON(crowded_);
     void* const memory = memory_.take();
     if (!memory)
         return false;
@@ -43,8 +42,10 @@ bool Rmap::insert(const Leaf& leaf) {
     else
         group->last = node;
     group->first = node;
-    if (++group->count > kMostOfGroup) [[unlikely]]
+    if (++group->count > kMostOfGroup) [[unlikely]] {
+        NEST_BUG_ON(crowded_);
         crowded_ = group;
+    }
     places_.insert(*node);
     return true;
 }
