@@ -57,7 +57,8 @@ while [ "$round" -lt "$rounds" ]; do
 		echo "FAIL kill-vmm the module was unloaded while a VM existed"
 		exit 1
 	fi
-	sleep "$(awk -v seed="$round$$" 'BEGIN { srand(seed); printf "%.2f", 6 * rand() ^ 2 }')"
+	# Mostly soon, up to six seconds.
+	sleep "$(awk -v seed="$round$$" 'BEGIN { srand(seed); printf "%.2f", 6 * rand() * rand() }')" || exit 1
 	kill_vmm
 	round=$((round + 1))
 done
