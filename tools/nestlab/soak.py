@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nestlab import boottests, paths, results
 from nestlab.errors import LabError
-from nestlab.results import Result
+from nestlab.results import FAIL, Result
 
 LIST = paths.BOOT_TESTS / "soak.toml"
 STATE = paths.BUILD / "soak" / "state.json"
@@ -23,11 +23,12 @@ def hosts() -> list[boottests.BootTest]:
 
 
 def done(belongs_to: str) -> dict[str, list[Result]]:
-    """Entry on a CPU model → its results, from an earlier run that was broken off."""
+    """Entry on a CPU model → its results, from an earlier run that was broken off. What failed there is run again."""
     data = results.load(STATE)
     if not data or data.get("stamp") != belongs_to:
         return {}
-    return {entry: [result for result in data["results"] if owner(result) == entry] for entry in data["entries"]}
+    found = {entry: [result for result in data["results"] if owner(result) == entry] for entry in data["entries"]}
+    return {entry: kept for entry, kept in found.items() if all(result.verdict != FAIL for result in kept)}
 
 
 def owner(result: Result) -> str:

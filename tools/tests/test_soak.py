@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""tools/lab soak: what a run that goes on takes from the one before."""
+
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from nestlab import results, soak
+from nestlab.results import FAIL, PASS, Result
+
+
+class Soak(unittest.TestCase):
+    def test_what_failed_is_run_again(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(soak, "STATE", Path(folder, "state.json")):
+            kept = [Result(PASS, "good"), Result(PASS, "bad/part"), Result(FAIL, "bad", "it fell over")]
+            results.save(soak.STATE, {"stamp": "this module", "entries": ["good", "bad"]}, kept)
+            self.assertEqual(soak.done("this module"), {"good": kept[:1]})
+            self.assertEqual(soak.done("another"), {})
