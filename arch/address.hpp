@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Addresses of the four spaces, each its own type: mixing them up does not compile.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 #include <compare>
 
 namespace nest::arch {

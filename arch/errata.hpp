@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What kinds of CPUs need that the architecture does not ask for: by MIDR_EL1, from arch/errata.def.
 #pragma once
-#include <arch/atomic.hpp>
-#include <arch/types.hpp>
+#include <base/atomic.hpp>
+#include <base/types.hpp>
 
 namespace nest::arch {
 

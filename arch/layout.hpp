@@ -4,7 +4,7 @@
 //   struct HCR_EL2 : Layout<HCR_EL2> { using NV2 = Bit<45>; using VSE = Bit<8>; };
 //   auto hcr = HCR_EL2{}.with<HCR_EL2::NV2>(1);
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::arch {
 

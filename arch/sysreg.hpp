@@ -2,7 +2,7 @@
 // What sysregs.def says, as C++: the enumeration, encodings, names, homes and VNCR offsets.
 #pragma once
 #include <arch/layout.hpp>
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::arch {
 

@@ -3,7 +3,7 @@
 #include <asm/cpufeature.h>
 #include <asm/sysreg.h>
 #include <linux/arm-smccc.h>
-#include <linux/port.h>
+#include <port/port.h>
 
 /* The core's 16-bit encoding: op0 in 15:14, op1 in 13:11, CRn in 10:7, CRm in 6:3, op2 in 2:0. */
 static u32 kernel_encoding(unsigned int e)

@@ -3,7 +3,7 @@
 #ifndef NEST_GLUE_H
 #define NEST_GLUE_H
 
-#include <linux/entry.h>
+#include <port/entry.h>
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>

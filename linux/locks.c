@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Linux's locks in the core's opaque storage. */
 #include <linux/mutex.h>
-#include <linux/port.h>
+#include <port/port.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -15,7 +15,7 @@ static_assert(sizeof(struct rw_semaphore) <= sizeof(struct nest_rwsem));
 static struct lock_class_key keys[NEST_LOCK_CLASSES];
 static const char *const names[] = {
 #define NEST_LOCK_CLASS(enumerator, name) [NEST_LOCK_##enumerator] = "nest_" #name,
-#include <linux/lock_classes.def>
+#include <port/lock_classes.def>
 #undef NEST_LOCK_CLASS
 };
 

@@ -3,7 +3,7 @@
 #define pr_fmt(fmt) "nestvisor: " fmt
 #include <linux/bug.h>
 #include <linux/kernel.h>
-#include <linux/port.h>
+#include <port/port.h>
 #include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/ratelimit.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Clocks and high-resolution timers in the core's opaque storage. */
 #include <linux/host_compat.h>
-#include <linux/entry.h>
+#include <port/entry.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/timekeeping.h>

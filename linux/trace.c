@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The core's records become trace events. Each event tells the core when somebody listens to it. */
-#include <linux/entry.h>
+#include <port/entry.h>
 
 #define CREATE_TRACE_POINTS
 #include <linux/trace_nested.h>

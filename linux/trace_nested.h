@@ -9,7 +9,7 @@
 #if !defined(NEST_TRACE_NESTED_H) || defined(TRACE_HEADER_MULTI_READ)
 #define NEST_TRACE_NESTED_H
 
-#include <linux/port.h>
+#include <port/port.h>
 #include <linux/tracepoint.h>
 
 #ifndef NEST_TRACE_REGISTRATION

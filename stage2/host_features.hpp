@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What stage 2 needs to know about the machine. Safe values: of all CPUs.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::stage2 {
 

@@ -3,7 +3,7 @@
 // entries).
 #pragma once
 #include <arch/errata.hpp>
-#include <arch/lock.hpp>
+#include <base/lock.hpp>
 #include <stage2/broadcast.hpp>
 #include <stage2/host_features.hpp>
 #include <stage2/invalidation.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The table's policy in the module: pages of the linear map, the CPU's TLBs and caches. On the host with FakeCpu.
 #pragma once
-#include <arch/atomic.hpp>
+#include <base/atomic.hpp>
 #include <stage2/cache_maintenance.hpp>
 #include <stage2/invalidate.hpp>
 #include <stage2/table_cache.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The debt that a page-table change leaves: "invalidate these, then free those".
 #pragma once
-#include <arch/lock.hpp>
+#include <base/lock.hpp>
 #include <stage2/invalidation.hpp>
 #include <utility>
 

@@ -8,7 +8,7 @@
 // Ranges are [start, end), page-aligned, inside limit(). An operation on a range visits about `budget` entries and then
 // stops; it says where, so that the caller can drop its lock and go on from there.
 #pragma once
-#include <arch/result.hpp>
+#include <base/result.hpp>
 #include <stage2/pending.hpp>
 #include <stage2/table_policy.hpp>
 

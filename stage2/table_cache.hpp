@@ -2,8 +2,8 @@
 // Zeroed table pages, fetched while one may sleep and used under the mmu spinlock. One per vCPU, and one per VM for
 // eager splitting. Not for two threads at a time.
 #pragma once
-#include <arch/memory.hpp>
-#include <arch/result.hpp>
+#include <base/memory.hpp>
+#include <base/result.hpp>
 
 namespace nest::stage2 {
 

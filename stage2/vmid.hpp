@@ -6,11 +6,11 @@
 // under their number (reserved), for that CPU keeps running with them; all others are free again. A roll-over takes them out
 // of `active`, so that every CPU's next load of each takes the lock and learns of it.
 #pragma once
-#include <arch/atomic.hpp>
+#include <base/atomic.hpp>
 #include <arch/cpu.hpp>
-#include <arch/lock.hpp>
-#include <arch/memory.hpp>
-#include <arch/result.hpp>
+#include <base/lock.hpp>
+#include <base/memory.hpp>
+#include <base/result.hpp>
 #include <stage2/broadcast.hpp>
 
 namespace nest::stage2 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One timer of a vCPU: its registers as the guest sees them, and the arithmetic of [DDI0487] D12.2.4.
 #pragma once
-#include <arch/atomic.hpp>
-#include <arch/types.hpp>
+#include <base/atomic.hpp>
+#include <base/types.hpp>
 
 namespace nest::timer {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Counter ticks to nanoseconds by multiplication: the module has no 128-bit division.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::timer {
 

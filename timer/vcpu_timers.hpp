@@ -10,7 +10,7 @@
 // Context: unless said otherwise, the vCPU's own thread. A method that takes a Cpu touches the CPU it runs on:
 // preemption off.
 #pragma once
-#include <arch/lock.hpp>
+#include <base/lock.hpp>
 #include <timer/access.hpp>
 #include <timer/hardware.hpp>
 #include <timer/irq_lines.hpp>

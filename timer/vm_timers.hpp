@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the timers of one VM share: the counter offsets, the guest's PPIs, and the machine's properties.
 #pragma once
-#include <arch/atomic.hpp>
-#include <arch/result.hpp>
+#include <base/atomic.hpp>
+#include <base/result.hpp>
 #include <timer/context.hpp>
 #include <timer/ticks.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the virtual GIC asks of the layers above.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::vgic {
 

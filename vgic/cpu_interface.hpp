@@ -2,8 +2,8 @@
 // CpuInterface: what the virtual GIC keeps for one vCPU: its SGIs and PPIs, the SPIs that it holds, and the state of
 // its virtual CPU interface while that is not in hardware.
 #pragma once
-#include <arch/atomic.hpp>
-#include <arch/lock.hpp>
+#include <base/atomic.hpp>
+#include <base/lock.hpp>
 #include <arch/registers.hpp>
 #include <vgic/bank.hpp>
 

@@ -9,8 +9,8 @@
 // register (on_lr) stays with its holder until the holder's sync(); every other change of holder is immediate.
 #pragma once
 #include <arch/address.hpp>
-#include <arch/memory.hpp>
-#include <arch/result.hpp>
+#include <base/memory.hpp>
+#include <base/result.hpp>
 #include <vgic/callbacks.hpp>
 #include <vgic/cpu_interface.hpp>
 #include <vgic/host_gic.hpp>

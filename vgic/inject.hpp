@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Interrupts from devices, timers and other vCPUs.
 #pragma once
-#include <arch/result.hpp>
+#include <base/result.hpp>
 #include <arch/sysreg.hpp>
 #include <vgic/distributor.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Interrupt numbers and the limits of one virtual GIC. [IHI0069] 2.2
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::vgic {
 

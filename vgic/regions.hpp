@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Where the redistributors' frames are: up to 256 regions, filled in the order of their index.
 #pragma once
-#include <arch/atomic.hpp>
-#include <arch/result.hpp>
+#include <base/atomic.hpp>
+#include <base/result.hpp>
 #include <vgic/intid.hpp>
 
 namespace nest::vgic {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The values of one set of breakpoint and watchpoint registers ([DDI0487] D24.3); only as many as the CPU has are used.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::vhe {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What vhe/enter.S saves and restores, at offsets that it shares with C++.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 #include <cstddef>
 
 namespace nest::vhe {

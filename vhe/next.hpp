@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What becomes of an exit: the one outcome type of every handler.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::vhe {
 

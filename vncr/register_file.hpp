@@ -7,7 +7,7 @@
 #pragma once
 #include <arch/address.hpp>
 #include <arch/registers.hpp>
-#include <linux/port.h>
+#include <port/port.h>
 
 namespace nest::vncr {
 

@@ -4,10 +4,10 @@
 //
 // Locking: the VM's mmu lock to enter and to drop. The vCPU's own thread looks without it: only it writes what names an
 // entry, and of one that others drop it sees either the page or none. Who drops must then wait until this vCPU has been
-// out of tier 0 and the guest once (kvm/nested_vncr.hpp).
+// out of tier 0 and the guest once (kvm/vm/nested_vncr.hpp).
 #pragma once
-#include <arch/atomic.hpp>
-#include <arch/types.hpp>
+#include <base/atomic.hpp>
+#include <base/types.hpp>
 
 namespace nest::vncr {
 

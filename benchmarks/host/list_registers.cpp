@@ -2,7 +2,7 @@
 // vgic/list_registers: filling them before an entry and folding them after it, against the interrupts that are pending.
 #include <benchmarks/host/stopwatch.hpp>
 #include <tests/unit/vgic/machine.hpp>
-#include <vgic/list_registers.hpp>
+#include <vgic/hw/list_registers.hpp>
 
 namespace {
 using namespace nest;

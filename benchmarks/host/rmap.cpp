@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // nested/rmap: a visit of 512 frames and the change of one leaf, against the leaves that the map holds.
 #include <benchmarks/host/stopwatch.hpp>
-#include <nested/rmap.hpp>
+#include <nested/mmu/rmap.hpp>
 #include <tests/unit/nested_mmu/counted_world.hpp>
 
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM_CAP_* numbers and the argument of KVM_ENABLE_CAP.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::kvm::abi {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The ioctl numbers of the KVM ABI, from ioctls.def.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::kvm::abi {
 

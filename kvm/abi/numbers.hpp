@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The flags and numbers of the KVM ABI, from numbers.def. All are non-negative and fit 32 bits.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 
 namespace nest::kvm::abi {
 

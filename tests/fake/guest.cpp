@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <tests/fake/guest.hpp>
 
-#include <kvm/cpu.hpp>
+#include <kvm/cpu/cpu.hpp>
 #include <vhe/native.hpp>
 
 namespace nest::test {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The guest's EL1 registers "in hardware": those of the fake machine.
-#include <kvm/cpu.hpp>
+#include <kvm/cpu/cpu.hpp>
 #include <vhe/el1_state.hpp>
 #include <vhe/loaded_registers.hpp>
 #include <vhe/vel2_state.hpp>

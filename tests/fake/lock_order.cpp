@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kNames[] = {
 #define NEST_LOCK_CLASS(enumerator, name) #name,
-#include <linux/lock_classes.def>
+#include <port/lock_classes.def>
 #undef NEST_LOCK_CLASS
 };
 

@@ -3,7 +3,7 @@
 // holds one of another fixes their order for the whole process. Waiting against that order, or for a lock of a class of
 // which the thread holds one, aborts, whether or not anybody stands in the way at that moment.
 #pragma once
-#include <linux/port.h>
+#include <port/port.h>
 
 namespace nest::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// linux/port.h on the host: memory, user memory and the log.
+// port/port.h on the host: memory, user memory and the log.
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The host's side of linux/port.h: what a test sets before and looks at after. One process-wide object, port().
+// The host's side of port/port.h: what a test sets before and looks at after. One process-wide object, port().
 //
 // Contexts are checked: a port function that may sleep aborts when the calling thread holds a spinlock or has
 // interrupts or preemption off, just as the kernel's debug builds would complain. One that may sleep on PREEMPT_RT only, where
 // spinlocks other than raw ones do, aborts with a raw one held, or interrupts or preemption off.
 #pragma once
-#include <arch/types.hpp>
+#include <base/types.hpp>
 #include <functional>
-#include <linux/port.h>
+#include <port/port.h>
 #include <map>
 #include <mutex>
 #include <string>

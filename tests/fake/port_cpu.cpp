@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// linux/port.h on the host: CPUs, the scheduler, and what else belongs to a running vCPU.
+// port/port.h on the host: CPUs, the scheduler, and what else belongs to a running vCPU.
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// linux/port.h on the host: files, eventfds, irqfds and time.
+// port/port.h on the host: files, eventfds, irqfds and time.
 #include <cerrno>
 #include <condition_variable>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// linux/port.h on the host: locks, each a pthread object inside the opaque storage. They are never destroyed, which
+// port/port.h on the host: locks, each a pthread object inside the opaque storage. They are never destroyed, which
 // Linux's need not be either.
 #include <cstdio>
 #include <cstdlib>

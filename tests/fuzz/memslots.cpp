@@ -2,7 +2,7 @@
 // Random region changes, guest writes, dirty-log ioctls and lookups, against a flat model: one record per guest frame.
 // The fake stage 2 keeps which frames are mapped writable, as hardware would: a write that no one could see is the bug.
 #include <cstdlib>
-#include <kvm/memslots.hpp>
+#include <kvm/memory/memslots.hpp>
 #include <map>
 #include <set>
 #include <tests/fake/port.hpp>

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <kvm/mmio.hpp>
+#include <kvm/devices/mmio.hpp>
 #include <tests/fake/port.hpp>
 #include <tests/unit/kvm_io/cpu_fixture.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Any exit with any contents of L1's registers: routing is total, agrees with a model of the rules that does not use
 // the table's search, and neither it nor the decoders care what L1 left in the VNCR page's reserved bits.
-#include <nested/system_instruction.hpp>
-#include <nested/trap_routing.hpp>
+#include <nested/vel2/system_instruction.hpp>
+#include <nested/cpu/trap_routing.hpp>
 #include <tests/fake/port.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -47,7 +47,7 @@ const Row kRows[] = {
      #fgt,                                                                                   \
      bit,                                                                                    \
      Feature::feature},
-#include <nested/trap_routing.def>
+#include <nested/cpu/trap_routing.def>
 #undef ROUTE
 };
 
@@ -60,7 +60,7 @@ bool model_control(const VirtualEl2& v, const char* control, bool read, bool hos
         const bool traps = (sense) == kClear ? value != mask : (sense) == kSet && value != 0;    \
         return traps && (in_host || !host);                                                      \
     }
-#include <nested/trap_controls.def>
+#include <nested/cpu/trap_controls.def>
 #undef CONTROL
     return false;
 }

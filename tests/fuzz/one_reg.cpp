@@ -3,9 +3,9 @@
 // rules of their own excepted), a failed one changes nothing, and what is listed exists.
 #include <cstdlib>
 #include <cstring>
-#include <kvm/id_registers.hpp>
-#include <kvm/one_reg.hpp>
-#include <kvm/reset.hpp>
+#include <kvm/cpu/id_registers.hpp>
+#include <kvm/one_reg/one_reg.hpp>
+#include <kvm/sysreg/reset.hpp>
 #include <tests/fake/port.hpp>
 #include <vector>
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <nested/walk_stage2.hpp>
+#include <nested/walk/walk_stage2.hpp>
 
 namespace {
 using namespace nest;

@@ -5,11 +5,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <kvm/abi/registers.hpp>
-#include <kvm/cp_traps.hpp>
-#include <kvm/id_registers.hpp>
-#include <kvm/inject.hpp>
-#include <kvm/reset.hpp>
-#include <kvm/sysreg_traps.hpp>
+#include <kvm/sysreg/cp_traps.hpp>
+#include <kvm/cpu/id_registers.hpp>
+#include <kvm/cpu/inject.hpp>
+#include <kvm/sysreg/reset.hpp>
+#include <kvm/sysreg/sysreg_traps.hpp>
 #include <tests/fake/port.hpp>
 
 using namespace nest;

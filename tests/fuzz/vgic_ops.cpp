@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <tests/unit/vgic/machine.hpp>
-#include <vgic/icc.hpp>
+#include <vgic/hw/icc.hpp>
 
 using namespace nest;
 using namespace nest::test;

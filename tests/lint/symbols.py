@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """symbols.py CORE.o: checks what the folded core asks of the kernel, on any PC with the cross binutils.
 
-Undefined symbols may only be the operating system behind linux/port.h, the assembly of vhe/, and the compiler's four
+Undefined symbols may only be the operating system behind port/port.h, the assembly of vhe/, and the compiler's four
 memory functions; sections of dynamic initialisers, exceptions and thread-local storage must not exist: the module loader
 would ignore or refuse them. Exit status 1, and a line for each offence.
 """

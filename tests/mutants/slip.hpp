@@ -2,7 +2,7 @@
 // The switch behind each slip of tests/mutants/*.toml. tools/nestlab/mutants.py puts NEST_SLIP(n) into a copy of the
 // sources and includes this header in front of every file, so that one build holds all slips, and one at most is made.
 #pragma once
-#include <linux/port.h>
+#include <port/port.h>
 
 namespace nest::slips {
 

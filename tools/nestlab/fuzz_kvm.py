@@ -8,7 +8,7 @@ from pathlib import Path
 from nestlab import guests, paths, proc
 
 SOURCES = paths.REPO / "tests" / "fuzz_kvm"
-TABLES = [paths.REPO / "kvm" / "abi", paths.REPO / "arch"]      # what its own tables are made of
+TABLES = [paths.REPO / "kvm" / "abi", paths.REPO / "arch", paths.REPO / "base"]      # what its own tables are made of
 
 
 def get() -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from nestlab import headers, hosttools, kernels, paths, proc, say, staging
 from nestlab.errors import LabError
 
-FOLDERS = ["arch", "kvm", "linux", "nested", "stage2", "timer", "vgic", "vhe", "vncr"]
+FOLDERS = ["arch", "base", "kvm", "linux", "nested", "port", "stage2", "timer", "vgic", "vhe", "vncr"]
 PATTERNS = ["Kbuild", "*.mk", "*.c", "*.cpp", "*.hpp", "*.h", "*.S", "*.def", "*.lds", "*.inc"]
 
 

@@ -47,7 +47,7 @@ class Tests(unittest.TestCase):
 
 class Alarms(unittest.TestCase):
     def test_what_checkers_say(self):
-        for line in ("UBSAN: shift-out-of-bounds in kvm/vm.cpp:7:3", "BUG: KASAN: slab-use-after-free in nest_vm_release",
+        for line in ("UBSAN: shift-out-of-bounds in kvm/vm/vm.cpp:7:3", "BUG: KASAN: slab-use-after-free in nest_vm_release",
                      "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)", "WARNING: suspicious RCU usage",
                      "INFO: trying to register non-static key.", "BUG: sleeping function called from invalid context at x.c:1",
                      "kmemleak: Kernel memory leak detector disabled", "turning off the locking correctness validator.",

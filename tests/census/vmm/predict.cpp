@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include <arch/registers.hpp>
-#include <nested/system_instruction.hpp>
+#include <nested/vel2/system_instruction.hpp>
 
 namespace nest::census {
 namespace {
@@ -66,7 +66,7 @@ bool is_there(const Ids& ids, const nested::Features& features, Needs needs) {
     return false;
 }
 
-// ---- kvm/sysreg_traps.def: what becomes of it, and that the list above has all of it
+// ---- kvm/sysreg/sysreg_traps.def: what becomes of it, and that the list above has all of it
 
 enum class TrapKind : u8 {
     kUndefined, kRazWi, kRaz, kStorage, kReadWriteIgnored, kTvm, kPerCpuId, kCacheSize, kSetWay, kDebugRegister, kOsLockAccess,
@@ -78,11 +78,11 @@ struct Trap {
 };
 constexpr Trap kTraps[] = {
 #define TRAP(name, op0, op1, crn, crm, op2, kind) {encode(op0, op1, crn, crm, op2), TrapKind::kind},
-#include <kvm/sysreg_traps.def>
+#include <kvm/sysreg/sysreg_traps.def>
 #undef TRAP
 };
 static_assert(std::ranges::all_of(kTraps, [](const Trap& row) { return find_register(row.encoding) != nullptr; }),
-              "registers.def lacks a row of kvm/sysreg_traps.def");
+              "registers.def lacks a row of kvm/sysreg/sysreg_traps.def");
 
 bool reads_as_zero(Encoding e) {
     const auto row = std::ranges::find_if(kTraps, [&](const Trap& it) { return it.encoding == e; });
@@ -95,7 +95,7 @@ bool reads_as_zero(Encoding e) {
     }
 }
 
-// ---- nested/el2_registers.def
+// ---- nested/vel2/el2_registers.def
 
 enum class El2Kind : u8 { kOwn, kMemory, kGic, kTimer, kSre, kUndefined };
 struct El2Register {
@@ -105,7 +105,7 @@ struct El2Register {
 };
 constexpr El2Register kEl2Registers[] = {
 #define EL2_REGISTER(name, kind, feature, reset, shown) {SysReg::name, El2Kind::kind, Feature::feature},
-#include <nested/el2_registers.def>
+#include <nested/vel2/el2_registers.def>
 #undef EL2_REGISTER
 };
 
@@ -120,7 +120,7 @@ bool is_el12_name(Encoding e) {
     }
 }
 
-// ---- nested/trap_routing.def: what L1 can trap, with all of its controls on
+// ---- nested/cpu/trap_routing.def: what L1 can trap, with all of its controls on
 
 enum class Fgt : u8 { None, Reg, Itr, Debug };
 // A control's bits for each direction. One that traps when set must exist in the VM.
@@ -142,7 +142,7 @@ using T = CNTHCTL_EL2;
 constexpr bool kSet = true, kClear = false;
 constexpr Control kNone{SysReg::HCR_EL2, 0, 0, kSet};
 #define CONTROL(name, reg, read, write, sense, host) constexpr Control name{SysReg::reg, read, write, sense};
-#include <nested/trap_controls.def>
+#include <nested/cpu/trap_controls.def>
 #undef CONTROL
 }  // namespace controls
 
@@ -157,7 +157,7 @@ constexpr RouteRow kRoutes[] = {
 #define ROUTE(name, op0, op1, crn, crm, op2, last_crm, last_op2, control, fgt, bit, feature)                       \
     {encode(op0, op1, crn, crm, op2), encode(op0, op1, crn, last_crm, last_op2), controls::control, Fgt::fgt, bit, \
      Feature::feature},
-#include <nested/trap_routing.def>
+#include <nested/cpu/trap_routing.def>
 #undef ROUTE
 };
 

@@ -7,8 +7,8 @@
 #include <string>
 
 #include <arch/sysreg.hpp>
-#include <nested/features.hpp>
-#include <nested/register_masks.hpp>
+#include <nested/vel2/features.hpp>
+#include <nested/vel2/register_masks.hpp>
 
 #include "../outcome.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the tests' checker makes of classes of locks, and of contexts where locks may not be taken; in the kernel lockdep and
 // PREEMPT_RT do the same.
-#include <arch/lock.hpp>
+#include <base/lock.hpp>
 #include <gtest/gtest.h>
 #include <tests/fake/lock_order.hpp>
 #include <thread>

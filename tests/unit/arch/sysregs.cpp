@@ -2,7 +2,7 @@
 // The register table, and the small types that everything stands on.
 #include <arch/address.hpp>
 #include <arch/registers.hpp>
-#include <arch/result.hpp>
+#include <base/result.hpp>
 #include <arch/syndrome.hpp>
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Coprocessor accesses of AArch32 user code.
 #include <arch/syndrome.hpp>
-#include <kvm/cp_traps.hpp>
+#include <kvm/sysreg/cp_traps.hpp>
 #include <tests/unit/kvm_cpu/fixture.hpp>
 
 namespace nest::test {

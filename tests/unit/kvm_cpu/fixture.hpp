@@ -4,11 +4,11 @@
 #include <arch/registers.hpp>
 #include <gtest/gtest.h>
 #include <kvm/abi/registers.hpp>
-#include <kvm/cpu.hpp>
-#include <kvm/cpu_state.hpp>
-#include <kvm/id_registers.hpp>
-#include <kvm/reset.hpp>
-#include <kvm/sysreg_hooks.hpp>
+#include <kvm/cpu/cpu.hpp>
+#include <kvm/cpu/cpu_state.hpp>
+#include <kvm/cpu/id_registers.hpp>
+#include <kvm/sysreg/reset.hpp>
+#include <kvm/sysreg/sysreg_hooks.hpp>
 #include <map>
 #include <optional>
 #include <tests/fake/port.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/guest_debug.hpp>
-#include <kvm/instruction_skip.hpp>
+#include <kvm/cpu/guest_debug.hpp>
+#include <kvm/cpu/instruction_skip.hpp>
 #include <tests/unit/kvm_cpu/fixture.hpp>
 
 namespace nest::test {

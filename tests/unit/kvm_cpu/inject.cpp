@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/cpu.hpp>
-#include <kvm/inject.hpp>
-#include <kvm/vcpu_events.hpp>
+#include <kvm/cpu/cpu.hpp>
+#include <kvm/cpu/inject.hpp>
+#include <kvm/one_reg/vcpu_events.hpp>
 #include <tests/unit/kvm_cpu/fixture.hpp>
 
 namespace nest::test {

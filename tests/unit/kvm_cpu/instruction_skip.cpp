@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arch/syndrome.hpp>
 #include <bit>
-#include <kvm/instruction_skip.hpp>
+#include <kvm/cpu/instruction_skip.hpp>
 #include <tests/unit/kvm_cpu/fixture.hpp>
 
 namespace nest::test {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cstring>
-#include <kvm/one_reg.hpp>
+#include <kvm/one_reg/one_reg.hpp>
 #include <set>
 #include <tests/unit/kvm_cpu/fixture.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arch/syndrome.hpp>
-#include <kvm/inject.hpp>
-#include <kvm/sysreg_traps.hpp>
+#include <kvm/cpu/inject.hpp>
+#include <kvm/sysreg/sysreg_traps.hpp>
 #include <set>
 #include <tests/unit/kvm_cpu/fixture.hpp>
 

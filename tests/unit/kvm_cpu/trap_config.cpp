@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/trap_config.hpp>
+#include <kvm/sysreg/trap_config.hpp>
 #include <tests/unit/kvm_cpu/fixture.hpp>
 
 namespace nest::test {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A vCPU's state for instruction emulation; the ID registers behind it are never asked.
 #pragma once
-#include <kvm/cpu_state.hpp>
+#include <kvm/cpu/cpu_state.hpp>
 #include <tests/fake/port.hpp>
 
 namespace nest::test {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cstring>
-#include <kvm/guest_memory.hpp>
+#include <kvm/memory/guest_memory.hpp>
 #include <tests/unit/kvm_io/slots_fixture.hpp>
 
 namespace nest::test {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <gtest/gtest.h>
-#include <kvm/interval_index.hpp>
+#include <base/interval_index.hpp>
 #include <random>
 #include <vector>
 

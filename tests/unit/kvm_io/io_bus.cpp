@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cerrno>
 #include <gtest/gtest.h>
-#include <kvm/io_bus.hpp>
+#include <kvm/devices/io_bus.hpp>
 #include <optional>
 #include <tests/fake/port.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cerrno>
 #include <gtest/gtest.h>
-#include <kvm/irq_line.hpp>
-#include <kvm/irq_routing.hpp>
+#include <kvm/devices/irq_line.hpp>
+#include <kvm/devices/irq_routing.hpp>
 #include <tests/fake/port.hpp>
 #include <vector>
 

@@ -2,7 +2,7 @@
 #include <cerrno>
 #include <functional>
 #include <gtest/gtest.h>
-#include <kvm/irqfd.hpp>
+#include <kvm/devices/irqfd.hpp>
 #include <optional>
 #include <tests/fake/port.hpp>
 #include <thread>

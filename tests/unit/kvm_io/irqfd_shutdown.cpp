@@ -2,7 +2,7 @@
 // An eventfd that is closed while its VM ends.
 #include <future>
 #include <gtest/gtest.h>
-#include <kvm/irqfd.hpp>
+#include <kvm/devices/irqfd.hpp>
 #include <memory>
 #include <tests/fake/port.hpp>
 #include <thread>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cstring>
 #include <gtest/gtest.h>
-#include <kvm/mmio.hpp>
+#include <kvm/devices/mmio.hpp>
 #include <tests/unit/kvm_io/cpu_fixture.hpp>
 #include <vector>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <gtest/gtest.h>
-#include <kvm/mmio.hpp>
+#include <kvm/devices/mmio.hpp>
 #include <tests/unit/kvm_io/cpu_fixture.hpp>
 #include <vhe/exit.hpp>
 

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <functional>
 #include <gtest/gtest.h>
-#include <kvm/memslots.hpp>
+#include <kvm/memory/memslots.hpp>
 #include <string>
 #include <tests/fake/port.hpp>
 #include <vector>

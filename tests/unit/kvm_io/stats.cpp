@@ -2,7 +2,7 @@
 #include <cerrno>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <kvm/stats.hpp>
+#include <kvm/stats/stats.hpp>
 #include <set>
 #include <string>
 #include <tests/fake/port.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What an L1 may try: addresses that are not its own, controls of features that it was not given, tables that end
 // nowhere. Each must end in a fault of the guest or an exit to the VMM, never in a mapping.
-#include <nested/trap_merge.hpp>
+#include <nested/vel2/trap_merge.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
 
 namespace nest::kvm {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Interrupts for L1 while L2 runs: by which vector it takes them, and which are none of its business.
-#include <kvm/enter.hpp>
-#include <kvm/nested_entry.hpp>
-#include <nested/trap_merge.hpp>
+#include <kvm/exits/enter.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <nested/vel2/trap_merge.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
 
 namespace nest::kvm {

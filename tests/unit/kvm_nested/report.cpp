@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the nested counters say afterwards: by level and class, summed over the VM, and in debugfs' list.
-#include <kvm/report.hpp>
+#include <kvm/vm/report.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
 
 namespace nest::kvm {

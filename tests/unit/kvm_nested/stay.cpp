@@ -2,10 +2,10 @@
 // Tier 0 takes a vCPU from L2 to virtual EL2 and back, again and again in one stay: what L1 writes meanwhile into memory,
 // where nobody sees it, must act at the next entry all the same.
 #include <kvm/abi/device.hpp>
-#include <kvm/machine.hpp>
-#include <kvm/report.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/vm/report.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
-#include <vgic/device_abi.hpp>
+#include <vgic/device/device_abi.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1 gives FEAT_NV2 to its guest: accesses to the page behind L1's VNCR_EL2, and everything that takes it away again.
-#include <kvm/machine.hpp>
-#include <nested/vncr_access.hpp>
+#include <kvm/vm/machine.hpp>
+#include <nested/cpu/vncr_access.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
 #include <thread>
 

@@ -2,7 +2,7 @@
 // What comes up between a vCPU's look at its requests and its entry. Another thread does it while the vCPU writes its stolen
 // time, the last that it does before it turns interrupts off; or at the last look of all.
 #include <atomic>
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 #include <thread>
 

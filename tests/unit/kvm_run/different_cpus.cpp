@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Machines whose CPUs are not alike, and state of the host that is not ours to write.
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 
 namespace nest::kvm {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What an entry must not do too late, and a stay not too long.
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 
 namespace nest::kvm {

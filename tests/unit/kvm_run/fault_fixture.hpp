@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A guest whose stage-2 faults reach memory slots over the fake VMM's mappings.
 #pragma once
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 
 namespace nest::kvm {

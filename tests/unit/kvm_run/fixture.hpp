@@ -5,9 +5,9 @@
 #include <kvm/abi/ioctl.hpp>
 #include <kvm/abi/registers.hpp>
 #include <kvm/abi/run.hpp>
-#include <kvm/cpu.hpp>
-#include <kvm/vm.hpp>
-#include <linux/entry.h>
+#include <kvm/cpu/cpu.hpp>
+#include <kvm/vm/vm.hpp>
+#include <port/entry.h>
 #include <tests/fake/guest.hpp>
 #include <tests/fake/port.hpp>
 #include <vector>

@@ -2,7 +2,7 @@
 // A VMM's second try at an interrupt controller: the first kind consisted of the GIC and of something that is not offered.
 #include <kvm/abi/device.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
-#include <vgic/device_abi.hpp>
+#include <vgic/device/device_abi.hpp>
 
 namespace nest::kvm {
 namespace {

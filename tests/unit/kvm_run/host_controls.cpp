@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // State of the host that acts on guests: what is ours to write, and what the firmware keeps.
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 
 namespace nest::kvm {

@@ -6,8 +6,8 @@
 #include <kvm/abi/capability.hpp>
 #include <kvm/abi/device.hpp>
 #include <kvm/abi/irq.hpp>
-#include <kvm/smccc_filter.hpp>
-#include <vgic/device_abi.hpp>
+#include <kvm/firmware/smccc_filter.hpp>
+#include <vgic/device/device_abi.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <kvm/abi/capability.hpp>
 #include <kvm/abi/device.hpp>
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 
 namespace nest::kvm {
 namespace {

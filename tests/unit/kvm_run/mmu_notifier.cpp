@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage-2 faults against MMU notifiers and changes of the slots, in every order.
-#include <kvm/hva_ranges.hpp>
+#include <kvm/memory/hva_ranges.hpp>
 #include <tests/unit/kvm_run/fault_fixture.hpp>
 
 namespace nest::kvm {

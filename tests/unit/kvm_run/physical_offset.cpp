@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A VM whose physical counter is offset, on a machine with CNTPOFF_EL2. That offset acts while the guest's regime is loaded
 // only: [DDI0487] D12.1.4. With the host's, the physical timer is compared with the host's own count.
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 
 namespace nest::kvm {

@@ -2,7 +2,7 @@
 // KVM_RUN from end to end on the fake machine: tiers, exits to the VMM, and their completion.
 #include "fixture.hpp"
 
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // SErrors that come while a guest runs, and those that its VMM injects.
-#include <kvm/machine.hpp>
+#include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 #include <vhe/serror.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A VMM that answers its own page faults (userfaultfd) and changes its slots before it does.
 #include <future>
-#include <kvm/bring_in.hpp>
-#include <kvm/guest_memory.hpp>
+#include <kvm/fault/bring_in.hpp>
+#include <kvm/memory/guest_memory.hpp>
 #include <tests/unit/kvm_run/fault_fixture.hpp>
 #include <thread>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <gtest/gtest.h>
-#include <kvm/table_level.hpp>
+#include <kvm/cpu/table_level.hpp>
 #include <map>
 
 namespace nest::kvm {

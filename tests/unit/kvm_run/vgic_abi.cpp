@@ -4,7 +4,7 @@
 
 #include <kvm/abi/device.hpp>
 #include <kvm/abi/irq.hpp>
-#include <vgic/device_abi.hpp>
+#include <vgic/device/device_abi.hpp>
 
 namespace nest::kvm {
 namespace {

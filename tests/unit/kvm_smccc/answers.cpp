@@ -45,7 +45,7 @@ TEST_F(SmcccTest, EveryRowIsFoundAndItsNeighboursAreNot) {
     ASSERT_NE(find_smccc_function(id), nullptr) << #name;                \
     EXPECT_EQ(find_smccc_function(id)->fid, u32{id});                    \
     EXPECT_NE(find_smccc_function(id)->answer == nullptr, find_smccc_function(id)->act == nullptr);
-#include <kvm/smccc_table.def>
+#include <kvm/firmware/smccc_table.def>
 #undef SMCCC
     for (u32 fid : {0x80000002u, 0x84000007u, 0x84000016u, 0xc5000022u, 0xc4000000u, 0xc4000002u, 0xc4000008u})
         EXPECT_EQ(find_smccc_function(fid), nullptr) << std::hex << fid;

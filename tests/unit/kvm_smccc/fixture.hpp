@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <kvm/abi/numbers.hpp>
-#include <kvm/smccc_handlers.hpp>
+#include <kvm/firmware/smccc_handlers.hpp>
 #include <string>
 #include <tests/fake/port.hpp>
 #include <vector>

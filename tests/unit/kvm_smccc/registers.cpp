@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cstring>
-#include <kvm/pvtime.hpp>
-#include <kvm/smccc_registers.hpp>
+#include <kvm/firmware/pvtime.hpp>
+#include <kvm/firmware/smccc_registers.hpp>
 #include <tests/unit/kvm_smccc/fixture.hpp>
 
 namespace nest::kvm {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Accesses on which virtual EL2 traps.
-#include <nested/el2_sysreg.hpp>
+#include <nested/cpu/el2_sysreg.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 #include <vector>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // ERET, ERETAA, ERETAB of virtual EL2.
-#include <nested/eret.hpp>
+#include <nested/cpu/eret.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Exceptions to virtual EL2, from each origin.
-#include <nested/exception.hpp>
+#include <nested/cpu/exception.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What tests and benchmarks of nested/ feed it.
 #pragma once
-#include <nested/features.hpp>
+#include <nested/vel2/features.hpp>
 
 namespace nest::nested {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // PSTATE of exceptions to EL2 and returns from it.
 #include <gtest/gtest.h>
-#include <nested/pstate.hpp>
+#include <nested/vel2/pstate.hpp>
 
 namespace nest::nested {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Masks, reset values, ONE_REG, the VNCR page's layout and the ID registers.
-#include <nested/id_registers.hpp>
+#include <nested/vel2/id_registers.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 #include <map>
 #include <set>

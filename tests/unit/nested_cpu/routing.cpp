@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Every row of the routing table both ways, and the exits that are no system register.
-#include <nested/trap_routing.hpp>
+#include <nested/cpu/trap_routing.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {
@@ -27,7 +27,7 @@ struct Control {
 constexpr bool kSet = false, kClear = true;
 constexpr Control kControls[] = {
 #define CONTROL(name, reg, read, write, sense, host) {#name, SysReg::reg, (read), (write), sense, host},
-#include <nested/trap_controls.def>
+#include <nested/cpu/trap_controls.def>
 #undef CONTROL
 };
 struct Row {
@@ -47,7 +47,7 @@ const Row kRows[] = {
      #fgt,                                                                                   \
      bit,                                                                                    \
      Feature::feature},
-#include <nested/trap_routing.def>
+#include <nested/cpu/trap_routing.def>
 #undef ROUTE
 };
 const Control* control_of(const Row& row) {

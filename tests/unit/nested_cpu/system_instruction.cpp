@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TLBI and AT decoding: every encoding, and the operands.
 #include <gtest/gtest.h>
-#include <nested/own_tlbi.hpp>
+#include <nested/cpu/own_tlbi.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The trap controls of virtual EL2 and of L2.
-#include <nested/trap_merge.hpp>
+#include <nested/vel2/trap_merge.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 #include <vhe/breakpoint_bank.hpp>
 

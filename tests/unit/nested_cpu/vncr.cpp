@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L2 as a hypervisor itself: what NV2 redirects, how translations of L1's VNCR_EL2 are kept, and when hardware uses them.
-#include <nested/trap_routing.hpp>
-#include <nested/vncr_access.hpp>
+#include <nested/cpu/trap_routing.hpp>
+#include <nested/cpu/vncr_access.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {

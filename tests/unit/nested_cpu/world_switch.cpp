@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The switch between virtual EL2 and L2: what moves, what stays, and in which order.
-#include <nested/world_switch.hpp>
+#include <nested/cpu/world_switch.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {

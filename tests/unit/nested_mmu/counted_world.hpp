@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <nested/mmu.hpp>
+#include <nested/mmu/mmu.hpp>
 #include <tests/fake/port.hpp>
 #include <vector>
 

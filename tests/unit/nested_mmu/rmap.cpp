@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cstring>
 #include <gtest/gtest.h>
-#include <nested/rmap.hpp>
+#include <nested/mmu/rmap.hpp>
 #include <random>
 #include <set>
 #include <tests/fake/port.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // How many nodes of a reverse map an operation looks at: from the outside, by walking its chains.
 #pragma once
-#include <nested/rmap.hpp>
+#include <nested/mmu/rmap.hpp>
 #include <tuple>
 
 namespace nest::test {

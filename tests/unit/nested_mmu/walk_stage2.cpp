@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <gtest/gtest.h>
 #include <map>
-#include <nested/walk_stage2.hpp>
+#include <nested/walk/walk_stage2.hpp>
 
 namespace {
 using namespace nest;

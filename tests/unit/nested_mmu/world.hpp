@@ -3,7 +3,7 @@
 // frames without content for large blocks, a canonical stage 2, a ShadowMmu, and a second walker to check them with.
 #pragma once
 #include <functional>
-#include <nested/mmu.hpp>
+#include <nested/mmu/mmu.hpp>
 #include <random>
 #include <tests/unit/nested_mmu/watched_cpu.hpp>
 #include <tests/unit/stage2/fake_table_memory.hpp>

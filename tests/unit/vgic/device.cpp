@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <cstring>
 #include <tests/unit/vgic/machine.hpp>
-#include <vgic/device_abi.hpp>
+#include <vgic/device/device_abi.hpp>
 
 namespace nest::test {
 namespace {

@@ -2,7 +2,7 @@
 // The device file of a VM with virtual EL2: the maintenance interrupt's number, and the GIC's EL2 registers.
 #include <cstring>
 #include <tests/unit/vgic/nested_machine.hpp>
-#include <vgic/device_abi.hpp>
+#include <vgic/device/device_abi.hpp>
 
 namespace nest::test {
 namespace {

@@ -2,7 +2,7 @@
 // The order of register accesses at load, flush, sync and put, and that nothing is touched without need.
 #include <gtest/gtest.h>
 #include <tests/unit/vgic/machine.hpp>
-#include <vgic/icc.hpp>
+#include <vgic/hw/icc.hpp>
 
 namespace nest::test {
 namespace {

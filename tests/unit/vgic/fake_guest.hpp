@@ -3,7 +3,7 @@
 // FakeCpu between flush() and sync(). Interrupt acknowledge, priority drop, deactivation, EOIcount, maintenance.
 #pragma once
 #include <tests/fake/cpu.hpp>
-#include <vgic/entry.hpp>
+#include <vgic/hw/entry.hpp>
 
 namespace nest::test {
 

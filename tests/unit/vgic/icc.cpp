@@ -2,7 +2,7 @@
 // The CPU interface's registers: user space's view and trapped accesses.
 #include <gtest/gtest.h>
 #include <tests/unit/vgic/machine.hpp>
-#include <vgic/icc.hpp>
+#include <vgic/hw/icc.hpp>
 
 namespace nest::test {
 namespace {

@@ -7,7 +7,7 @@
 #include <tests/fake/port.hpp>
 #include <tests/unit/vgic/fake_guest.hpp>
 #include <vgic/inject.hpp>
-#include <vgic/mmio.hpp>
+#include <vgic/mmio/mmio.hpp>
 
 namespace nest::test {
 

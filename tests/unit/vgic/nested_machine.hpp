@@ -3,7 +3,7 @@
 #pragma once
 #include <gtest/gtest.h>
 #include <tests/unit/vgic/machine.hpp>
-#include <vgic/nested.hpp>
+#include <vgic/nested/nested.hpp>
 
 namespace nest::test {
 

@@ -2,7 +2,7 @@
 // SGIs, SPI routes, wake-ups, deactivation on another vCPU, and interrupts in the list registers of a running vCPU.
 #include <gtest/gtest.h>
 #include <tests/unit/vgic/machine.hpp>
-#include <vgic/icc.hpp>
+#include <vgic/hw/icc.hpp>
 
 namespace nest::test {
 namespace {

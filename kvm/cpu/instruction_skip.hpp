@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Stepping over an instruction that was emulated, and the condition that an AArch32 instruction may carry.
+#pragma once
+#include <arch/syndrome.hpp>
+#include <kvm/cpu/cpu_state.hpp>
+
+namespace nest::kvm {
+
+namespace detail {
+void skip_aarch32(vhe::GuestContext& context);
+}
+
+// Moves PC past the instruction that context.esr describes. Completes it as the hardware would: BTYPE and PSTATE.SS are
+// cleared in AArch64, ITSTATE advances in AArch32. No locks; any tier.
+inline void skip_instruction(CpuState& state) {
+    using P = arch::SPSR_EL2;
+    vhe::GuestContext& context = state.context;
+    if (context.pstate & P::M4::kMask) [[unlikely]]
+        detail::skip_aarch32(context);
+    else {
+        context.pc += 4;
+        context.pstate &= ~P::BTYPE::kMask;
+    }
+    context.pstate &= ~P::SS::kMask;
+}
+
+// Does an A32/T32 condition hold for NZCV (in bits 3:0)? 0xe and 0xf are "always".
+bool condition_holds(unsigned condition, unsigned nzcv);
+
+// Should the trapped instruction of context.esr have been executed at all? If not, it is to be skipped. Traps of
+// conditional AArch32 instructions may be taken although the condition fails ([DDI0487] G1.11.5).
+bool trapped_instruction_executes(const CpuState& state);
+
+}  // namespace nest::kvm

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/exits/enter.hpp>
+
+#include <kvm/abi/irq.hpp>
+#include <kvm/cpu/guest_debug.hpp>
+#include <kvm/cpu/inject.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/exits/stage2_load.hpp>
+#include <kvm/exits/stay.hpp>
+#include <kvm/vm/vm.hpp>
+#include <vhe/native.hpp>
+#include <vhe/serror.hpp>
+#include <vhe/world_switch.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+
+constexpr u64 kDaifAll = 0xf << 6;
+constexpr u64 kPmrAllowAll = 0xf0;
+
+// Interrupts that the kernel masks by priority would not get through to EL2 while the guest runs: open the mask and let
+// PSTATE, which an entry sets anyway, do its work.
+class MaskedExceptions {
+public:
+    explicit MaskedExceptions(Cpu& c) : cpu_(c), daif_(c.read<DAIF>()) {
+        c.write(DAIF::of(kDaifAll));
+        if (machine().pmr_masking) {
+            pmr_ = c.read<ICC_PMR_EL1>();
+            c.write(ICC_PMR_EL1::of(kPmrAllowAll));
+            c.dsb<Barrier::SY>();
+        }
+    }
+    ~MaskedExceptions() {
+        if (machine().pmr_masking)
+            cpu_.write(pmr_);
+        cpu_.write(daif_);
+    }
+    MaskedExceptions(const MaskedExceptions&) = delete;
+    MaskedExceptions& operator=(const MaskedExceptions&) = delete;
+
+private:
+    Cpu& cpu_;
+    DAIF daif_;
+    ICC_PMR_EL1 pmr_{};
+};
+
+HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
+    HCR_EL2 hcr = active_traps(vcpu).hcr;
+    if (vcpu.serror.pending) [[unlikely]] {
+        if (machine().features.ras)
+            c.write(VSESR_EL2::of(vcpu.serror.syndrome));
+        hcr = hcr.with<HCR_EL2::VSE>(1);
+    }
+    if (const u32 pins = vcpu.irq_pins.load_relaxed()) [[unlikely]] {
+        // A line that L1 takes itself may have risen just now: it ends L2's time soon, and is nothing of L2's.
+        const bool l2 = vcpu.vel2.in_guest();
+        if (!l2 || !vcpu.vel2.hcr().get<HCR_EL2::IMO>())
+            hcr = hcr.with<HCR_EL2::VI>(pins >> abi::KVM_ARM_IRQ_CPU_IRQ);
+        if (!l2 || !vcpu.vel2.hcr().get<HCR_EL2::FMO>())
+            hcr = hcr.with<HCR_EL2::VF>(pins >> abi::KVM_ARM_IRQ_CPU_FIQ);
+    }
+    return hcr;
+}
+
+// Has an SError of the host's own accesses yet to be taken? The guest must not be blamed for it. Without FEAT_RAS it is fatal
+// to the host wherever it arrives.
+bool host_serror_pending(Cpu& c) {
+    constexpr u64 kA = 1 << 8;
+    c.dsb<Barrier::NSHST>();
+    c.isb();
+    return c.read<ISR_EL1>().raw & kA;
+}
+
+// SErrors that the guest's accesses have raised: the one that ended its time, and what an ESB finds before the host's own
+// accesses may raise others. The guest gets its own at the next entry, when the exit has been dealt with and PC is final.
+// All exceptions masked, the host's context loaded.
+void take_serrors(Cpu& c, Vcpu& vcpu, bool interrupted_by_one) {
+    const bool ras = machine().features.ras;
+    const auto judge = [&](u64 syndrome) {
+        switch (vhe::judge_serror(syndrome, ras)) {
+        case vhe::SerrorVerdict::kHarmless: return;
+        case vhe::SerrorVerdict::kGuests: return pend_serror(vcpu);
+        case vhe::SerrorVerdict::kHosts: nest_port_serror_panic(syndrome);
+        }
+    };
+    if (interrupted_by_one) [[unlikely]]
+        judge(c.read<ESR_EL2>().raw & ESR_EL2::ISS::kMask);
+    if (!ras)
+        return;
+    c.esb();
+    if (const DISR_EL1 deferred = c.read<DISR_EL1>(); deferred.raw) [[unlikely]] {
+        c.write(DISR_EL1{});
+        judge(deferred.raw & ESR_EL2::ISS::kMask);
+    }
+}
+
+CPTR_EL2 cptr_for(const Vcpu& vcpu) {
+    if (vcpu.vel2.present())
+        return vcpu.vel2.cptr(vcpu.fp_loaded);
+    return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
+}
+
+}  // namespace
+
+Exit stay_flat(Cpu& c, PerCpu& here, Vcpu& vcpu) {
+    for (;;) {
+        Exit exit = run_guest(here, vcpu);
+        if (exit.kind != vhe::ExitKind::kSync)
+            return exit;
+        const bool captured = vhe::capture_exit(c, vcpu.context);
+        vcpu.stats.exits_by_class[static_cast<unsigned>(vhe::exception_class(vcpu.context.esr))]++;
+        if (!captured)
+            continue;
+        if (handle_flat_exit(vcpu) != Next::kResume)
+            return exit;
+        vcpu.stats.tier0_exits++;
+        if (vcpu.has_requests() || vcpu.timers.needs_flush()) [[unlikely]] {
+            exit.handled = true;
+            return exit;
+        }
+    }
+}
+
+Exit enter_guest(Vcpu& vcpu) {
+    Cpu& c = cpu();
+    PerCpu& here = this_cpu();
+    const MaskedExceptions masked(c);
+    if (machine().features.ras && host_serror_pending(c)) [[unlikely]]
+        return {vhe::ExitKind::kIrq, true};
+
+    const bool another_ran = load_stage2(c, here, vcpu);
+    vhe::DebugEntry debug = debug_entry(vcpu);
+    vhe::activate(c, machine().features, here.context, hcr_for(c, vcpu), cptr_for(vcpu), debug,
+                  reinterpret_cast<u64>(nest_guest_vectors));
+    if (another_ran) [[unlikely]]
+        stage2::drop_stage1_here(c);
+    vcpu.guest_context = true;
+    vcpu.timers.enter_guest_regime(c);
+    const Exit exit = vcpu.vel2.present() ? stay_nested(c, here, vcpu, debug) : stay_flat(c, here, vcpu);
+    if (vcpu.vel2.present())
+        nested::sync_l2_serror(c, vcpu.vel2);
+    if (vcpu.serror.pending)
+        vcpu.serror.pending = c.read<HCR_EL2>().get<HCR_EL2::VSE>();
+    vcpu.guest_context = false;
+    vhe::deactivate(c, machine().features, here.context, debug);
+    vcpu.timers.leave_guest_regime(c);
+    take_serrors(c, vcpu, exit.kind == vhe::ExitKind::kSerror);
+    return exit;
+}
+
+}  // namespace nest::kvm

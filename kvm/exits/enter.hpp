@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One stay in the guest: from the host's context in, through tier 0 as often as it can decide, and out again.
+#pragma once
+#include <kvm/vm/vcpu.hpp>
+
+namespace nest::kvm {
+
+struct Exit {
+    vhe::ExitKind kind;
+    bool handled;  // by tier 0; it only made way for something that the run loop has to look at
+};
+
+// Interrupts off, guest state announced to the kernel (nest_port_guest_enter), timers and vGIC flushed. After kSync,
+// vcpu.context holds the syndrome.
+Exit enter_guest(Vcpu& vcpu);
+
+// Tier 0 of an exit that nesting has no part in: what registers alone decide; kResume or kHost. Guest context loaded, all
+// exceptions masked: no lock that sleeps, no tracing, no wake-up.
+Next handle_flat_exit(Vcpu& vcpu);
+
+}  // namespace nest::kvm

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/exits/exits.hpp>
+
+#include <kvm/sysreg/cp_traps.hpp>
+#include <kvm/fault/fault.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/cpu/inject.hpp>
+#include <kvm/cpu/instruction_skip.hpp>
+#include <kvm/nested/sysreg.hpp>
+#include <kvm/run/run.hpp>
+#include <kvm/firmware/smccc.hpp>
+#include <kvm/sysreg/sysreg_traps.hpp>
+#include <kvm/vm/vm.hpp>
+#include <nested/cpu/trap_routing.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+
+Next undefined(Vcpu& vcpu) {
+    inject_undefined(vcpu);
+    return Next::kResume;
+}
+
+Next after_emulation(Vcpu& vcpu, Emulation result) {
+    finish_trap(vcpu, result);
+    return report_emulated_step(vcpu, *vcpu.run) ? Next::kUser : Next::kResume;
+}
+
+// [DDI0487] D24.2.42, ISS of WFx. WFE only yields: its event may come from a spinning vCPU that needs this CPU.
+Next wait_for_event(Vcpu& vcpu) {
+    const WfxIss iss = WfxIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
+    const u64 kind = iss.get<WfxIss::TI>();
+    const bool timed = kind & 2, event = kind & 1;
+    if (!trapped_instruction_executes(vcpu)) {
+        skip_instruction(vcpu);
+        return Next::kResume;
+    }
+    timer::Wait wait{true, false, 0};
+    bool over = false;
+    if (timed && !iss.get<WfxIss::RV>()) {
+        over = true;  // hardware always says which register; QEMU 10.0.13 never does, and any wait may end early
+    } else if (timed) {
+        wait.has_deadline = true;
+        wait.deadline = vcpu.gpr(iss.get<WfxIss::RN>());
+        const PreemptionOff here;
+        over = vcpu.timers.count_reached(cpu(), wait.deadline);
+    }
+    skip_instruction(vcpu);
+    if (event) {
+        vcpu.stats.wfe_exit_stat++;
+        nest_port_relax();
+    } else {
+        vcpu.stats.wfi_exit_stat++;
+        if (!over)
+            block(vcpu, wait);
+    }
+    return Next::kResume;
+}
+
+Next firmware_call(Vcpu& vcpu, bool smc, bool il16) {
+    if (smc) {
+        // The preferred return address of a trapped SMC is the SMC itself.
+        skip_instruction(vcpu);
+        if (vcpu.context.esr & 0xffff) {
+            vcpu.set_gpr(0, ~u64{0});  // SMCCC: only immediate 0 is a call
+            return Next::kResume;
+        }
+    }
+    return smccc_call(vcpu.vm.smccc, vcpu.hooks, vcpu.vm.power, {smc, il16});
+}
+
+Next flat_sysreg(Vcpu& vcpu) {
+    const SysRegIss iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
+    return after_emulation(vcpu, emulate_sysreg(vcpu, iss, vcpu.hooks));
+}
+
+// Tier 0 has handed over what it could not do.
+Next own_sysreg(Vcpu& vcpu) {
+    switch (emulate_own_sysreg(vcpu, false)) {
+    case nested::Outcome::kUndefined: return undefined(vcpu);
+    case nested::Outcome::kHost: return Next::kResume;  // once more
+    case nested::Outcome::kFlat: return flat_sysreg(vcpu);
+    case nested::Outcome::kDone: break;
+    }
+    return report_emulated_step(vcpu, *vcpu.run) ? Next::kUser : Next::kResume;
+}
+
+Next sysreg(Vcpu& vcpu) {
+    if (vcpu.vel2.in_guest() && nested::route(vcpu.vel2, vcpu.context.esr) == nested::Route::kVncr)
+        return vcpu.vm.nested_vncr.bring_in_page(vcpu);
+    return vcpu.vel2.in_vel2() && !vcpu.at_el0() ? own_sysreg(vcpu) : flat_sysreg(vcpu);
+}
+
+Next debug_exception(Vcpu& vcpu) {
+    if (report_debug_exit(vcpu, *vcpu.run))
+        return Next::kUser;
+    return undefined(vcpu);
+}
+
+}  // namespace
+
+Next handle_exit(Vcpu& vcpu) {
+    const u64 esr = vcpu.context.esr;
+    vcpu.stats.tier1_exits++;
+    switch (vhe::exception_class(esr)) {
+    case Ec::kWfx:
+        return wait_for_event(vcpu);
+    case Ec::kCp15Rt:
+    case Ec::kCp15Rrt:
+    case Ec::kCp14Rt:
+    case Ec::kCp14Ldc:
+    case Ec::kCp10Id:
+    case Ec::kCp14Rrt:
+        return after_emulation(vcpu, emulate_cp(vcpu, vcpu.hooks));
+    case Ec::kFpAccess:
+        acquire_fpsimd(vcpu);
+        return Next::kResume;
+    case Ec::kHvc64:
+    case Ec::kHvc32:
+        return firmware_call(vcpu, false, !(esr & ESR_EL2::IL::kMask));
+    case Ec::kSmc64:
+        return firmware_call(vcpu, true, false);
+    case Ec::kSmc32:
+        if (!trapped_instruction_executes(vcpu)) {
+            skip_instruction(vcpu);
+            return Next::kResume;
+        }
+        return firmware_call(vcpu, true, !(esr & ESR_EL2::IL::kMask));
+    case Ec::kSysReg:
+        return sysreg(vcpu);
+    case Ec::kInstrAbortLower:
+    case Ec::kDataAbortLower:
+        return vcpu.vel2.in_guest() ? vcpu.vm.nested_mmu.resolve_l2_fault(vcpu) : handle_guest_abort(vcpu);
+    case Ec::kBreakpointLower:
+    case Ec::kSoftStepLower:
+    case Ec::kWatchpointLower:
+    case Ec::kBkpt32:
+    case Ec::kBrk64:
+        return debug_exception(vcpu);
+    default:
+        // SVE, SME, pointer authentication and the rest that this vCPU was not given, and what the manual adds later.
+        return undefined(vcpu);
+    }
+}
+
+}  // namespace nest::kvm

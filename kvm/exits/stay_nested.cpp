@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Tier 0 of a vCPU with virtual EL2.
+#include <kvm/exits/stay.hpp>
+
+#include <kvm/cpu/inject.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/vel2/forward.hpp>
+#include <kvm/vel2/gic_tier0.hpp>
+#include <kvm/nested/sysreg.hpp>
+#include <kvm/cpu/pacga.hpp>
+#include <kvm/exits/stage2_load.hpp>
+#include <nested/cpu/eret.hpp>
+#include <nested/cpu/trap_routing.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+using nested::Exception;
+using nested::World;
+
+// What every exit counts, in registers until the vCPU is back.
+struct Tally {
+    explicit Tally(VcpuStats& s) : stats(s) {}
+    ~Tally() {
+        stats.tier0_exits += decided;
+        stats.nested_tier0_switches += switches;
+    }
+    Tally(const Tally&) = delete;
+    Tally& operator=(const Tally&) = delete;
+
+    VcpuStats& stats;
+    u64 decided = 0, switches = 0;
+};
+
+[[gnu::noinline, gnu::cold]] void forward_with_address(Vcpu& vcpu) {
+    forward_in_tier0(vcpu, Exception::abort(vcpu.context.esr, vcpu.context.far));
+}
+
+void forward_as_taken(Vcpu& vcpu) {
+    const u64 esr = vcpu.context.esr;
+    if (vhe::exception_class(esr) == Ec::kWatchpointLower) [[unlikely]]
+        return forward_with_address(vcpu);
+    forward_in_tier0(vcpu, Exception::sync(esr));
+}
+
+// An ERET that virtual EL2 may not execute, or that its own pointer authentication stops.
+[[gnu::noinline, gnu::cold]] void refuse_eret(Vcpu& vcpu, const Exception& e) {
+    nested::take_exception(cpu(), vcpu.vel2, e, tier0_switch(vcpu));
+}
+
+void return_from_vel2(Vcpu& vcpu) {
+    Cpu& c = cpu();
+    const nested::Returned returned = nested::emulate_eret(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask, Pacga{});
+    trace_eret(vcpu, returned);
+    switch (returned) {
+    case nested::Returned::kVel2:
+        break;
+    case nested::Returned::kGuest:
+        nested::switch_to_guest(c, vcpu.vel2, tier0_switch(vcpu));
+        break;
+    case nested::Returned::kUndefined:
+        refuse_eret(vcpu, Exception::undefined());
+        break;
+    case nested::Returned::kFpac:
+        refuse_eret(vcpu, nested::fpac_exception(vcpu.context.esr));
+        break;
+    }
+}
+
+[[gnu::noinline, gnu::cold]] void return_while_stepped(Vcpu& vcpu) {
+    const OwnStepState own(vcpu);
+    return_from_vel2(vcpu);
+}
+
+Next own_sysreg(Vcpu& vcpu) {
+    switch (emulate_own_sysreg(vcpu, true)) {
+    case nested::Outcome::kDone:
+        return Next::kResume;
+    case nested::Outcome::kUndefined:
+        inject_undefined(vcpu);
+        return Next::kResume;
+    case nested::Outcome::kHost:
+        return Next::kHost;
+    case nested::Outcome::kFlat:
+        break;
+    }
+    return handle_flat_exit(vcpu);
+}
+
+// `changes_worlds`: the exit did what it is for and nothing else.
+Next handle(Vcpu& vcpu, bool& changes_worlds) {
+    nested::VirtualEl2& v = vcpu.vel2;
+    const u64 esr = vcpu.context.esr;
+    switch (nested::route(v, esr)) {
+    case nested::Route::kForward:
+        forward_as_taken(vcpu);
+        changes_worlds = true;
+        return Next::kResume;
+    case nested::Route::kVncr:
+        return vcpu.vm.nested_vncr.access(vcpu);
+    case nested::Route::kUndefined:
+        inject_undefined(vcpu);
+        return Next::kResume;
+    case nested::Route::kStage2:
+        return v.in_guest() ? vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) : handle_flat_exit(vcpu);
+    case nested::Route::kOurs:
+        break;
+    }
+    if (!v.in_vel2() || v.at_el0())
+        return handle_flat_exit(vcpu);
+    switch (vhe::exception_class(esr)) {
+    case Ec::kEret:
+        if (vcpu.debug.step_state_replaced) [[unlikely]]
+            return_while_stepped(vcpu);
+        else
+            return_from_vel2(vcpu);
+        changes_worlds = true;
+        return Next::kResume;
+    case Ec::kSysReg:
+        return own_sysreg(vcpu);
+    default:
+        return handle_flat_exit(vcpu);
+    }
+}
+
+// After the registers have changed worlds: what serves the world follows at once, if no interrupt, timer or new shadow is
+// involved. False: by way of the host.
+template <World to>
+bool follow_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
+    constexpr bool hyp = to == World::kVel2;
+    if (vcpu.serror.pending)
+        return false;
+    const GicChange gic = possible_gic_change<to>(vcpu);
+    if (gic == GicChange::kNotHere)
+        return false;
+    if (!hyp && !vcpu.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
+        return false;
+    // With a vGIC the timers' lines are the kernel's; and world_changed() says that the other pair is in the hardware.
+    if (!vcpu.timers.exchange<hyp>(c, vcpu.vel2.get<CNTHCTL_EL2>()))
+        return false;
+    vcpu.served_world = to;
+    tally.switches++;
+    if (!change_gic<to>(vcpu, gic))
+        return false;
+    const bool another_ran = hyp ? load_tables(c, here, vcpu.vm.stage2.tables(), vcpu)
+                                 : load_tables(c, here, vcpu.shadow_use.shadow->tables, vcpu);
+    if (another_ran) [[unlikely]]
+        stage2::drop_stage1_here(c);
+    return true;
+}
+
+bool follow_world_in_tier0(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
+    return vcpu.vel2.in_guest() ? follow_to<World::kGuest>(c, here, vcpu, tally)
+                                : follow_to<World::kVel2>(c, here, vcpu, tally);
+}
+
+}  // namespace
+
+// One function to the module's compiler: an exit that changes worlds comes through a dozen small ones of five folders, and
+// a fourth of what it cost were their prologues and what they ask of each other twice. (Beside the sanitizers and FakeCpu
+// of the host's build that would be a function without end.)
+#ifdef NEST_MODULE
+[[gnu::flatten]]
+#endif
+Exit stay_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
+    // Of debug registers, an exit that changes worlds moves MDSCR_EL1 alone.
+    bool debug_is_quiet = false;
+    Tally tally(vcpu.stats);
+    for (;;) {
+        Exit exit = run_guest(here, vcpu);
+        if (exit.kind != vhe::ExitKind::kSync)
+            return exit;
+        const bool captured = vhe::capture_exit(c, vcpu.context);
+        const auto ec = static_cast<unsigned>(vhe::exception_class(vcpu.context.esr));
+        // exits_by_class is their sum (kvm/vm/report.cpp).
+        (vcpu.vel2.in_guest() ? vcpu.stats.nested_l2_exits_by_class : vcpu.stats.nested_vel2_exits_by_class)[ec]++;
+        if (!captured)
+            continue;
+        bool changes_worlds = false;
+        if (handle(vcpu, changes_worlds) != Next::kResume)
+            return exit;
+        tally.decided++;
+        exit.handled = true;
+        if (!(debug_is_quiet && changes_worlds && vcpu.regs.get<MDSCR_EL1>() == debug.mdscr)) {
+            if (!follow_debug(vcpu, debug))
+                return exit;
+            debug_is_quiet = stays_quiet(vcpu, debug);
+        }
+        if (vcpu.has_requests()) [[unlikely]]
+            return exit;
+        if (world_changed(vcpu) ? !follow_world_in_tier0(c, here, vcpu, tally) : vcpu.timers.needs_flush()) [[unlikely]]
+            return exit;
+    }
+}
+
+}  // namespace nest::kvm

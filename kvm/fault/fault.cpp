@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/fault/fault.hpp>
+
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/memory/guest_memory.hpp>
+#include <kvm/cpu/inject.hpp>
+#include <kvm/cpu/instruction_skip.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/fault/mmio_exit.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/cpu/table_level.hpp>
+#include <kvm/vm/vm.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+
+struct Fault {
+    Ipa ipa;  // in L2: what its stage 1 made of the address
+    u64 type;
+    bool exec;
+    bool write;
+    bool on_walk;  // of the guest's stage-1 tables
+};
+
+Fault decode(const Vcpu& vcpu) {
+    const u64 esr = vcpu.context.esr;
+    const AbortIss iss = vhe::abort_iss(esr);
+    Fault f{vhe::fault_ipa(vcpu.context), vhe::fault_type(esr), vhe::exception_class(esr) == Ec::kInstrAbortLower,
+            false, iss.get<AbortIss::S1PTW>() != 0};
+    // A walk writes only to update access flags and dirty state, and is only then stopped by a permission; taking every
+    // fault of a walk for a write would refuse tables that lie in a read-only slot.
+    f.write = f.on_walk ? f.type == kFscPermission : !f.exec && iss.get<AbortIss::WnR>();
+    return f;
+}
+
+// Descriptors of the regime that the vCPU is in. In L2 they lie behind L1's stage 2.
+class GuestDescriptors final : public DescriptorReader {
+public:
+    explicit GuestDescriptors(Vcpu& vcpu) : vcpu_(vcpu) {}
+    bool read(Ipa at, u64& descriptor) override {
+        if (vcpu_.vel2.in_guest() && !vcpu_.vm.nested_mmu.translate_l2(vcpu_, L2Ipa(at.raw), at))
+            return false;
+        if (!read_guest(vcpu_.vm.slots, at, &descriptor, sizeof(descriptor)).ok())
+            return false;
+        if (SCTLR_EL1::of(vcpu_.read(vcpu_.here(SysReg::SCTLR_EL1))).get<SCTLR_EL1::EE>())
+            descriptor = __builtin_bswap64(descriptor);
+        return true;
+    }
+
+private:
+    Vcpu& vcpu_;
+};
+
+// The level that the guest's walk was at; 0, which is always a valid answer, when the tables have changed since.
+int walk_level(Vcpu& vcpu, const Fault& f) {
+    GuestDescriptors memory(vcpu);
+    const auto read = [&](SysReg reg) { return vcpu.read(vcpu.here(reg)); };
+    const StageOneTables tables{read(SysReg::TCR_EL1), read(SysReg::TTBR0_EL1), read(SysReg::TTBR1_EL1)};
+    return level_of_table_page(tables, vcpu.context.far, f.ipa.align_down(kPageSize), memory).value_or(0);
+}
+
+void inject(Vcpu& vcpu, const Fault& f, AbortKind kind, int level = 0) {
+    if (f.exec)
+        inject_prefetch_abort(vcpu, vcpu.context.far, kind, level);
+    else
+        inject_data_abort(vcpu, vcpu.context.far, kind, level);
+}
+
+// No lock held; may sleep.
+Next external_abort(Vcpu& vcpu, const Fault& f) {
+    const int level = f.on_walk ? walk_level(vcpu, f) : 0;
+    // L1 may want its guest's bus errors for itself ([DDI0487] D24.2.58 TEA).
+    if (vcpu.vel2.in_guest() && vcpu.vel2.hcr().get<HCR_EL2::TEA>()) {
+        const u64 status = f.on_walk ? kFscExternalOnWalk + static_cast<u64>(level) : kFscExternal;
+        forward_to_vel2(vcpu, nested::Exception::abort(nested::abort_esr(vcpu.vel2, f.exec, status), vcpu.context.far));
+    } else {
+        inject(vcpu, f, f.on_walk ? AbortKind::kExternalOnWalk : AbortKind::kExternal, level);
+    }
+    return Next::kResume;
+}
+
+// An exclusive or atomic access to memory of a type for which hardware does not do such. Where L1's stage 2 has made it so,
+// L1 takes the abort, as it would with its own hardware; else whoever made the access. No lock held; may sleep.
+Next exclusive_abort(Vcpu& vcpu, const Fault& f) {
+    const u64 far = vcpu.context.far;
+    if (vcpu.vel2.in_guest() && vcpu.vm.nested_mmu.is_uncached_by_l1(vcpu, far))
+        forward_to_vel2(vcpu, nested::Exception::abort(vcpu.context.esr, far));
+    else
+        inject(vcpu, f, AbortKind::kExclusiveAtomic);
+    return Next::kResume;
+}
+
+// TLBs hold several translations for one address, as a guest can bring about by its own tables ([DDI0487] D8.16.3), and
+// hardware may say so at EL2. They go, and the access is made again.
+Next tlb_conflict(Vcpu& vcpu) {
+    Guard guard(vcpu.vm.mmu_lock);
+    if (vcpu.vel2.in_guest() && vcpu.shadow_use.shadow)
+        vcpu.shadow_use.shadow->tables.invalidate_all();
+    else
+        vcpu.vm.stage2.tables().invalidate_all();
+    return Next::kResume;
+}
+
+Next make_young(Vcpu& vcpu, Ipa page) {
+    {
+        ReadGuard slots(vcpu.vm.slots_lock);
+        if (!vcpu.vm.slots.find(gfn_of(page), vcpu.slot_hint))
+            return Next::kHost;
+    }
+    Guard guard(vcpu.vm.mmu_lock);
+    // Gone meanwhile: the next attempt is a translation fault.
+    (void)vcpu.vm.stage2.make_young(page);
+    return Next::kResume;
+}
+
+}  // namespace
+
+Next handle_guest_abort(Vcpu& vcpu) {
+    release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
+    const Fault f = decode(vcpu);
+    if (f.type == kFscAddressSize) {
+        inject(vcpu, f, AbortKind::kAddressSize);
+        return Next::kResume;
+    }
+    if (f.type != kFscTranslation && f.type != kFscPermission && f.type != kFscAccessFlag)
+        return handle_other_abort(vcpu);
+    if (f.ipa >= vcpu.vm.stage2.tables().limit())
+        return handle_no_memory(vcpu, f.ipa, Backing::kNone);
+    if (f.type == kFscAccessFlag && make_young(vcpu, f.ipa.align_down(kPageSize)) == Next::kResume)
+        return Next::kResume;
+    switch (const Backing backing = bring_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission, f.on_walk})) {
+    case Backing::kMapped: return Next::kResume;
+    case Backing::kError: return Next::kError;
+    default: return handle_no_memory(vcpu, f.ipa, backing);
+    }
+}
+
+Next handle_no_memory(Vcpu& vcpu, Ipa ipa, Backing why) {
+    const Fault f = decode(vcpu);
+    // An address that no stage-2 table of ours can translate: beyond the machine, an address size fault of stage 1's
+    // output; between the VM's size and the machine's, nothing answers there.
+    if (ipa.raw >> machine().ipa_limit) {
+        inject(vcpu, f, AbortKind::kAddressSize);
+        return Next::kResume;
+    }
+    if (f.exec || f.on_walk || ipa >= vcpu.vm.stage2.tables().limit())
+        return external_abort(vcpu, f);
+    if (vhe::abort_iss(vcpu.context.esr).get<AbortIss::CM>()) {
+        skip_instruction(vcpu);  // nothing is cached of what is no memory
+        return Next::kResume;
+    }
+    const Next next = handle_mmio(vcpu, ipa, why == Backing::kReadOnly);
+    // Nobody can tell what the instruction does. The VMM hears so (ENOSYS) of its own guest, L1; L2 must not end L1's life.
+    return next == Next::kError && vcpu.vel2.in_guest() ? external_abort(vcpu, f) : next;
+}
+
+Next handle_other_abort(Vcpu& vcpu) {
+    const Fault f = decode(vcpu);
+    // A bus error on the guest's own access: its to handle.
+    if (f.type == kFscExternal || f.type == kFscExternalOnWalk)
+        return external_abort(vcpu, f);
+    switch (vhe::fault_status(vcpu.context.esr)) {
+    case kFscExclusiveAtomic:
+        return exclusive_abort(vcpu, f);
+    case kFscAtomicUpdate:
+        inject(vcpu, f, AbortKind::kAtomicUpdate);
+        return Next::kResume;
+    case kFscTlbConflict:
+        return tlb_conflict(vcpu);
+    default:
+        break;
+    }
+    nest_port_debug("unexpected stage-2 fault, ESR 0x%llx", static_cast<unsigned long long>(vcpu.context.esr));
+    vcpu.error = Errno::kFault;
+    return Next::kError;
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/ioctl/device.hpp>
+
+#include <kvm/abi/ioctl.hpp>
+#include <base/new_fd.hpp>
+#include <base/user_access.hpp>
+#include <kvm/vm/vm.hpp>
+#include <vgic/device/device_abi.hpp>
+
+namespace nest::kvm {
+namespace {
+
+// The only kind of device: its descriptor stands for the VM's vGIC, and the VM is the object behind it.
+class VgicContext final : public vgic::DeviceContext {
+public:
+    explicit VgicContext(Vm& vm) : vm_(vm) {}
+    bool read_user(void* to, u64 from, size_t bytes) override { return nest_port_copy_from_user(to, from, bytes) == 0; }
+    bool write_user(u64 to, const void* from, size_t bytes) override {
+        return nest_port_copy_to_user(to, from, bytes) == 0;
+    }
+    bool try_lock_vcpus() override { return vm_.try_lock_vcpus(); }
+    void unlock_vcpus() override { vm_.unlock_vcpus(); }
+
+private:
+    Vm& vm_;
+};
+
+Status create_vgic(Vm& vm) {
+    Guard guard(vm.lock);
+    // A vCPU inside KVM_RUN has no vGIC, and could not get one under way.
+    if (!vm.try_lock_vcpus())
+        return Errno::kBusy;
+    const Status status = vm.gic.create();
+    vm.unlock_vcpus();
+    return status;
+}
+
+bool initializes(const vgic::DeviceAttr& attr) {
+    return attr.group == vgic::KVM_DEV_ARM_VGIC_GRP_CTRL && attr.attr == vgic::KVM_DEV_ARM_VGIC_CTRL_INIT;
+}
+
+Status attribute(Vm& vm, unsigned cmd, const vgic::DeviceAttr& attr) {
+    VgicContext context(vm);
+    Guard guard(vm.lock);
+    vgic::Distributor& distributor = *vm.gic.distributor();
+    if (cmd == abi::KVM_HAS_DEVICE_ATTR)
+        return vgic::has_attr(distributor, attr);
+    if (cmd == abi::KVM_GET_DEVICE_ATTR)
+        return vgic::get_attr(distributor, context, attr);
+    // The routes come first: the vGIC is initialised once, and routes that found no memory would never come.
+    if (initializes(attr) && !distributor.initialized())
+        NEST_TRY(vm.gic.make_default_routes());
+    return vgic::set_attr(distributor, context, attr);
+}
+
+}  // namespace
+
+Status create_device(Vm& vm, abi::CreateDevice args, u64 user) {
+    if (args.type != abi::KVM_DEV_TYPE_ARM_VGIC_V3)
+        return Errno::kNoDev;
+    if (args.flags & abi::KVM_CREATE_DEVICE_TEST)
+        return kOk;
+    if (vm.gic.taken())
+        return Errno::kExist;
+    NewFd fd;
+    NEST_TRY(fd.reserve(NEST_FD_DEVICE));
+    // Told before there is a device: a VMM that cannot be told would otherwise try again and meet EEXIST.
+    args.fd = static_cast<u32>(fd.number());
+    NEST_TRY(store(user, args));
+    NEST_TRY(create_vgic(vm));
+    vm.get();
+    fd.install(&vm);
+    return kOk;
+}
+
+long device_ioctl(void* device, unsigned cmd, u64 arg) {
+    Vm& vm = *static_cast<Vm*>(device);
+    if (!nest_port_vm_is_ours(vm.host) || vm.dead.load_acquire())
+        return to_abi(Status(Errno::kIo));
+    if (cmd != abi::KVM_SET_DEVICE_ATTR && cmd != abi::KVM_GET_DEVICE_ATTR && cmd != abi::KVM_HAS_DEVICE_ATTR)
+        return to_abi(Status(Errno::kNoTty));
+    const auto attr = fetch<vgic::DeviceAttr>(arg);
+    return to_abi(attr ? attribute(vm, cmd, attr.value()) : Status(attr.error()));
+}
+
+void device_release(void* device) {
+    Vm& vm = *static_cast<Vm*>(device);
+    vm.gic.closed();
+    vm.put();
+}
+
+}  // namespace nest::kvm

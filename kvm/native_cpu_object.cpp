@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/cpu.hpp>
-
-namespace nest::kvm {
-
-constinit Cpu the_cpu;  // without state
-
-}  // namespace nest::kvm

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// L1's AT instructions: [DDI0487] C5.3, D8.15. Walked in software, since hardware has neither L1's stage 2 nor, at
+// virtual EL2, L2's stage 1. These walks go through the caches, also where L1's registers (HCR_EL2.CD, VTCR_EL2.IRGN0) make
+// hardware's walks Non-cacheable: an L1 that wrote its tables past the caches has invalidated them there, as it must.
+#include <kvm/fault/bring_in.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/nested/l1_stage2.hpp>
+#include <kvm/memory/mmu_lock.hpp>
+#include <kvm/vm/vm.hpp>
+#include <nested/mmu/mmu.hpp>
+#include <nested/walk/walk_stage1.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+using nested::AtOp;
+using nested::Outcome;
+using nested::WalkStatus;
+
+// A walk of both stages reads twenty descriptors of L1's and L2's tables, each in a page of its own at most.
+constexpr unsigned kTries = 24;
+
+nested::Stage1Registers registers_of(const Vcpu& vcpu, nested::Regime regime) {
+    nested::Stage1Registers r;
+    if (regime == nested::Regime::kEl10) {
+        r = {vcpu.read(SysReg::TTBR0_EL1), vcpu.read(SysReg::TTBR1_EL1), vcpu.read(SysReg::TCR_EL1),
+             vcpu.read(SysReg::SCTLR_EL1), vcpu.read(SysReg::MAIR_EL1)};
+        r.off = r.default_cacheable = vcpu.vel2.hcr().get<HCR_EL2::DC>();
+        return r;
+    }
+    return {vcpu.read(SysReg::TTBR0_EL2), vcpu.read(SysReg::TTBR1_EL2), vcpu.read(SysReg::TCR_EL2),
+            vcpu.read(SysReg::SCTLR_EL2), vcpu.read(SysReg::MAIR_EL2)};
+}
+
+struct Translation {
+    nested::Stage1Result stage1;
+    nested::Stage2Result stage2;  // of the output, with `both`
+    bool both = false;
+
+    WalkStatus status() const { return both ? stage2.status : stage1.status; }
+    Ipa absent() const { return both ? stage2.absent : stage1.absent; }
+    bool absent_write() const { return both ? stage2.absent_write : stage1.absent_write; }
+    // There is nothing to bring in: the fault status is that of a bus error already.
+    void fail() { (both ? stage2.status : stage1.status) = WalkStatus::kFault; }
+};
+
+// mmu lock held.
+Translation translate(const AtOp& op, const nested::Stage1Registers& registers, const nested::Stage1Regime& regime,
+                      const nested::Stage2Regime* stage2, bool pan, nested::LinearMemory<Canonical> memory) {
+    Translation t;
+    t.stage1 = nested::walk_stage1(registers, regime, memory, stage2, {op.va, op.write, false, op.el0, pan, op.any});
+    if (!op.stage2 || !stage2 || t.stage1.status != WalkStatus::kTranslated)
+        return t;
+    t.both = true;
+    t.stage2 = nested::walk_stage2(*stage2, memory, t.stage1.output, op.write);
+    const stage2::Prot& p = t.stage2.attributes.prot;
+    if (t.stage2.status == WalkStatus::kTranslated && !(op.write ? p.w : p.r)) {
+        t.stage2.status = WalkStatus::kFault;
+        t.stage2.fsc = static_cast<u8>(kFscPermission | t.stage2.level);
+    }
+    return t;
+}
+
+}  // namespace
+
+bool NestedMmu::is_uncached_by_l1(Vcpu& vcpu, u64 va) {
+    const nested::Stage2Regime* const stage2 = l1_stage2(vcpu);
+    if (!stage2)
+        return false;
+    const AtOp op{.regime = nested::Regime::kEl10, .stage2 = true, .el0 = vcpu.at_el0(), .write = false, .pan = false,
+                  .any = true, .va = va};
+    const nested::Stage1Registers registers = registers_of(vcpu, op.regime);
+    const nested::Stage1Regime regime = nested::stage1_regime(registers, va, op.el0, mmu_features(vcpu));
+    Guard guard(vm_.mmu_lock);
+    const Translation t = translate(op, registers, regime, stage2, false, mmu().memory());
+    return t.both && t.stage2.status == WalkStatus::kTranslated &&
+           t.stage2.attributes.type != stage2::MemoryType::Normal;
+}
+
+Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
+    const nested::MmuFeatures& features = mmu_features(vcpu);
+    const nested::Stage1Registers registers = registers_of(vcpu, op.regime);
+    const nested::Stage1Regime regime = nested::stage1_regime(registers, op.va, op.el0, features);
+    const nested::Stage2Regime* const stage2 = op.regime == nested::Regime::kEl10 ? l1_stage2(vcpu) : nullptr;
+    const bool pan = op.pan && vcpu.pstate().get<SPSR_EL2::PAN>();
+    if (!in_tier0)
+        release_fpsimd(vcpu);
+    for (unsigned tries = 0; tries < kTries; tries++) {
+        Translation t;
+        bool less_allowed = false;
+        {
+            const TierGuard guard(vm_.mmu_lock, in_tier0);
+            if (!guard)
+                return Outcome::kHost;
+            t = translate(op, registers, regime, stage2, pan, mmu().memory());
+            less_allowed = t.status() == WalkStatus::kAbsent && canonical_.walk(t.absent()).valid;
+        }
+        if (t.status() == WalkStatus::kAbsent) {
+            if (in_tier0)
+                return Outcome::kHost;
+            if (bring_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == Backing::kMapped) {
+                if (nest_port_vcpu_work_pending())
+                    break;  // a poisoned page comes no sooner
+                continue;
+            }
+            t.fail();
+        }
+        if (t.status() == WalkStatus::kAgain)
+            continue;
+        const PAR_EL1 par = nested::par_of(t.stage1, t.both ? &t.stage2 : nullptr, stage2 && stage2->fwb,
+                                               stage2 && stage2->uncached);
+        vcpu.write(SysReg::PAR_EL1, par.raw);
+        return Outcome::kDone;
+    }
+    return Outcome::kHost;  // the instruction is executed again, and signals get through
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Stage-2 aborts of L2.
+#include <kvm/fault/fault.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/nested/l1_stage2.hpp>
+#include <kvm/memory/mmu_lock.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/trace/trace.hpp>
+#include <kvm/vm/vm.hpp>
+#include <nested/mmu/mmu.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+using nested::FaultOutcome;
+using nested::L2Fault;
+using nested::Resolution;
+
+// L1's tables may need a page for each level, L2's access another one. What takes longer goes by way of the run loop:
+// an L1 that keeps changing its tables must not keep us here.
+constexpr unsigned kTries = 12;
+
+L2Fault decode(const Vcpu& vcpu) {
+    const vhe::GuestContext& c = vcpu.context;
+    return nested::decode_l2_fault(c.esr, c.far, c.hpfar, c.pstate, vcpu.vel2.hcr().get<HCR_EL2::PTW>());
+}
+
+// What a walk of L1's tables can explain. An address size fault of stage 2 is one of L1's tables or of L2's address.
+bool is_for_walk(u64 esr) {
+    const u64 type = vhe::fault_type(esr);
+    return type == kFscTranslation || type == kFscPermission || type == kFscAccessFlag || type == kFscAddressSize;
+}
+
+void forward(Vcpu& vcpu, const L2Fault& fault, u8 fsc) {
+    const vhe::GuestContext& c = vcpu.context;
+    forward_to_vel2(vcpu, nested::Exception::stage2(nested::forwarded_esr(c.esr, fsc), c.far,
+                                                    nested::forwarded_hpfar(fault.ipa)));
+}
+
+Next error(Vcpu& vcpu, Errno e) {
+    vcpu.error = e;
+    return Next::kError;
+}
+
+// The canonical stage 2 has to answer first. kHost: it does now, or something came in between.
+Next answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
+    const Backing backing = bring_in(vcpu, {r.canonical, r.write, r.exec, r.permission, !r.of_table && fault.on_walk});
+    switch (backing) {
+    case Backing::kMapped:
+        return Next::kHost;
+    case Backing::kError:
+        return Next::kError;
+    default:
+        break;
+    }
+    if (!r.of_table)
+        return handle_no_memory(vcpu, r.canonical, backing);
+    forward(vcpu, fault, r.fsc);
+    return Next::kResume;
+}
+
+}  // namespace
+
+bool NestedMmu::translate_l2(Vcpu& vcpu, L2Ipa from, Ipa& to) {
+    const nested::Stage2Regime* const regime = l1_stage2(vcpu);
+    Guard guard(vm_.mmu_lock);
+    const nested::Stage2Result result = mmu().translate(regime, from.raw, false);
+    to = result.output;
+    return result.status == nested::WalkStatus::kTranslated;
+}
+
+Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
+    nested::Shadow<Cpu>* const shadow = vcpu.shadow_use.shadow;
+    if (!shadow || !is_for_walk(vcpu.context.esr))
+        return Next::kHost;
+    const L2Fault fault = decode(vcpu);
+    const nested::Stage2Regime* const regime = l1_stage2(vcpu);
+    Resolution r;
+    {
+        const TierGuard guard(vm_.mmu_lock, true);
+        if (!guard)
+            return Next::kHost;
+        r = mmu().resolve(*shadow, regime, fault, vcpu.tables, nested::Reclaim::kLater);
+    }
+    if (r.outcome != FaultOutcome::kForward && r.outcome != FaultOutcome::kResolved)
+        return Next::kHost;
+    trace_shadow_fault(vcpu, fault.ipa, r.outcome);
+    if (r.outcome == FaultOutcome::kForward)
+        forward(vcpu, fault, r.fsc);
+    return Next::kResume;
+}
+
+Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
+    release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
+    const L2Fault fault = decode(vcpu);
+    nested::Shadow<Cpu>* const shadow = vcpu.shadow_use.shadow;
+    if (!is_for_walk(vcpu.context.esr) || !shadow)
+        return handle_other_abort(vcpu);
+    for (unsigned tries = 0; tries < kTries; tries++) {
+        if (!Shadows::top_up(*shadow, vcpu.tables).ok())
+            return error(vcpu, Errno::kNoMem);
+        const nested::Stage2Regime* const regime = l1_stage2(vcpu);
+        Resolution r;
+        {
+            Guard guard(vm_.mmu_lock);
+            shadow->free_retired();  // what tier 0 had to leave
+            r = mmu().resolve(*shadow, regime, fault, vcpu.tables);
+        }
+        trace_shadow_fault(vcpu, fault.ipa, r.outcome);
+        switch (r.outcome) {
+        case FaultOutcome::kResolved:
+            return Next::kResume;
+        case FaultOutcome::kForward:
+            forward(vcpu, fault, r.fsc);
+            return Next::kResume;
+        case FaultOutcome::kGaveUp:
+            return error(vcpu, Errno::kFault);
+        case FaultOutcome::kNeedTables:
+            break;
+        case FaultOutcome::kBringIn:
+            if (const Next next = answer_from_memory(vcpu, fault, r); next != Next::kHost)
+                return next;
+            break;
+        }
+        if (nest_port_vcpu_work_pending())
+            break;
+    }
+    return Next::kResume;
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vm/nested_mmu.hpp>
+
+#include <kvm/nested/l1_stage2.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/memory/mmu_lock.hpp>
+#include <kvm/trace/trace.hpp>
+#include <kvm/vm/vm.hpp>
+#include <nested/mmu/mmu.hpp>
+
+namespace nest::kvm {
+
+NestedMmu::NestedMmu(Vm& vm) : vm_(vm), canonical_(vm.stage2.tables(), vm.mmu_lock) {}
+
+// L2's addresses are as large as L1 believes physical ones to be, whatever there is of memory.
+Status NestedMmu::enable() {
+    Guard one(enabling_);
+    if (enabled())
+        return kOk;
+    Owned<Shadows> mmu(make<Shadows>(cpu(), machine().vmids, vm_.mmu_lock, canonical_));
+    if (!mmu)
+        return Errno::kNoMem;
+    const unsigned shown = nested::mmu_features_of(vm_.ids).pa_bits;
+    const unsigned bits = shown < machine().ipa_limit ? shown : machine().ipa_limit;
+    NEST_TRY(mmu->init(kMaxVcpus, bits, machine().stage2));
+    Guard guard(vm_.mmu_lock);
+    mmu->pool().set_vcpus(vm_.online());
+    vm_.stage2.attach(mmu.get());
+    mmu_.store_release(mmu.release());
+    return kOk;
+}
+
+// The lock also orders a vCPU that has just been published against enable()'s look at their number.
+void NestedMmu::vcpu_added() {
+    Guard guard(vm_.mmu_lock);
+    if (Shadows* mmu = mmu_.load_relaxed())
+        mmu->pool().set_vcpus(vm_.online());
+}
+
+void NestedMmu::destroy() {
+    Shadows* const mmu = mmu_.load_relaxed();
+    if (!mmu)
+        return;
+    vm_.stage2.attach(nullptr);
+    mmu_.store_relaxed(nullptr);
+    mmu->destroy();
+    nest::destroy(mmu);
+}
+
+void NestedMmu::report(VmStats& stats) {
+    if (!enabled())
+        return;
+    nested::MmuStats now;
+    {
+        Guard guard(vm_.mmu_lock);
+        now = mmu().stats();
+    }
+    set_stat(stats.shadow_hits, now.hits);
+    set_stat(stats.shadow_misses, now.misses);
+    set_stat(stats.shadow_evictions, now.evictions);
+    set_stat(stats.shadow_faults_mapped, now.mapped);
+    set_stat(stats.shadow_faults_forwarded, now.forwarded);
+    set_stat(stats.shadow_faults_brought_in, now.brought_in);
+    set_stat(stats.shadow_dropped_by_tlbi, now[nested::Cause::kTlbi]);
+    set_stat(stats.shadow_dropped_by_notifier, now[nested::Cause::kNotifier]);
+    set_stat(stats.shadow_dropped_by_memslot, now[nested::Cause::kMemslot]);
+    set_stat(stats.shadow_dropped_by_dirty_log, now[nested::Cause::kDirtyLog]);
+    set_stat(stats.shadow_dropped_by_remap, now[nested::Cause::kRemap]);
+    set_stat(stats.shadow_untracked_leaves, now.untracked);
+    set_stat(stats.shadow_rmap_overflows, now.overflows);
+}
+
+// mmu lock held; `shadow` is held for this vCPU already.
+void NestedMmu::hold_instead(Vcpu& vcpu, nested::Shadow<Cpu>* shadow) {
+    vm_.mmu_lock.assert_held();
+    if (vcpu.shadow_use.shadow)
+        mmu().pool().put(*vcpu.shadow_use.shadow);
+    vcpu.shadow_use.shadow = shadow;
+}
+
+bool NestedMmu::find_shadow(Vcpu& vcpu) {
+    NestedMmuVcpu& use = vcpu.shadow_use;
+    if (use.holds_for(vcpu.regs)) [[likely]]
+        return true;
+    const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
+    const nested::ShadowKey key = l1_shadow_key(vcpu);
+    if (!use.shadow || use.shadow->key != key) {
+        const TierGuard guard(vm_.mmu_lock, vcpu.guest_context);
+        nested::Shadow<Cpu>* const shadow = guard ? mmu().pool().find_and_hold(key) : nullptr;
+        if (!shadow)
+            return false;
+        hold_instead(vcpu, shadow);
+    }
+    use.behind = now;
+    use.regime_of_held = false;
+    return true;
+}
+
+Status NestedMmu::make_shadow(Vcpu& vcpu) {
+    const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
+    const nested::ShadowKey key = l1_shadow_key(vcpu);
+    nested::ShadowPool<Cpu>::Change change;
+    const auto got = mmu().pool().get(key, change);
+    if (change.evicted)
+        trace_shadow(vcpu, NEST_TRACE_SHADOW_EVICTED, *change.evicted);
+    if (change.made)
+        trace_shadow(vcpu, NEST_TRACE_SHADOW_MADE, key);
+    nested::Shadow<Cpu>* const shadow = NEST_TRY(got);
+    Guard guard(vm_.mmu_lock);
+    hold_instead(vcpu, shadow);
+    vcpu.shadow_use.behind = now;
+    vcpu.shadow_use.regime_of_held = false;
+    return kOk;
+}
+
+nested::LinearMemory<Canonical> NestedMmu::memory() {
+    vm_.mmu_lock.assert_held();
+    return mmu().memory();
+}
+
+void NestedMmu::drop_shadow(Vcpu& vcpu) {
+    if (!vcpu.shadow_use.shadow)
+        return;
+    Guard guard(vm_.mmu_lock);
+    hold_instead(vcpu, nullptr);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/nested/sysreg.hpp>
+
+#include <kvm/nested/l1_stage2.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/trace/trace.hpp>
+#include <kvm/vm/vm.hpp>
+#include <nested/cpu/el2_sysreg.hpp>
+#include <nested/mmu/mmu.hpp>
+#include <nested/cpu/own_tlbi.hpp>
+#include <vgic/nested/nested.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using arch::SysReg;
+using nested::Outcome;
+
+class Hooks final : public nested::El2Hooks {
+public:
+    Hooks(Vcpu& vcpu, bool in_tier0) : vcpu_(vcpu), in_tier0_(in_tier0) {}
+
+    Outcome timer(SysReg reg, bool is_read, u64& value) override {
+        const auto access = timer::timer_access(reg, true, vcpu_.vel2.e2h());
+        if (!access)
+            return Outcome::kUndefined;
+        const PreemptionOff here;
+        if (is_read)
+            value = vcpu_.timers.read_register(cpu(), *access);
+        else
+            vcpu_.timers.write_register(cpu(), *access, value);
+        return Outcome::kDone;
+    }
+
+    Outcome gic(SysReg reg, u64& value) override {
+        const vgic::HostGic& host = machine().gic;
+        switch (reg) {
+        case SysReg::ICH_VTR_EL2: value = vgic::nested_vtr(host); break;
+        case SysReg::ICH_MISR_EL2: value = vgic::nested_misr(vcpu_.regs, host.list_registers()); break;
+        case SysReg::ICH_EISR_EL2: value = vgic::nested_eisr(vcpu_.regs, host.list_registers()); break;
+        case SysReg::ICH_ELRSR_EL2: value = vgic::nested_elrsr(vcpu_.regs, host.list_registers()); break;
+        default: return Outcome::kUndefined;
+        }
+        return vcpu_.has_gic() ? Outcome::kDone : Outcome::kUndefined;
+    }
+
+    Outcome tlbi(const nested::TlbiOp& op, u64 operand) override {
+        const Outcome outcome = invalidate(op, operand);
+        if (outcome == Outcome::kDone)  // else tier 1 does it once more
+            trace_tlbi(vcpu_, op, operand);
+        return outcome;
+    }
+
+    Outcome at(const nested::AtOp& op) override { return vcpu_.vm.nested_mmu.at(vcpu_, op, in_tier0_); }
+
+    void memory_written(SysReg) override {}  // whoever uses such a register reads it at each entry
+
+private:
+    Outcome invalidate(const nested::TlbiOp& op, u64 operand) {
+        if (op.regime == nested::Regime::kEl10)
+            return vcpu_.vm.nested_mmu.tlbi_l2(vcpu_, op, operand, in_tier0_);
+        NestedVncr& vncr = vcpu_.vm.nested_vncr;
+        if (in_tier0_) {
+            if (vncr.in_use() && !vncr.drop_in_tier0(vcpu_, op)) [[unlikely]]
+                return Outcome::kHost;
+            nested::execute_own_tlbi(cpu(), op, operand);
+        } else {
+            vncr.drop(op);
+            invalidate_own_from_host(op, operand);
+        }
+        return Outcome::kDone;
+    }
+    // Under TGE the instruction as it stands would hit the host's own regime.
+    void invalidate_own_from_host(const nested::TlbiOp& op, u64 operand) {
+        const nested::ShadowTlbi t = nested::shadow_tlbi(op, operand, 0, mmu_features(vcpu_));
+        Guard guard(vcpu_.vm.mmu_lock);
+        nested::execute_stage1(vcpu_.vm.stage2.tables(), t.op, t.operand);
+    }
+
+    Vcpu& vcpu_;
+    bool in_tier0_;
+};
+
+}  // namespace
+
+nested::Outcome emulate_own_sysreg(Vcpu& vcpu, bool in_tier0) {
+    Hooks hooks(vcpu, in_tier0);
+    const auto iss = arch::SysRegIss::of(vcpu.context.esr & arch::ESR_EL2::ISS::kMask);
+    return nested::emulate_el2_access(cpu(), vcpu.vel2, iss, hooks);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Trapped MSR, MRS and system instructions of virtual EL2 itself (EC 0x18, not from its user space).
+#pragma once
+#include <kvm/vm/vcpu.hpp>
+#include <nested/cpu/el2_hooks.hpp>
+
+namespace nest::kvm {
+
+// The access of the last exit. On kDone it is complete, PC included; kHost: nothing has changed, tier 1 has to do it.
+// In tier 1 the vCPU is loaded; sleeps.
+nested::Outcome emulate_own_sysreg(Vcpu& vcpu, bool in_tier0);
+
+}  // namespace nest::kvm

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// L2's accesses to the page behind L1's VNCR_EL2.
+#include <kvm/vm/nested_vncr.hpp>
+
+#include <kvm/fault/bring_in.hpp>
+#include <kvm/vm/cpu_calls.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/cpu/instruction_skip.hpp>
+#include <kvm/nested/l1_stage2.hpp>
+#include <kvm/memory/mmu_lock.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/vm/vm.hpp>
+#include <nested/mmu/mmu.hpp>
+#include <nested/cpu/vncr_access.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+using nested::WalkStatus;
+
+// L1's four levels of tables and the page itself, and as many again whose pages the VMM loses meanwhile.
+constexpr unsigned kTries = 12;
+
+struct Access {
+    SysReg reg;    // memory; kCount: it is `alias`
+    SysReg alias;
+    bool is_read;
+    unsigned rt;
+
+    u64 offset() const { return static_cast<u64>(info(reg).vncr); }
+};
+
+Access decode(const Vcpu& vcpu) {
+    const auto iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
+    const Encoding e = iss.encoding();
+    return {nested::vncr_register(e), nested::vncr_alias(e), iss.get<SysRegIss::Read>() != 0,
+            static_cast<unsigned>(iss.get<SysRegIss::Rt>())};
+}
+
+void access_alias(Vcpu& vcpu, const Access& a) {
+    if (a.is_read)
+        vcpu.set_gpr(a.rt, vcpu.read(a.alias));
+    else
+        vcpu.write(a.alias, vcpu.gpr(a.rt));
+}
+
+void access_page(Vcpu& vcpu, const Access& a, const vncr::Page& page) {
+    u64* const word = reinterpret_cast<u64*>(page.bytes + a.offset());
+    const auto in_order = [&](u64 value) { return page.big_endian ? __builtin_bswap64(value) : value; };
+    if (a.is_read)
+        vcpu.set_gpr(a.rt, in_order(__atomic_load_n(word, __ATOMIC_RELAXED)));
+    else
+        __atomic_store_n(word, in_order(vcpu.gpr(a.rt)), __ATOMIC_RELAXED);
+}
+
+// [DDI0487] D8.11: as an access of EL2's, which is why the class is that of the same EL; but taken from a lower one.
+void forward(Vcpu& vcpu, const Access& a, u64 va, u8 fsc) {
+    const u64 iss = AbortIss::VNCR::kMask | (a.is_read ? 0 : AbortIss::WnR::kMask) | fsc;
+    const u64 esr = ESR_EL2{}.with<ESR_EL2::EC>(static_cast<u64>(Ec::kDataAbortSame)).with<ESR_EL2::IL>(1)
+                        .with<ESR_EL2::ISS>(iss).raw;
+    forward_to_vel2(vcpu, nested::Exception::abort(esr, va + a.offset()));
+}
+
+}  // namespace
+
+struct NestedVncr::Found {
+    enum Kind : u8 { kPage, kFault, kAbsent, kAgain } kind;
+    vncr::Page page{};
+    u8 fsc = 0;         // kFault, and kAbsent where nothing can be brought in
+    MemoryAccess need{};  // kAbsent
+};
+
+// mmu lock held.
+NestedVncr::Found NestedVncr::look_up(Vcpu& vcpu, const vncr::PageName& name, bool write) {
+    vm_.mmu_lock.assert_held();
+    // Before L1's tables are read: a TLBI that still sees in_use() false has its change of these tables behind it, and the
+    // walk sees that.
+    in_use_.store_relaxed(true);
+    memory_barrier();
+    const nested::Stage1Registers registers = nested::el20_registers(vcpu.regs);
+    const nested::Stage1Regime regime = nested::stage1_regime(registers, name.va, false, mmu_features(vcpu));
+    const Canonical canonical(vm_.stage2.tables(), vm_.mmu_lock);
+    auto memory = vm_.nested_mmu.memory();
+    const auto stage1 = nested::walk_stage1(registers, regime, memory, nullptr, {.va = name.va, .write = write});
+    switch (stage1.status) {
+    case WalkStatus::kAgain: return {Found::kAgain};
+    case WalkStatus::kFault: return {Found::kFault, {}, stage1.fsc};
+    case WalkStatus::kAbsent:
+        return {Found::kAbsent, {}, stage1.fsc,
+                {.ipa = stage1.absent, .write = stage1.absent_write, .permission = canonical.walk(stage1.absent).valid}};
+    case WalkStatus::kTranslated: break;
+    }
+    const Ipa at = Ipa(stage1.output).align_down(vncr::kPageBytes);
+    if (at >= canonical.limit())
+        return {Found::kFault, {}, kFscExternal};
+    // Writable also for a read: hardware is to write there without our seeing it, so it must be known as dirty.
+    const stage2::Leaf leaf = canonical.walk(at);
+    if (!leaf.valid || !leaf.attributes.prot.w)
+        return {Found::kAbsent, {}, kFscExternal, {.ipa = at, .write = true, .permission = leaf.valid}};
+    if (!Canonical::in_linear_map(leaf))
+        return {Found::kFault, {}, kFscExternal};
+    vncr::Translation t;
+    t.name = name;
+    t.global = stage1.global;
+    t.writable = stage1.permissions.w;
+    t.shift = stage1.shift ? stage1.shift : t.shift;
+    t.gfn = at.frame();
+    translations_++;
+    return {Found::kPage, vcpu.vel2.vncr->enter(t, static_cast<u8*>(nest_port_pa_to_va(leaf.pa.raw)))};
+}
+
+Next NestedVncr::access(Vcpu& vcpu) {
+    const Access a = decode(vcpu);
+    if (a.alias != SysReg::kCount) {
+        access_alias(vcpu, a);
+        skip_instruction(vcpu);
+        return Next::kResume;
+    }
+    const vncr::PageName name = nested::vncr_page_name(vcpu.vel2);
+    vncr::Page page = vcpu.vel2.vncr->find(name);
+    if (!page || (!a.is_read && !page.writable)) {
+        Found found{Found::kAgain};
+        if (const TierGuard guard(vm_.mmu_lock, true); guard)
+            found = look_up(vcpu, name, !a.is_read);
+        if (found.kind == Found::kFault) {
+            forward(vcpu, a, name.va, found.fsc);
+            return Next::kResume;
+        }
+        if (found.kind != Found::kPage)
+            return Next::kHost;
+        page = found.page;
+    }
+    // Interrupts are off from before the look at the page until after its use: who drops it waits for that.
+    access_page(vcpu, a, page);
+    skip_instruction(vcpu);
+    if (page.direct())
+        nested::load_l2_vncr(cpu(), vcpu.vel2, false);
+    return Next::kResume;
+}
+
+Next NestedVncr::bring_in_page(Vcpu& vcpu) {
+    release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
+    const Access a = decode(vcpu);
+    if (a.alias != SysReg::kCount)
+        return Next::kResume;
+    const vncr::PageName name = nested::vncr_page_name(vcpu.vel2);
+    for (unsigned tries = 0; tries < kTries; tries++) {
+        Found found;
+        {
+            Guard guard(vm_.mmu_lock);
+            found = look_up(vcpu, name, !a.is_read);
+        }
+        if (found.kind == Found::kAbsent) {
+            const Backing backing = bring_in(vcpu, found.need);
+            if (backing == Backing::kError)
+                return Next::kError;
+            if (backing != Backing::kMapped)
+                found.kind = Found::kFault;
+        }
+        if (found.kind == Found::kFault)
+            forward(vcpu, a, name.va, found.fsc);
+        if (found.kind == Found::kFault || found.kind == Found::kPage || nest_port_vcpu_work_pending())
+            break;
+    }
+    return Next::kResume;
+}
+
+// ---- dropping
+
+// mmu lock held.
+template <typename Fn>
+unsigned NestedVncr::drop_of(Vcpu& vcpu, Fn matches) {
+    vm_.mmu_lock.assert_held();
+    return vcpu.vel2.vncr->drop(matches);
+}
+
+template <typename Fn>
+void NestedVncr::Dropping::each(Fn matches) {
+    vncr_.vm_.mmu_lock.assert_held();
+    if (!vncr_.in_use())
+        return;
+    unsigned dropped = 0;
+    vncr_.vm_.for_each_vcpu([&](Vcpu& vcpu) {
+        if (const unsigned n = vncr_.drop_of(vcpu, matches)) {
+            vcpu.make_request(Request::kTraps);
+            dropped += n;
+        }
+    });
+    vncr_.dropped_ += dropped;
+    if (dropped && !began_) {
+        began_ = true;
+        vncr_.draining_.fetch_add_relaxed(1);
+    }
+}
+
+void NestedVncr::Dropping::frames(u64 start, u64 end) {
+    each([=](const vncr::Translation& t) { return t.gfn >= start && t.gfn < end; });
+}
+
+// A vCPU that is in the guest with the page loaded, or in tier 0 with the page in its hand, has interrupts off or leaves
+// the guest for this one; and then it finds the request. Also where another's drop is not through: what that has dropped is
+// as much ours to wait for.
+NestedVncr::Dropping::~Dropping() {
+    if (!vncr_.draining_.load_acquire())
+        return;
+    call_all_cpus(CpuCall::kNothing);
+    if (began_)
+        vncr_.draining_.fetch_sub_acq_rel(1);
+}
+
+bool NestedVncr::uses(u64 start, u64 end) {
+    vm_.mmu_lock.assert_held();
+    bool used = false;
+    if (in_use())
+        vm_.for_each_vcpu([&](Vcpu& vcpu) {
+            used |= vcpu.vel2.vncr->any([=](const vncr::Translation& t) { return t.gfn >= start && t.gfn < end; });
+        });
+    return used;
+}
+
+// mmu lock held.
+bool NestedVncr::is_used_by_another(const Vcpu& vcpu, const nested::TlbiOp& op) {
+    vm_.mmu_lock.assert_held();
+    bool used = draining_.load_acquire() != 0;
+    vm_.for_each_vcpu([&](Vcpu& other) {
+        used |= &other != &vcpu &&
+                other.vel2.vncr->any([&](const vncr::Translation& t) { return nested::names_translation(op, t); });
+    });
+    return used;
+}
+
+bool NestedVncr::drop_in_tier0(Vcpu& vcpu, const nested::TlbiOp& op) {
+    const TierGuard guard(vm_.mmu_lock, true);
+    if (!guard || is_used_by_another(vcpu, op))
+        return false;
+    // This vCPU is at virtual EL2, where its own page is loaded; L2's is looked up at the next return to L2.
+    dropped_ += drop_of(vcpu, [&](const vncr::Translation& t) { return nested::names_translation(op, t); });
+    return true;
+}
+
+void NestedVncr::drop(const nested::TlbiOp& op) {
+    Dropping dropping(*this);
+    Guard guard(vm_.mmu_lock);
+    dropping.each([&](const vncr::Translation& t) { return nested::names_translation(op, t); });
+}
+
+void NestedVncr::forget(Vcpu& vcpu) {
+    Guard guard(vm_.mmu_lock);
+    (void)drop_of(vcpu, [](const vncr::Translation&) { return true; });
+}
+
+void NestedVncr::report(VmStats& stats) {
+    Guard guard(vm_.mmu_lock);
+    set_stat(stats.vncr_translations, translations_);
+    set_stat(stats.vncr_dropped, dropped_);
+}
+
+}  // namespace nest::kvm

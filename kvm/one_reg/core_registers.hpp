@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KVM_REG_ARM_CORE: general-purpose and FP/SIMD registers, PC, PSTATE, and the EL1 registers that the ABI counts as core.
+#pragma once
+#include <base/result.hpp>
+#include <kvm/abi/registers.hpp>
+#include <kvm/cpu/cpu_state.hpp>
+
+namespace nest::kvm {
+
+inline constexpr unsigned kRegisterBytes = 16;  // the largest register
+using RegisterBytes = u8[kRegisterBytes];
+
+// Bytes of the register, for an id of the core group. kNoEnt: beyond struct kvm_regs. kInval: no register begins there,
+// or it has another size.
+Result<unsigned> core_register_size(u64 id);
+
+// The low bytes of `value`; the rest is left alone.
+Status get_core_register(const CpuState& state, u64 id, RegisterBytes& value);
+// kInval as well for a PSTATE whose mode this vCPU cannot be in. In AArch32, r0 to r14 and PC are cut to 32 bits.
+Status set_core_register(CpuState& state, u64 id, const RegisterBytes& value);
+
+unsigned core_register_count();
+u64 core_register_id(unsigned index);  // index below the count
+
+}  // namespace nest::kvm

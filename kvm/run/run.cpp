@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/run/run.hpp>
+
+#include <kvm/exits/enter.hpp>
+#include <kvm/exits/exits.hpp>
+#include <kvm/run/first_run.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/vel2/gic.hpp>
+#include <kvm/fault/stolen_time.hpp>
+#include <kvm/trace/trace.hpp>
+#include <kvm/run/vcpu_reset.hpp>
+#include <kvm/vm/vm.hpp>
+#include <vgic/hw/absent.hpp>
+#include <vgic/hw/entry.hpp>
+
+namespace nest::kvm {
+namespace {
+
+void wait_for(Vcpu& vcpu, WaitFor what) {
+    release_fpsimd(vcpu);
+    vcpu.waiting_for.store_release(static_cast<u8>(what));
+    nest_port_vcpu_wait(vcpu.host);
+    vcpu.waiting_for.store_release(static_cast<u8>(WaitFor::kNothing));
+}
+
+// A suspended vCPU stays so until its VMM intervenes; what would wake it is reported.
+Next suspended(Vcpu& vcpu) {
+    block(vcpu, {true, false, 0});
+    if (!vcpu.has_wakeup_event())
+        return Next::kResume;
+    vcpu.hooks.exit_system_event(abi::KVM_SYSTEM_EVENT_WAKEUP, 0, 0);
+    return Next::kUser;
+}
+
+void take_requests(Vcpu& vcpu) {
+    if (!vcpu.has_requests()) [[likely]]
+        return;
+    if (vcpu.take_request(Request::kReset))
+        reset_for_cpu_on(vcpu);
+    if (vcpu.take_request(Request::kTraps))
+        vcpu.refresh_traps();
+    if (vcpu.take_request(Request::kStolenTime))
+        record_stolen_time(vcpu);
+}
+
+// What other threads asked for. kHost: look again, the guest may not be entered yet.
+Next serve_requests(Vcpu& vcpu) {
+    // Before the looks that it asks for. Taken after them, the one of a stop_all() in between would be lost: its kick came
+    // while we were outside the guest, and the stopped vCPU would run.
+    (void)vcpu.take_request(Request::kLook);
+    if (vcpu.vm.dead.load_acquire()) {
+        vcpu.error = Errno::kIo;
+        return Next::kError;
+    }
+    if (vcpu.power.get() == PowerState::kStopped) {
+        wait_for(vcpu, WaitFor::kPower);
+        return Next::kHost;
+    }
+    if (vcpu.vm.halted()) {
+        wait_for(vcpu, WaitFor::kHaltEnd);
+        return Next::kHost;
+    }
+    // Before a suspended vCPU blocks, too: a request ends its wait, and one that stays would end each wait at once.
+    take_requests(vcpu);
+    if (vcpu.power.get() == PowerState::kSuspended) [[unlikely]]
+        return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kHost;
+    return Next::kResume;
+}
+
+// What a vCPU with virtual EL2 needs before an entry.
+Next prepare_nested(Vcpu& vcpu) {
+    preempt_l2(vcpu);
+    if (const Status s = prepare_world(vcpu); !s.ok()) {
+        vcpu.error = s.error();
+        return Next::kError;
+    }
+    return Next::kResume;
+}
+
+// Once around: in, guest, out. False: something came up before the guest ran.
+bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
+    Cpu& c = cpu();
+    nest_port_preempt_disable();
+    if (vcpu.vel2.present())
+        follow_world(vcpu);
+    vcpu.timers.flush(c);
+    nest_port_irq_disable();
+    vcpu.in_guest.store_relaxed(true);
+    memory_barrier();  // halt_all() sees us in the guest, or we see the halt; a kick finds us, or we its reason
+    if (vcpu.has_gic())
+        flush_gic(vcpu);
+    else
+        vgic::hide(c);
+
+    bool ran = false;
+    const bool l1_wants_it = vcpu.vel2.present() && must_preempt_l2(vcpu);
+    const bool vmm_wants_it = !vcpu.has_gic() && device_levels_differ(vcpu);
+    if (!vcpu.has_requests() && !l1_wants_it && !vmm_wants_it && !vcpu.vm.halted() && !nest_port_vcpu_entry_blocked() && !this_cpu().disabled) [[likely]] {
+        nest_port_guest_enter();
+        exit = enter_guest(vcpu);
+        nest_port_guest_exit();
+        ran = true;
+    }
+    if (vcpu.has_gic())
+        sync_gic(vcpu);
+    else
+        vgic::unhide(c);
+    vcpu.timers.sync(c);
+    vcpu.in_guest.store_release(false);
+    if (ran)
+        nest_port_guest_exit_time();
+    nest_port_irq_enable();
+    nest_port_preempt_enable();
+    return ran;
+}
+
+// The guest is in AArch32 though it was never shown that, or this CPU has it and another has not: to enter it there would be
+// an illegal exception return of our own, at EL2. What tier 0 has done meanwhile was on the CPU that took it there.
+Next refuse_aarch32(Vcpu& vcpu) {
+    using P = arch::SPSR_EL2;
+    if (vcpu.vel2.in_guest()) {
+        // L2's fault is L2's to bear, not L1's: what its ERET asked for is illegal there, which its EL1 hears at once.
+        vcpu.context.pstate = (vcpu.context.pstate & P::mask<P::N, P::Z, P::C, P::V>()) | P::IL::kMask | arch::kModeEL0t;
+        return Next::kResume;
+    }
+    // The VMM may start over with KVM_ARM_VCPU_INIT.
+    vcpu.initialized = false;
+    vcpu.run->exit_reason = abi::KVM_EXIT_FAIL_ENTRY;
+    vcpu.run->fail_entry = {};
+    vcpu.error = Errno::kInval;
+    return Next::kError;
+}
+
+Next after_guest(Vcpu& vcpu, const Exit& exit) {
+    if (vcpu.aarch32() && !vcpu.ids.shows_aarch32()) [[unlikely]]
+        return refuse_aarch32(vcpu);
+    switch (exit.kind) {
+    case vhe::ExitKind::kIrq:
+    case vhe::ExitKind::kFiq:
+        vcpu.stats.irq_exits++;
+        return Next::kResume;
+    case vhe::ExitKind::kSerror:
+        vcpu.stats.serror_exits++;  // and what it means is decided (kvm/exits/enter.cpp)
+        return Next::kResume;
+    case vhe::ExitKind::kSync:
+        break;
+    }
+    return exit.handled ? Next::kResume : handle_exit(vcpu);
+}
+
+Status loop(Vcpu& vcpu) {
+    for (;;) {
+        drain_trace(vcpu);
+        vcpu.vm.irqfds.deliver_acks();
+        if (nest_port_vcpu_work_pending()) {
+            release_fpsimd(vcpu);  // task work may do anything, file systems with checksums included
+            if (nest_port_vcpu_before_entry(vcpu.host)) {
+                vcpu.run->exit_reason = abi::KVM_EXIT_INTR;
+                vcpu.stats.signal_exits++;
+                return Errno::kIntr;
+            }
+        }
+        Next next = serve_requests(vcpu);
+        if (next == Next::kResume && vcpu.vel2.present())
+            next = prepare_nested(vcpu);
+        Exit exit{};
+        if (next == Next::kResume && pass_through_guest(vcpu, exit))
+            next = after_guest(vcpu, exit);
+        if (next == Next::kUser) {
+            vcpu.stats.user_exits++;
+            return kOk;
+        }
+        if (next == Next::kError)
+            return vcpu.error;
+        if (!vcpu.has_gic() && device_levels_differ(vcpu)) {
+            vcpu.run->exit_reason = abi::KVM_EXIT_INTR;
+            return Errno::kIntr;
+        }
+    }
+}
+
+// Takes the VMM's answer to the last exit, then runs.
+Status finish_access_and_run(Vcpu& vcpu) {
+    abi::Run& run = *vcpu.run;
+    vcpu.mmio.complete(vcpu, run);
+    if (report_emulated_step(vcpu, run))
+        return kOk;
+    if (__atomic_load_n(&run.immediate_exit, __ATOMIC_RELAXED))
+        return Errno::kIntr;
+    run.exit_reason = abi::KVM_EXIT_UNKNOWN;
+    run.flags = 0;
+
+    nest_port_sigmask_enter(vcpu.host);
+    nest_port_vcpu_attach(vcpu.host);
+    const Status status = loop(vcpu);
+    if (!vcpu.has_gic())
+        tell_device_levels(vcpu);
+    drain_trace(vcpu);
+    vcpu.vm.irqfds.deliver_acks();
+    release_fpsimd(vcpu);
+    nest_port_vcpu_detach(vcpu.host);
+    nest_port_sigmask_leave(vcpu.host);
+    return status;
+}
+
+}  // namespace
+
+void block(Vcpu& vcpu, timer::Wait wait) {
+    wait.blocking = true;
+    vcpu.wait = wait;
+    vcpu.alarm.store_release(false);
+    const u64 start = nest_port_now_ns();
+    vcpu.stats.blocking = 1;
+    wait_for(vcpu, WaitFor::kInterrupt);
+    vcpu.stats.blocking = 0;
+    vcpu.stats.halt_wakeup += vcpu.has_wakeup_event();
+    count_halt_wait(vcpu.stats, nest_port_now_ns() - start);
+    vcpu.wait = {};
+}
+
+Status run(Vcpu& vcpu) {
+    if (!vcpu.initialized)
+        return Errno::kNoExec;
+    NEST_TRY(prepare_first_run(vcpu));
+
+    // Before the pending access is finished: a VMM that steps the guest sees that as a step of its own.
+    if (vcpu.vel2.present())
+        vcpu.vel2.settle_world();
+    vcpu.refresh_traps();
+    const Status status = finish_access_and_run(vcpu);
+    leave_guest_debug(vcpu);
+    return status;
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vm/vcpu_hooks.hpp>
+
+#include <kvm/run/run.hpp>
+#include <kvm/fault/stolen_time.hpp>
+#include <kvm/vm/vm.hpp>
+#include <vgic/hw/entry.hpp>
+#include <vgic/hw/icc.hpp>
+#include <vgic/inject.hpp>
+
+namespace nest::kvm {
+
+using arch::SysReg;
+
+// ---- system registers
+
+Emulation VcpuHooks::timer(SysReg reg, bool is_read, u64& value) {
+    const nested::VirtualEl2& v = vcpu_.vel2;
+    const auto access = timer::timer_access(reg, v.in_vel2(), v.in_vel2() && v.e2h());
+    if (!access)
+        return Emulation::kUndefined;
+    const PreemptionOff here;
+    if (is_read)
+        value = vcpu_.timers.read_register(cpu(), *access);
+    else
+        vcpu_.timers.write_register(cpu(), *access, value);
+    return Emulation::kDone;
+}
+
+Emulation VcpuHooks::send_sgi(SysReg reg, u64 value) {
+    if (!vcpu_.has_gic())
+        return Emulation::kUndefined;
+    // Sending takes spinlocks and may wake a thread, which the scheduler does not allow from guest state.
+    if (in_tier0)
+        return Emulation::kHost;
+    vgic::send_sgi(vcpu_.gic, reg, value);
+    return Emulation::kDone;
+}
+
+Emulation VcpuHooks::gic(SysReg reg, bool is_read, u64& value) {
+    if (!vcpu_.has_gic())
+        return Emulation::kUndefined;
+    if (in_tier0)
+        return Emulation::kHost;
+    // L2's own interface: all but ICC_SRE_EL1 is the hardware's, or traps to L1. L1's, which lies saved, must not be touched:
+    // the active priorities in the hardware are L2's.
+    if (vcpu_.l2_gic.loaded) {
+        value = is_read ? vgic::kSreValue : value;
+        return reg == SysReg::ICC_SRE_EL1 ? Emulation::kDone : Emulation::kUndefined;
+    }
+    if (is_read) {
+        const PreemptionOff here;
+        vgic::save_active_priorities(cpu(), vcpu_.gic);
+        return vgic::trapped_read(vcpu_.gic, reg, value) ? Emulation::kDone : Emulation::kUndefined;
+    }
+    return vgic::trapped_write(vcpu_.gic, reg, value) ? Emulation::kDone : Emulation::kUndefined;
+}
+
+// A guest that cleans its caches by set and way wants all it wrote to be in memory: clean what stage 2 maps, and watch
+// for the moment when it turns its caches on or off, to do it again.
+Emulation VcpuHooks::set_way() {
+    if (in_tier0)
+        return Emulation::kHost;
+    if (vcpu_.vm.stage2.tables().fwb())
+        return Emulation::kDone;
+    if (!vcpu_.track_caches) {
+        vcpu_.vm.stage2.clean_all();
+        vcpu_.track_caches = true;
+        vcpu_.make_request(Request::kTraps);
+    }
+    return Emulation::kDone;
+}
+
+Emulation VcpuHooks::caches_switched(bool enabled) {
+    if (in_tier0)
+        return Emulation::kHost;
+    vcpu_.vm.stage2.clean_all();
+    if (enabled) {
+        vcpu_.track_caches = false;
+        vcpu_.make_request(Request::kTraps);
+    }
+    return Emulation::kDone;
+}
+
+Emulation VcpuHooks::debug_write() {
+    if (in_tier0)
+        return Emulation::kHost;
+    // What of virtual EL2's debug registers must trap depends on what is armed.
+    if (vcpu_.vel2.present())
+        vcpu_.make_request(Request::kTraps);
+    return Emulation::kDone;
+}
+
+// ---- firmware calls
+
+u64 VcpuHooks::reg(unsigned n) const { return vcpu_.gpr(n); }
+void VcpuHooks::set_reg(unsigned n, u64 value) { vcpu_.set_gpr(n, value); }
+
+SmcccCaller VcpuHooks::caller() const {
+    return {vcpu_.aarch32(), vcpu_.has_feature(abi::KVM_ARM_VCPU_PSCI_0_2), vcpu_.pvtime.configured()};
+}
+
+bool VcpuHooks::big_endian() const {
+    return arch::SCTLR_EL1::of(vcpu_.read(vcpu_.here(SysReg::SCTLR_EL1))).get<arch::SCTLR_EL1::EE>();
+}
+
+void VcpuHooks::power_off() { vcpu_.power.set(PowerState::kStopped); }
+
+void VcpuHooks::wait_for_interrupt() { block(vcpu_, {}); }
+
+bool VcpuHooks::clock_snapshot(u64& realtime_ns, u64& counter) {
+    return nest_port_clock_snapshot(&realtime_ns, &counter);
+}
+
+u64 VcpuHooks::virtual_offset() const { return vcpu_.vm.timers.virtual_offset().load_relaxed(); }
+u64 VcpuHooks::physical_offset() const { return vcpu_.vm.timers.physical_offset().load_relaxed(); }
+
+u64 VcpuHooks::start_stolen_time() {
+    return nest::kvm::start_stolen_time(vcpu_);
+}
+
+void VcpuHooks::exit_hypercall(u64 number, u64 flags) {
+    vcpu_.run->exit_reason = abi::KVM_EXIT_HYPERCALL;
+    vcpu_.run->hypercall = {};
+    vcpu_.run->hypercall.nr = number;
+    vcpu_.run->hypercall.flags = flags;
+}
+
+void VcpuHooks::exit_system_event(u32 type, u32 ndata, u64 flags) {
+    vcpu_.run->exit_reason = abi::KVM_EXIT_SYSTEM_EVENT;
+    vcpu_.run->system_event = {};
+    vcpu_.run->system_event.type = type;
+    vcpu_.run->system_event.ndata = ndata;
+    vcpu_.run->system_event.data[0] = flags;
+}
+
+}  // namespace nest::kvm

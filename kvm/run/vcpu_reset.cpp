@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/run/vcpu_reset.hpp>
+
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/vel2/gic.hpp>
+#include <kvm/sysreg/reset.hpp>
+#include <kvm/vm/vm.hpp>
+#include <stage2/cache_maintenance.hpp>
+#include <vgic/inject.hpp>
+
+namespace nest::kvm {
+namespace {
+
+// A reset finds the state in memory: inside KVM_RUN the registers come out of the hardware for it.
+class InMemory {
+public:
+    explicit InMemory(Vcpu& vcpu) : vcpu_(vcpu), attached_(vcpu.residence == Residence::kHardware) {
+        release_fpsimd(vcpu);
+        if (attached_)
+            nest_port_vcpu_detach(vcpu.host);
+    }
+    ~InMemory() {
+        if (attached_)
+            nest_port_vcpu_attach(vcpu_.host);
+    }
+    InMemory(const InMemory&) = delete;
+    InMemory& operator=(const InMemory&) = delete;
+
+private:
+    Vcpu& vcpu_;
+    bool attached_;
+};
+
+// What NV2 makes memory accesses of, virtual EL2's accesses to its guest's timers and offset, is in the VNCR page.
+void give_el2_timers(Vcpu& vcpu) {
+    using arch::SysReg;
+    const auto cell = [&](SysReg reg) { return vcpu.regs.page() + arch::info(reg).vncr / 8; };
+    vcpu.timers.init_el2(cell(SysReg::CNTVOFF_EL2));
+    vcpu.timers.context(timer::TimerId::kVirtual).bind_storage(cell(SysReg::CNTV_CTL_EL0), cell(SysReg::CNTV_CVAL_EL0));
+    vcpu.timers.context(timer::TimerId::kPhysical).bind_storage(cell(SysReg::CNTP_CTL_EL0), cell(SysReg::CNTP_CVAL_EL0));
+}
+
+// L2 and what served it are gone; virtual EL2's timers own the hardware again.
+void reset_nested(Vcpu& vcpu) {
+    if (!vcpu.timers.has_el2())
+        give_el2_timers(vcpu);
+    vcpu.timers.switch_direct(cpu(), true, {});
+    vcpu.served_world = nested::World::kFlat;
+    vcpu.vm.nested_mmu.drop_shadow(vcpu);
+    vcpu.vm.nested_vncr.forget(vcpu);
+    update_maintenance(vcpu);
+}
+
+void reset_devices(Vcpu& vcpu) {
+    vcpu.mmio.abandon();
+    if (vcpu.vel2.present())
+        reset_nested(vcpu);
+    vcpu.timers.reset();
+    if (vcpu.has_gic())
+        for (timer::Slot slot : timer::kSlots)
+            vgic::reset_hw(vcpu.gic, vcpu.timers.guest_intid(vcpu.timers.direct(slot)));
+}
+
+// The VMM may load another kernel over the one that ran: pages that stay mapped are not brought in again, which is when
+// their stale instructions would go.
+void forget_instructions() {
+    stage2::invalidate_instructions(cpu(), stage2::CacheType::of(machine().stage2.ctr), 0, ~u64{0});
+}
+
+}  // namespace
+
+Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
+    const bool before = vcpu.initialized;
+    const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(machine().nv)));
+    if (vcpu.vel2.present()) {
+        if (const Status status = vcpu.vm.nested_mmu.enable(); !status.ok()) {
+            vcpu.initialized = before;  // virtual EL2 without shadows must not run: the VMM may not have looked
+            return status;
+        }
+        vcpu.gic.el2 = &vcpu.regs;
+    }
+    reset_devices(vcpu);
+    // Without forced write-back the guest starts with its caches off: what an earlier life cached must be in memory.
+    if (vcpu.has_run.load_acquire()) {
+        if (vcpu.vm.stage2.tables().fwb())
+            forget_instructions();
+        else
+            vcpu.vm.stage2.unmap_gfns(0, arch::gfn_of(vcpu.vm.stage2.tables().limit()));
+    }
+    vcpu.track_caches = !vcpu.vm.stage2.tables().fwb();
+    (void)vcpu.take_request(Request::kReset);
+    Guard guard(vcpu.power.lock);
+    vcpu.power.set(off ? PowerState::kStopped : PowerState::kRunnable);
+    return kOk;
+}
+
+void reset_for_cpu_on(Vcpu& vcpu) {
+    PowerOn on;
+    {
+        Guard guard(vcpu.power.lock);
+        on = vcpu.power.on;
+    }
+    const InMemory state(vcpu);
+    reset_vcpu(vcpu, on);
+    reset_devices(vcpu);
+    vcpu.track_caches = !vcpu.vm.stage2.tables().fwb();
+    vcpu.make_request(Request::kTraps);
+}
+
+}  // namespace nest::kvm

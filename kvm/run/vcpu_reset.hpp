@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Resets of a whole vCPU: registers, timers, interrupts, power.
+#pragma once
+#include <base/result.hpp>
+#include <kvm/abi/registers.hpp>
+
+namespace nest::kvm {
+
+class Vcpu;
+
+// KVM_ARM_VCPU_INIT. Errors: reset.hpp. The vCPU's mutex is held, it does not run.
+Status initialize(Vcpu& vcpu, const abi::VcpuInit& init);
+
+// PSCI CPU_ON took effect: starts anew where the caller said. The vCPU's own thread, inside KVM_RUN or not. Sleeps.
+void reset_for_cpu_on(Vcpu& vcpu);
+
+}  // namespace nest::kvm

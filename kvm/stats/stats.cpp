@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <cstddef>
+#include <kvm/stats/stats.hpp>
+#include <port/port.h>
+
+namespace nest::kvm {
+namespace {
+
+using abi::StatsDesc;
+using abi::StatsHeader;
+
+template <size_t N>
+constexpr StatsDesc descriptor(u32 flags, s16 exponent, u16 words, u32 offset, u32 bucket, const char (&name)[N]) {
+    static_assert(N <= abi::kStatsNameBytes, "the name is too long");
+    StatsDesc d{flags, exponent, words, offset, bucket, {}};
+    for (size_t i = 0; i < N; i++)
+        d.name[i] = name[i];
+    return d;
+}
+
+#define STAT(field, words, type, unit, exponent, bucket)                                                             \
+    descriptor(abi::KVM_STATS_TYPE_##type | abi::KVM_STATS_UNIT_##unit | abi::KVM_STATS_BASE_POW10, exponent, words, \
+               offsetof(Stats, field), bucket, #field),
+struct VmTable {
+    using Stats = VmStats;
+    static constexpr StatsDesc kDescriptors[] = {
+#include <kvm/stats/vm_stats.def>
+    };
+};
+struct VcpuTable {
+    using Stats = VcpuStats;
+    static constexpr StatsDesc kDescriptors[] = {
+#include <kvm/stats/vcpu_stats.def>
+    };
+};
+#undef STAT
+
+template <typename Table>
+constexpr StatsHeader header() {
+    constexpr u32 kId = sizeof(StatsHeader);
+    constexpr u32 kDesc = kId + abi::kStatsNameBytes;
+    constexpr u32 kCount = sizeof(Table::kDescriptors) / sizeof(StatsDesc);
+    return {0, abi::kStatsNameBytes, kCount, kId, kDesc, kDesc + static_cast<u32>(sizeof(Table::kDescriptors))};
+}
+
+class Id {
+public:
+    Id& operator<<(const char* string) {
+        while (*string)
+            text[length_++] = *string++;
+        return *this;
+    }
+    Id& operator<<(u32 number) {
+        char digits[10];
+        unsigned count = 0;
+        do
+            digits[count++] = static_cast<char>('0' + number % 10);
+        while (number /= 10);
+        while (count)
+            text[length_++] = digits[--count];
+        return *this;
+    }
+    char text[abi::kStatsNameBytes] = {};
+
+private:
+    size_t length_ = 0;
+};
+
+// The file's parts one after the other; each read copies what of them lies in [offset, offset + left).
+class Window {
+public:
+    Window(u64 user, size_t bytes, u64 offset) : user_(user), left_(bytes), offset_(offset) {}
+    Status part(const void* data, size_t size) {
+        u64 skip = offset_ < size ? offset_ : size;
+        offset_ -= skip;
+        size_t copy = size - skip < left_ ? size - skip : left_;
+        if (copy && nest_port_copy_to_user(user_ + copied_, static_cast<const char*>(data) + skip, copy))
+            return Errno::kFault;
+        copied_ += copy;
+        left_ -= copy;
+        return kOk;
+    }
+    size_t copied() const { return copied_; }
+
+private:
+    u64 user_;
+    size_t left_;
+    u64 offset_;
+    size_t copied_ = 0;
+};
+
+template <typename Table>
+Result<size_t> read_file(const typename Table::Stats& stats, const Id& id, u64 user, size_t bytes, u64 offset) {
+    static constexpr StatsHeader kHeader = header<Table>();
+    Window window(user, bytes, offset);
+    NEST_TRY(window.part(&kHeader, sizeof(kHeader)));
+    NEST_TRY(window.part(id.text, sizeof(id.text)));
+    NEST_TRY(window.part(Table::kDescriptors, sizeof(Table::kDescriptors)));
+    NEST_TRY(window.part(&stats, sizeof(stats)));
+    return window.copied();
+}
+
+}  // namespace
+
+void count_halt_wait(VcpuStats& stats, u64 ns) {
+    constexpr unsigned kBuckets = sizeof(stats.halt_wait_hist) / sizeof(u64);
+    unsigned bucket = ns ? 64u - static_cast<unsigned>(__builtin_clzll(ns)) : 0;  // [2^(n-1), 2^n) in bucket n
+    stats.halt_wait_hist[bucket < kBuckets ? bucket : kBuckets - 1]++;
+    stats.halt_wait_ns += ns;
+}
+
+Result<size_t> read_stats(const VmStats& stats, u32 vm_number, u64 user, size_t bytes, u64 offset) {
+    Id id;
+    id << "kvm-" << vm_number;
+    return read_file<VmTable>(stats, id, user, bytes, offset);
+}
+
+Result<size_t> read_stats(const VcpuStats& stats, u32 vm_number, u32 vcpu_id, u64 user, size_t bytes, u64 offset) {
+    Id id;
+    id << "kvm-" << vm_number << "/vcpu-" << vcpu_id;
+    return read_file<VcpuTable>(stats, id, user, bytes, offset);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What all CPUs have in common. The kernel's system-wide values are of the CPUs that have been up so far; the module decides
+// by them once, at load, what it uses and what it shows, so that one which comes up later may not have less.
+#pragma once
+#include <arch/cpu.hpp>
+#include <kvm/cpu/cpu.hpp>
+#include <vgic/host_gic.hpp>
+
+namespace nest::kvm {
+
+class CommonFeatures {
+public:
+    // At load, from the system-wide values and this CPU's GIC.
+    void note(vgic::HostGic gic, bool nv2_alone);
+    // What `c`, the CPU that asks, lacks of it; nullptr: nothing. Preemption off.
+    const char* lacking(Cpu& c) const;
+
+private:
+    enum Row : unsigned {
+#define COMMON(reg, low, name) kRow_##reg##_##low,
+#include <kvm/sysreg/common_features.def>
+        kRows
+    };
+    u8 fields_[kRows] = {};
+    vgic::HostGic gic_{};
+    bool nv2_alone_ = false;
+};
+
+// FEAT_NV2 on a CPU that has no NV without it: it has no E2H 0 either, as virtual EL2. Kernels that do not know the field
+// keep no system-wide value, so that it is this CPU's.
+inline bool has_nv2_alone(Cpu& c) {
+    using namespace arch;
+    return !(c.read<ID_AA64MMFR2_EL1>().raw >> 24 & 15) && (c.read<ID_AA64MMFR4_EL1>().raw >> 20 & 15) >= 1;
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vel2/entry.hpp>
+
+#include <kvm/abi/irq.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/cpu/inject.hpp>
+#include <kvm/vm/machine.hpp>
+#include <kvm/vel2/forward.hpp>
+#include <kvm/vel2/gic.hpp>
+#include <kvm/vm/vm.hpp>
+#include <vgic/cpu_interface.hpp>
+
+namespace nest::kvm {
+namespace {
+
+using namespace arch;
+using nested::Exception;
+
+nested::DebugTraps debug_traps(const Vcpu& vcpu) {
+    return nested::debug_traps_for(vcpu.debug.armed, vcpu.regs.get<MDSCR_EL1>(),
+                                   vcpu.debug.control != 0 || vcpu.debug.os_lock, vcpu.vel2.hypervises());
+}
+
+// The debug registers that must trap at virtual EL2 follow from what either world has done to them.
+void follow_debug_traps(Vcpu& vcpu) {
+    if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.debug_traps) [[unlikely]]
+        vcpu.make_request(Request::kTraps);
+}
+
+bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2::Delivery::kVel2Now; }
+
+// As tier 0 does it, for an exit by another interrupt: no alarm is set anew, nothing of the host's GIC is touched.
+bool switch_quiet_timers(Vcpu& vcpu, CNTHCTL_EL2 l1) {
+    const unsigned long flags = nest_port_irq_save();
+    const bool done = vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), vcpu.vel2.in_vel2(), l1);
+    nest_port_irq_restore(flags);
+    return done;
+}
+
+// The vector of the interrupt that ends L2's time; kSync: there is none. What L1 does not take waits for it at virtual EL2
+// (with a GIC), or is L2's (by the VMM's own lines, kvm/exits/enter.cpp).
+nested::Vector interrupt_for_l1(Vcpu& vcpu) {
+    using nested::Vector;
+    const bool irq = takes_now(vcpu.vel2.irq()), fiq = takes_now(vcpu.vel2.fiq());
+    if (!irq && !fiq)
+        return Vector::kSync;
+    bool irq_line, fiq_line;
+    if (vcpu.has_gic()) {
+        const vgic::Signal line = vgic::signalled(vcpu.gic);
+        irq_line = line == vgic::Signal::kIrq;
+        fiq_line = line == vgic::Signal::kFiq;
+    } else {
+        const u32 pins = vcpu.irq_pins.load_relaxed();
+        irq_line = pins >> abi::KVM_ARM_IRQ_CPU_IRQ & 1;
+        fiq_line = pins >> abi::KVM_ARM_IRQ_CPU_FIQ & 1;
+    }
+    if (fiq && fiq_line)
+        return Vector::kFiq;
+    return irq && irq_line ? Vector::kIrq : Vector::kSync;
+}
+
+}  // namespace
+
+nested::TrapSources trap_sources(Vcpu& vcpu) {
+    vcpu.debug_traps = debug_traps(vcpu);
+    return {vcpu.traps, machine().features, this_cpu().context, vcpu.debug_traps};
+}
+
+void detail::forward_while_stepped(Vcpu& vcpu, Exception e) {
+    const OwnStepState own(vcpu);
+    forward_in_tier0(vcpu, e);
+}
+
+void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
+    if (vcpu.guest_context)
+        return forward_in_tier0(vcpu, exception);
+    const OwnStepState own(vcpu);
+    note_forward(vcpu, exception);
+    if (vcpu.residence == Residence::kMemory) {
+        nested::take_exception_in_memory(cpu(), vcpu.vel2, exception);
+    } else {
+        const PreemptionOff here;
+        nested::take_exception(cpu(), vcpu.vel2, exception, {vcpu.fp_loaded, vcpu.serror.pending, true});
+        follow_debug_traps(vcpu);
+    }
+}
+
+bool follow_debug_change(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+    if (!nested::refresh_mdscr(cpu(), loaded, debug_entry(vcpu)))
+        return false;
+    follow_debug_traps(vcpu);
+    return true;
+}
+
+bool must_preempt_l2(Vcpu& vcpu) {
+    const nested::VirtualEl2& v = vcpu.vel2;
+    if (!v.in_guest())
+        return false;
+    return interrupt_for_l1(vcpu) != nested::Vector::kSync || (vcpu.serror.pending && takes_now(v.serror()));
+}
+
+void preempt_l2(Vcpu& vcpu) {
+    if (!vcpu.vel2.in_guest())
+        return;
+    if (vcpu.serror.pending && takes_now(vcpu.vel2.serror())) {
+        vcpu.serror.pending = false;
+        forward_to_vel2(vcpu, Exception::serror(vcpu.serror.syndrome));
+        return;
+    }
+    if (const nested::Vector vector = interrupt_for_l1(vcpu); vector != nested::Vector::kSync)
+        forward_to_vel2(vcpu, Exception::interrupt(vector));
+}
+
+void follow_world(Vcpu& vcpu) {
+    const nested::VirtualEl2& v = vcpu.vel2;
+    if (world_changed(vcpu)) {
+        const CNTHCTL_EL2 l1 = v.get<CNTHCTL_EL2>();
+        if (!switch_quiet_timers(vcpu, l1))
+            vcpu.timers.switch_direct(cpu(), v.in_vel2(), l1);
+        vcpu.served_world = v.world();
+    }
+    vcpu.timers.catch_up();
+    update_maintenance(vcpu);
+}
+
+Status prepare_world(Vcpu& vcpu) {
+    NestedMmu& mmu = vcpu.vm.nested_mmu;
+    if (!vcpu.vel2.in_guest() || mmu.find_shadow(vcpu))
+        return kOk;
+    release_fpsimd(vcpu);  // to find memory for a shadow the kernel may write others' pages out, with checksums or encrypted
+    return mmu.make_shadow(vcpu);
+}
+
+}  // namespace nest::kvm

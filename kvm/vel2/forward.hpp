@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// An exception that virtual EL2 takes, for callers that know where the vCPU's registers are; the others have
+// forward_to_vel2() (kvm/vel2/entry.hpp).
+#pragma once
+#include <kvm/trace/trace.hpp>
+#include <nested/cpu/exception.hpp>
+
+namespace nest::kvm {
+
+// PSTATE.SS may be the VMM's, who steps the guest: an exception and a return see the guest's own.
+class OwnStepState {
+public:
+    explicit OwnStepState(Vcpu& vcpu) : vcpu_(vcpu), replaced_(vcpu.debug.step_state_replaced) {
+        if (replaced_)
+            leave_guest_debug(vcpu_);
+    }
+    ~OwnStepState() {
+        if (replaced_)
+            enter_guest_debug(vcpu_);
+    }
+    OwnStepState(const OwnStepState&) = delete;
+    OwnStepState& operator=(const OwnStepState&) = delete;
+
+private:
+    Vcpu& vcpu_;
+    bool replaced_;
+};
+
+inline void note_forward(Vcpu& vcpu, const nested::Exception& e) {
+    vcpu.stats.nested_forwards++;
+    trace_forward(vcpu, e);
+}
+
+// Tier 0: guest context loaded.
+inline nested::SwitchArgs tier0_switch(const Vcpu& vcpu) { return {vcpu.fp_loaded, vcpu.serror.pending, false}; }
+
+namespace detail {
+void forward_while_stepped(Vcpu& vcpu, nested::Exception e);
+}
+
+inline void forward_in_tier0(Vcpu& vcpu, const nested::Exception& e) {
+    if (vcpu.debug.step_state_replaced) [[unlikely]]
+        return detail::forward_while_stepped(vcpu, e);
+    note_forward(vcpu, e);
+    nested::take_exception(cpu(), vcpu.vel2, e, tier0_switch(vcpu));
+}
+
+}  // namespace nest::kvm

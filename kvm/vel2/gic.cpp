@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vel2/gic.hpp>
+
+#include <kvm/vel2/gic_tier0.hpp>
+#include <vgic/inject.hpp>
+
+namespace nest::kvm {
+namespace {
+
+bool maintenance_level_of(const Vcpu& vcpu) {
+    return vgic::nested_maintenance(vcpu.regs, machine().gic.list_registers());
+}
+
+}  // namespace
+
+void load_gic(Vcpu& vcpu) {
+    if (wants_l2_interface(vcpu))
+        vgic::load_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    else
+        vgic::load(cpu(), vcpu.gic);
+}
+
+void put_gic(Vcpu& vcpu) {
+    if (vcpu.l2_gic.loaded)
+        vgic::put_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    else
+        vgic::put(cpu(), vcpu.gic);
+}
+
+void flush_gic(Vcpu& vcpu) {
+    if (vcpu.l2_gic.loaded != wants_l2_interface(vcpu)) [[unlikely]] {
+        put_gic(vcpu);
+        load_gic(vcpu);
+    }
+    if (vcpu.l2_gic.loaded)
+        vgic::flush_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    else
+        vgic::flush(cpu(), vcpu.gic);
+}
+
+void sync_gic(Vcpu& vcpu) {
+    if (!vcpu.l2_gic.loaded) [[likely]] {
+        vgic::sync(cpu(), vcpu.gic);
+        return;
+    }
+    vgic::sync_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    update_maintenance(vcpu);
+}
+
+bool l2_has_interrupt(const Vcpu& vcpu) {
+    using H = arch::HCR_EL2;
+    if (vcpu.vel2.hcr().raw & H::mask<H::VI, H::VF, H::VSE>())
+        return true;
+    if (!vcpu.has_gic() || !wants_l2_interface(vcpu))
+        return false;
+    for (unsigned i = 0, n = machine().gic.list_registers(); i < n; i++)
+        if (vgic::list_register_of(vcpu.regs, i).get<arch::ListRegister::State>() & arch::kLrPending)
+            return true;
+    return false;
+}
+
+void update_maintenance(Vcpu& vcpu) {
+    if (!vcpu.has_gic() || !vcpu.vel2.present())
+        return;
+    const bool level = maintenance_level_of(vcpu);
+    if (level == vcpu.maintenance_level)
+        return;
+    vcpu.maintenance_level = level;
+    vgic::set_maintenance(vcpu.gic, level);
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which virtual CPU interface the hardware holds: L1's (or the flat guest's), or in L2 the one that L1 has built in its
+// ICH_* registers. The same four moments as vgic/hw/entry.hpp, for a vCPU with a vGIC.
+#pragma once
+#include <kvm/vm/vcpu.hpp>
+
+namespace nest::kvm {
+
+void load_gic(Vcpu& vcpu);
+void put_gic(Vcpu& vcpu);
+void flush_gic(Vcpu& vcpu);
+void sync_gic(Vcpu& vcpu);
+
+// Has L1 left an interrupt pending for L2, for which L2's WFI falls through? The vCPU is in L2, out of the guest.
+bool l2_has_interrupt(const Vcpu& vcpu);
+
+// The level of L1's maintenance interrupt follows its ICH_* registers, which L1 also writes without an exit. Preemption
+// off, vGIC synced. Nothing without virtual EL2.
+void update_maintenance(Vcpu& vcpu);
+
+}  // namespace nest::kvm

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Tier 0: L1's virtual CPU interface and L2's change places in the hardware (kvm/vel2/gic.hpp has the long way).
+#pragma once
+#include <kvm/vm/machine.hpp>
+#include <kvm/vm/vm.hpp>
+#include <vgic/nested/nested.hpp>
+
+namespace nest::kvm {
+
+// L2 has an interface of its own where L1 takes the physical interrupts. (Neither bit is ever RES0.)
+inline bool l1_takes_interrupts(const Vcpu& vcpu) {
+    using H = arch::HCR_EL2;
+    return vcpu.regs.get<H>().raw & H::mask<H::IMO, H::FMO>();
+}
+inline bool wants_l2_interface(const Vcpu& vcpu) { return vcpu.vel2.in_guest() && l1_takes_interrupts(vcpu); }
+// The same of a vCPU that has just gone to the world `to`.
+template <nested::World to>
+bool wants_l2_interface(const Vcpu& vcpu) {
+    return to == nested::World::kGuest && l1_takes_interrupts(vcpu);
+}
+
+enum class GicChange : u8 {
+    kNotHere,
+    kNone,    // neither L2's interface goes nor it comes
+    kEmpty,   // L1's list registers are all 0
+    kIdle,    // none of them holds an interrupt
+    kFilled,
+};
+
+// Can they change places here? That is, no interrupt of L1 is pending or active, and those of L2, if there are any, are
+// L1's software's alone. Takes back what L1 has handled since its last entry.
+template <nested::World to>
+GicChange possible_gic_change(Vcpu& vcpu) {
+    using arch::ListRegister;
+    if (!vcpu.has_gic() || vcpu.gic.hw.vmcr_dirty)
+        return GicChange::kNotHere;
+    if (vcpu.gic.hw.used && !vgic::sync_ended(cpu(), vcpu.gic)) [[unlikely]]
+        return GicChange::kNotHere;
+    if (vcpu.gic.work.load_relaxed())
+        return GicChange::kNotHere;
+    // L1 has not run since it entered L2 without one.
+    if (vcpu.l2_gic.loaded && !vcpu.l2_gic.used) [[likely]]
+        return vcpu.l2_gic.empty ? GicChange::kEmpty : GicChange::kIdle;
+    if (!vcpu.l2_gic.loaded && !wants_l2_interface<to>(vcpu))
+        return GicChange::kNone;
+    const u64 any = vgic::any_list_register(vcpu.regs, machine().gic.list_registers());
+    if (!any) [[likely]]
+        return GicChange::kEmpty;
+    if (!(any & ListRegister::State::kMask))
+        return GicChange::kIdle;
+    // A physical interrupt is looked up, and deactivated, under locks.
+    return any & ListRegister::HW::kMask ? GicChange::kNotHere : GicChange::kFilled;
+}
+
+// Then this does it, for the world that the vCPU is in. False: L1's maintenance interrupt changes its level, and the way
+// by the host has to tell the vGIC.
+template <nested::World to>
+[[nodiscard]] bool change_gic(Vcpu& vcpu, GicChange how) {
+    // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
+    const bool wanted = how != GicChange::kNone && wants_l2_interface<to>(vcpu);
+    const bool changes = how != GicChange::kNone && wanted != vcpu.l2_gic.loaded;
+    if (changes && !wanted)
+        vgic::leave_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    const bool empty = how == GicChange::kEmpty;
+    const bool high = vgic::maintenance_is_possible(vcpu.regs, empty) &&
+                      vgic::nested_misr(vcpu.regs, machine().gic.list_registers()) != 0;
+    if (high != vcpu.maintenance_level) [[unlikely]]
+        return false;
+    if (changes && wanted)
+        vgic::enter_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs, {how == GicChange::kFilled, empty, high});
+    return true;
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// An exception that we took ourselves while a guest's context was loaded: only a bug of ours can cause it.
+#include <kvm/vm/machine.hpp>
+
+extern "C" [[noreturn]] void nest_own_exception(nest::u64 slot, nest::u64 esr, nest::u64 elr, nest::u64 far) {
+    using namespace nest;
+    kvm::Cpu& c = kvm::cpu();
+    const vhe::HostContext& host = kvm::this_cpu().context;
+    c.write(host.hcr);
+    c.write(host.vbar);
+    c.write(host.cptr);
+    c.write(arch::SP_EL0::of(host.sp_el0));
+    c.isb();
+    nest_port_panic(slot, esr, elr, far);
+}

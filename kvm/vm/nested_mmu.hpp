@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Nested translation of a VM: the shadow that each vCPU runs L2 on, L2's stage-2 faults, and L1's TLBI and AT
+// instructions that concern its guest.
+//
+// Locking: the VM's mmu lock guards the shadows; whatever does not say otherwise takes it itself. In tier 0 it is only
+// tried, by a way that neither traces nor checks: other CPUs hold it with interrupts on while they do real work.
+#pragma once
+#include <base/atomic.hpp>
+#include <base/lock.hpp>
+#include <base/result.hpp>
+#include <kvm/memory/canonical.hpp>
+#include <kvm/stats/stats.hpp>
+#include <nested/cpu/el2_hooks.hpp>
+#include <nested/mmu/shadow.hpp>
+#include <nested/walk/walk_memory.hpp>
+#include <nested/walk/walk_stage2.hpp>
+#include <vhe/next.hpp>
+#include <vncr/register_file.hpp>
+
+namespace nest::kvm {
+
+class Vm;
+class Vcpu;
+using vhe::Next;
+
+// The registers of L1's that its stage 2 and the key of its shadow are made of, as L1 wrote them.
+struct L1Stage2Registers {
+    using Hcr = arch::HCR_EL2;
+    u64 vttbr, vtcr, hcr;
+
+    static L1Stage2Registers of(const vncr::RegisterFile& file) {
+        return {file.get<arch::VTTBR_EL2>().raw, file.get<arch::VTCR_EL2>().raw,
+                file.get<Hcr>().raw & Hcr::mask<Hcr::VM, Hcr::DC, Hcr::FWB, Hcr::CD>()};
+    }
+    // HCR_EL2.DC makes VM count as 1 ([DDI0487] D24.2.58).
+    bool on() const { return hcr & Hcr::mask<Hcr::VM, Hcr::DC>(); }
+    bool operator==(const L1Stage2Registers&) const = default;
+};
+
+// A vCPU's part. Its own thread.
+struct NestedMmuVcpu {
+    nested::Shadow<Cpu>* shadow = nullptr;  // held: it stays, and so does its key
+    L1Stage2Registers behind{};             // of which that is the key
+    nested::Stage2Regime regime{};  // l1_stage2()'s, where stage 2 is on
+    L1Stage2Registers regime_of{};  // of which, and of SCTLR_EL2.EE, it was computed
+    bool regime_of_held = false;    // they are those in `behind`
+    nested::MmuFeatures features{};
+    bool has_features = false;  // they are the VM's ID registers', which do not change once a vCPU has run
+
+    // Does the held one serve L1's registers of this moment?
+    bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == behind; }
+};
+
+class NestedMmu {
+public:
+    explicit NestedMmu(Vm& vm);
+    NestedMmu(const NestedMmu&) = delete;
+    NestedMmu& operator=(const NestedMmu&) = delete;
+    ~NestedMmu() { destroy(); }
+
+    // ---- the VM's life
+
+    // KVM_ARM_VCPU_INIT with KVM_ARM_VCPU_HAS_EL2, once the VM's features are fixed; any number of times. -ENOMEM.
+    // Sleeps.
+    Status enable();
+    bool enabled() const { return mmu_.load_acquire() != nullptr; }
+    // The pool of shadows grows with the vCPUs.
+    void vcpu_added();
+    // No vCPU runs and no notifier comes any more. Sleeps.
+    void destroy();
+    // What the shadows have counted so far, into the VM's statistics. Any thread.
+    void report(VmStats& stats);
+
+    // ---- a vCPU's shadow: before it enters L2
+
+    // Makes the vCPU hold the shadow that L1's registers of this moment name; without the lock when it does already.
+    // Tier 0 or 1. False: make_shadow() has to.
+    bool find_shadow(Vcpu& vcpu);
+    // The same, and makes one if there is none. -ENOMEM. Tier 1; sleeps.
+    Status make_shadow(Vcpu& vcpu);
+    // The vCPU is reset.
+    void drop_shadow(Vcpu& vcpu);
+    // What to load on this CPU while the vCPU holds a shadow. Preemption off; ask again before each entry.
+    static arch::VTTBR_EL2 shadow_vttbr(NestedMmuVcpu& use, unsigned cpu) { return use.shadow->tables.vttbr(cpu); }
+    static arch::VTCR_EL2 shadow_vtcr(const NestedMmuVcpu& use) { return use.shadow->tables.vtcr(); }
+
+    // ---- a stage-2 abort of L2: the vCPU's last exit
+
+    // Tier 0. kResume: resolved, or taken to virtual EL2; kHost.
+    Next resolve_in_tier0(Vcpu& vcpu);
+    // Tier 1, the vCPU loaded or not; sleeps. kResume, kUser (kvm_run filled in), or kError with vcpu.error set.
+    Next resolve_l2_fault(Vcpu& vcpu);
+    // What L1's stage 2 makes of an address of L2's, where that can be told without bringing memory in. Tier 1.
+    bool translate_l2(Vcpu& vcpu, arch::L2Ipa from, arch::Ipa& to);
+    // Does L1's stage 2 make what L2 has at a virtual address anything else than Write-Back? False also where that cannot
+    // be told without bringing memory in. Tier 1.
+    bool is_uncached_by_l1(Vcpu& vcpu, u64 va);
+
+    // ---- instructions of virtual EL2
+
+    // Of Regime::kEl10. kDone, or in tier 0 also kHost; then the same again in tier 1 completes it.
+    nested::Outcome tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand, bool in_tier0);
+    // Either regime; the result is in PAR_EL1. Answers as above. Tables of L1's that lie where there is no memory give
+    // what hardware gives for a bus error on a walk.
+    nested::Outcome at(Vcpu& vcpu, const nested::AtOp& op, bool in_tier0);
+
+    // L1's memory, for walks of its tables. mmu lock; while it is held.
+    nested::LinearMemory<Canonical> memory();
+
+private:
+    Shadows& mmu() { return *mmu_.load_relaxed(); }
+    void hold_instead(Vcpu& vcpu, nested::Shadow<Cpu>* shadow);
+
+    Vm& vm_;
+    const Canonical canonical_;
+    Mutex enabling_{NEST_LOCK_NESTED_MMU};  // taken with a vCPU's mutex held, before the mmu lock
+    Atomic<Shadows*> mmu_;
+};
+
+}  // namespace nest::kvm

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A virtual CPU: its architectural state, its interrupts and timers, and what other threads may ask of it.
+#pragma once
+#include <base/atomic.hpp>
+#include <base/lock.hpp>
+#include <base/memory.hpp>
+#include <base/result.hpp>
+#include <kvm/abi/run.hpp>
+#include <kvm/cpu/cpu.hpp>
+#include <kvm/cpu/cpu_state.hpp>
+#include <kvm/cpu/guest_debug.hpp>
+#include <kvm/memory/memslots.hpp>
+#include <kvm/devices/mmio.hpp>
+#include <kvm/vm/nested_mmu.hpp>
+#include <kvm/cpu/power.hpp>
+#include <base/preemption.hpp>
+#include <kvm/firmware/pvtime.hpp>
+#include <kvm/stats/stats.hpp>
+#include <kvm/vm/timer_lines.hpp>
+#include <kvm/stats/trace_ring.hpp>
+#include <kvm/sysreg/trap_config.hpp>
+#include <kvm/vm/vcpu_hooks.hpp>
+#include <stage2/table_cache.hpp>
+#include <timer/vcpu_timers.hpp>
+#include <vgic/cpu_interface.hpp>
+#include <vgic/nested/nested.hpp>
+#include <vhe/exit.hpp>
+#include <vhe/next.hpp>
+
+namespace nest::kvm {
+
+class Vm;
+using vhe::Next;
+
+// Work that another thread asks of a vCPU; its run loop takes it before the next entry.
+enum class Request : u64 {
+    kReset = 1 << 0,        // PSCI CPU_ON: reset to Power::on
+    kStolenTime = 1 << 1,   // the stolen-time record is out of date
+    kTraps = 1 << 2,        // what the trap controls depend on has changed
+    kLook = 1 << 3,         // nothing but: come out and look at your state
+};
+
+// What a blocked vCPU waits for.
+enum class WaitFor : u8 { kNothing, kInterrupt, kPower, kHaltEnd };
+
+class Vcpu final : public CpuState {
+public:
+    // Its index is the number of vCPUs before. ENOMEM. Sleeps; the VM's lock held.
+    static Result<Vcpu*> create(Vm& vm, unsigned index, u32 id);
+    ~Vcpu();
+
+    // Any context. What was written before is visible to whoever takes the request.
+    void make_request(Request r) { requests_.fetch_or_acq_rel(static_cast<u64>(r)); }
+    bool has_requests() const { return requests_.load_acquire() != 0; }
+    bool take_request(Request r) {
+        const u64 bit = static_cast<u64>(r);
+        return (requests_.load_relaxed() & bit) && (requests_.fetch_and_acq_rel(~bit) & bit);
+    }
+    // Makes it leave the guest, or end its wait, and look at its requests and interrupts. Any context.
+    void kick() {
+        memory_barrier();  // what was published before must be visible to a vCPU that we find outside the guest
+        nest_port_vcpu_wake(host);
+        nest_port_vcpu_kick(host);
+    }
+
+    // The vCPU's thread comes onto this CPU, or leaves it. Preemption off.
+    void load();
+    void put(bool preempted);
+    // May the wait that the thread is in end? Any context.
+    bool wait_is_over();
+    // Would WFI fall through? The vCPU is not in the guest.
+    bool has_wakeup_event();
+
+    // Computes the trap controls anew, and writes those that load() writes if they are loaded. The vCPU's thread.
+    void refresh_traps();
+
+    bool has_gic() const { return gic.distributor != nullptr; }
+
+    Vm& vm;
+    const u32 id;         // the VMM's number
+    const unsigned slot;  // dense, in creation order
+    nest_host_vcpu* host = nullptr;
+    abi::Run* run = nullptr;  // the page that the VMM maps and may change at any time: read each field once
+
+    Mutex mutex{NEST_LOCK_VCPU};  // one ioctl at a time
+    Errno error{};            // of Next::kError
+    Atomic<bool> in_guest;    // from before the last look at requests until after the vGIC's sync
+    Atomic<u8> waiting_for;   // WaitFor
+    timer::Wait wait{};       // for the timers, while it waits for an interrupt
+    Atomic<bool> alarm;       // the deadline of a WFIT passed
+    bool guest_context = false;  // between activate() and deactivate(): TGE is clear
+    bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
+    Atomic<bool> has_run;
+    Atomic<u32> irq_pins;     // without an in-kernel GIC: HCR_EL2.VI and VF
+
+    Power power;
+    bool track_caches = false;  // HCR_EL2.TVM: watch for the guest's caches to go on
+    vhe::TrapConfig traps{};
+    Mmio mmio;
+    MemslotHint slot_hint;
+    stage2::TableCache tables;
+    NestedMmuVcpu shadow_use;
+    PvTime pvtime;
+    VcpuHooks hooks;
+    TimerLines timer_lines;
+    timer::VcpuTimers timers;
+    vgic::CpuInterface gic;
+    // With virtual EL2, for the way between its two worlds (kvm/vel2/entry.hpp).
+    nested::World served_world = nested::World::kFlat;  // whose timers own the hardware
+    nested::DebugTraps debug_traps = nested::DebugTraps::kNone;  // in force at virtual EL2
+    vgic::NestedInterface l2_gic;
+    bool maintenance_level = false;  // of L1's maintenance interrupt
+    VcpuStats stats{};
+    TraceRing trace;  // behind all that tier 0 works with
+    vncr::Translations l1_vncr;
+
+private:
+    Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id);
+    template <typename T, typename... Args>
+    friend T* nest::make(Args&&...);
+
+    Atomic<u64> requests_;
+};
+
+}  // namespace nest::kvm

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vm/vgic_wiring.hpp>
+
+#include <kvm/vm/machine.hpp>
+#include <kvm/vm/vm.hpp>
+#include <vgic/inject.hpp>
+#include <vgic/mmio/mmio.hpp>
+
+namespace nest::kvm {
+
+Status VgicWiring::create() {
+    if (distributor_)
+        return reopen();
+    bool ran = false;
+    vm_.for_each_vcpu([&](Vcpu& v) { ran |= v.has_run.load_acquire(); });
+    if (ran)
+        return Errno::kBusy;
+    Owned<vgic::Distributor> made(
+        make<vgic::Distributor>(*this, machine().gic, vm_.stage2.tables().limit().raw));
+    if (!made)
+        return Errno::kNoMem;
+    for (unsigned i = 0; i < vm_.online(); i++)
+        if (Status s = register_with(*made, vm_.vcpu(i)); !s.ok()) {
+            // No vCPU is in an ioctl, and KVM_IRQ_LINE asks for the VM's distributor first: nobody has seen this one.
+            for (unsigned j = 0; j < vm_.online(); j++)
+                vm_.vcpu(j).gic.distributor = nullptr;
+            return s;
+        }
+    open_.store_relaxed(true);
+    distributor_ = std::move(made);
+    published_.store_release(distributor_.get());
+    return kOk;
+}
+
+// Somebody without the lock may be about to look at the one that there is (KVM_IRQ_LINE), so it does not go. Nobody has it
+// open and it is not initialised: without its layout it is as good as new.
+Status VgicWiring::reopen() {
+    if (taken())
+        return Errno::kExist;
+    NEST_TRY(distributor_->forget_layout());
+    open_.store_relaxed(true);
+    return kOk;
+}
+
+bool VgicWiring::taken() const {
+    const vgic::Distributor* const its = distributor();
+    return its && (open_.load_acquire() || its->initialized());
+}
+
+Status VgicWiring::register_with(vgic::Distributor& distributor, Vcpu& vcpu) {
+    return distributor.register_cpu(vcpu.gic, vcpu.id, vcpu.regs.get(arch::SysReg::MPIDR_EL1));
+}
+
+Status VgicWiring::add(Vcpu& vcpu) { return distributor_ ? register_with(*distributor_, vcpu) : kOk; }
+
+Status VgicWiring::make_default_routes() { return vm_.routing.set_default(distributor_->spis()); }
+
+void VgicWiring::kick(unsigned vcpu_index) { vm_.vcpu(vcpu_index).kick(); }
+
+void VgicWiring::eoi(unsigned intid) { vm_.irqfds.notify_ack(intid); }
+
+bool VgicWiring::irq_line_level(unsigned vcpu_index, unsigned intid) {
+    Vcpu& vcpu = vm_.vcpu(vcpu_index);
+    // Loaded on another CPU, whose timer registers are out of reach: what the vGIC knows stands until its own sync.
+    if (vcpu.timers.loaded() && this_cpu().loaded != &vcpu)
+        return vcpu.gic.own.line >> (intid % 32) & 1;
+    for (timer::Slot slot : timer::kSlots)
+        if (vcpu.timers.guest_intid(vcpu.timers.direct(slot)) == intid)
+            return vcpu.timers.asserted(cpu(), vcpu.timers.direct(slot));
+    return false;
+}
+
+void VgicWiring::set_physical_active(unsigned vcpu_index, unsigned host_intid, bool active) {
+    timer::VcpuTimers& timers = vm_.vcpu(vcpu_index).timers;
+    for (timer::Slot slot : timer::kSlots)
+        if (timers.host_intid(slot) == host_intid)
+            nest_port_timer_irq_set_active(timer::index_of(slot), active);
+}
+
+void VgicWiring::halt_all() { vm_.halt_all(); }
+void VgicWiring::resume_all() { vm_.resume_all(); }
+
+bool VgicWiring::ready() {
+    const vgic::Distributor* const there = distributor();
+    return there && there->initialized();
+}
+
+void VgicWiring::inject_spi(u32 intid, bool level) { (void)vgic::inject_spi(*distributor(), intid, level); }
+
+void VgicWiring::inject_msi(const abi::Msi&) {}  // no ITS knows any device: lost, as on a machine without one
+
+bool VcpuDevices::mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) {
+    return vcpu_.has_gic() && vgic::mmio_read(vcpu_.gic, ipa, bytes, value);
+}
+
+bool VcpuDevices::mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) {
+    return vcpu_.has_gic() && vgic::mmio_write(vcpu_.gic, ipa, bytes, value);
+}
+
+}  // namespace nest::kvm

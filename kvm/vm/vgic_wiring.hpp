@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The vGIC of a VM and the wires around it: kicks to vCPUs, irqfds in, resampling out, MMIO from faults.
+#pragma once
+#include <base/atomic.hpp>
+#include <base/memory.hpp>
+#include <kvm/devices/irqfd.hpp>
+#include <kvm/devices/mmio.hpp>
+#include <vgic/distributor.hpp>
+
+namespace nest::kvm {
+
+class Vm;
+class Vcpu;
+
+class VgicWiring final : public vgic::Callbacks, public IrqSink {
+public:
+    explicit VgicWiring(Vm& vm) : vm_(vm) {}
+
+    // EEXIST: it is taken; EBUSY: a vCPU has run; ENOMEM and what registering the existing vCPUs reports. The VM's lock. One
+    // that was closed before its initialisation is created again: a VMM that fails half-way through setting up one kind of
+    // interrupt controller closes what it has and tries the next kind.
+    Status create();
+    // Is there one that is open or initialised? Any context.
+    bool taken() const;
+    // Its last descriptor is gone. Any context: whoever closes it does not wait for the VMM.
+    void closed() { open_.store_release(false); }
+    // A vCPU that is created after the vGIC. EINVAL, E2BIG, EBUSY once initialised. The VM's lock.
+    Status add(Vcpu& vcpu);
+    // nullptr until create() is through; then the same one until the VM ends. Any context.
+    vgic::Distributor* distributor() const { return published_.load_acquire(); }
+    // It is about to be initialised: irqfds get their default routes. ENOMEM. The VM's lock.
+    Status make_default_routes();
+
+    // vgic::Callbacks
+    void kick(unsigned vcpu_index) override;
+    void eoi(unsigned intid) override;
+    bool irq_line_level(unsigned vcpu_index, unsigned intid) override;
+    void set_physical_active(unsigned vcpu_index, unsigned host_intid, bool active) override;
+    void halt_all() override;
+    void resume_all() override;
+
+    // IrqSink
+    bool ready() override;
+    void inject_spi(u32 intid, bool level) override;
+    void inject_msi(const abi::Msi& msi) override;
+
+private:
+    Status reopen();
+    static Status register_with(vgic::Distributor& distributor, Vcpu& vcpu);
+
+    Vm& vm_;
+    Owned<vgic::Distributor> distributor_;  // the VM's lock
+    Atomic<vgic::Distributor*> published_;  // the same, for those without the lock
+    Atomic<bool> open_;                     // there is a descriptor of it
+};
+
+// The devices in the kernel that one vCPU's loads and stores reach.
+class VcpuDevices final : public MmioDevices {
+public:
+    explicit VcpuDevices(Vcpu& vcpu) : vcpu_(vcpu) {}
+    bool mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) override;
+    bool mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) override;
+
+private:
+    Vcpu& vcpu_;
+};
+
+}  // namespace nest::kvm

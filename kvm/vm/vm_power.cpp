@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vm/vm_power.hpp>
+
+#include <kvm/vm/vm.hpp>
+
+namespace nest::kvm {
+namespace {
+
+constexpr u64 kAffinity = 0xff'00ff'ffff;  // MPIDR_EL1.Aff3 to Aff0
+
+u64 mpidr_of(Vcpu& vcpu) { return vcpu.regs.get(arch::SysReg::MPIDR_EL1); }
+
+}  // namespace
+
+PowerOnResult VmPower::power_on(u64 mpidr, const PowerOnRequest& request) {
+    Vcpu* target = nullptr;
+    vm_.for_each_vcpu([&](Vcpu& v) {
+        if ((mpidr_of(v) & kAffinity) == (mpidr & kAffinity))
+            target = &v;
+    });
+    if (!target)
+        return PowerOnResult::kNoSuchCpu;
+    Guard guard(target->power.lock);
+    if (target->power.get() != PowerState::kStopped)
+        return PowerOnResult::kAlreadyOn;
+    target->power.on = {request.pc, request.context_id, request.big_endian};
+    target->make_request(Request::kReset);
+    target->power.set(PowerState::kRunnable);  // release: the request and its content come first
+    target->kick();
+    return PowerOnResult::kDone;
+}
+
+AffinityState VmPower::affinity_state(u64 target, u64 mask) {
+    AffinityState state = AffinityState::kNobody;
+    vm_.for_each_vcpu([&](Vcpu& v) {
+        if ((mpidr_of(v) & mask) != target)
+            return;
+        if (v.power.get() != PowerState::kStopped)
+            state = AffinityState::kSomeOn;
+        else if (state == AffinityState::kNobody)
+            state = AffinityState::kAllOff;
+    });
+    return state;
+}
+
+void VmPower::stop_all() {
+    vm_.for_each_vcpu([](Vcpu& v) {
+        v.power.set(PowerState::kStopped);
+        v.make_request(Request::kLook);
+        v.kick();
+    });
+}
+
+}  // namespace nest::kvm

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Emulation of the system registers and instructions on which virtual EL2 itself traps (EC 0x18, World::kVel2).
+//
+// Context: tier 0, or tier 1 with preemption off: the registers are in this CPU's hardware.
+#pragma once
+#include <arch/syndrome.hpp>
+#include <nested/cpu/el2_hooks.hpp>
+#include <nested/vel2/el2_registers.hpp>
+
+namespace nest::nested {
+
+// The guest's EL1 register that an EL12 name means, in the register file while virtual EL2 runs; kCount: none.
+constexpr arch::SysReg el12_register(arch::Encoding e) {
+    using arch::SysReg;
+    if (e.op0() != 3 || e.op1() != 5)
+        return SysReg::kCount;
+    switch (arch::find_sysreg(e)) {
+#define SHARED_REGISTER(guest, hardware)
+#define EL1_REGISTER(guest, hardware) \
+    case SysReg::hardware: return SysReg::guest;
+#include <vhe/el1_registers.def>
+#undef EL1_REGISTER
+    default: return SysReg::kCount;
+    }
+}
+
+namespace detail {
+
+inline constexpr u64 kSreAllOn = 0xf;  // ICC_SRE_EL2: Enable, DIB, DFB, SRE
+
+template <arch::Cpu C>
+struct El2Access {
+    C& cpu;
+    VirtualEl2& v;
+    El2Hooks& hooks;
+    bool is_read;
+    u64 value;
+
+    Outcome own(arch::SysReg reg) {
+        if (is_read)
+            value = v.read(cpu, reg, true);
+        else
+            v.write(cpu, reg, v.config().masks.apply(reg, value), true);
+        return Outcome::kDone;
+    }
+    Outcome memory(arch::SysReg reg) {
+        const RegisterMasks& masks = v.config().masks;
+        if (is_read) {
+            value = masks.apply(reg, v.file.get(reg));
+            return Outcome::kDone;
+        }
+        v.file.set(reg, masks.apply(reg, value));
+        if (arch::info(reg).home == arch::Home::Vncr)
+            hooks.memory_written(reg);
+        return Outcome::kDone;
+    }
+    Outcome answer(const El2Register& row) {
+        if (!v.config().features.has(row.feature))
+            return Outcome::kUndefined;
+        switch (row.kind) {
+        case El2Kind::kOwn: return row.reg == arch::SysReg::SP_EL2 ? Outcome::kUndefined : own(row.reg);
+        case El2Kind::kMemory: return memory(row.reg);
+        case El2Kind::kGic: return is_read ? hooks.gic(row.reg, value) : Outcome::kUndefined;
+        case El2Kind::kTimer: return hooks.timer(row.reg, is_read, value);
+        case El2Kind::kSre: value = is_read ? kSreAllOn : value; return Outcome::kDone;
+        case El2Kind::kUndefined: break;
+        }
+        return Outcome::kUndefined;
+    }
+    Outcome instruction(arch::Encoding e, bool e2h, bool tge) {
+        const Features& features = v.config().features;
+        if (is_tlbi(e)) {
+            TlbiOp op;
+            return !is_read && decode_tlbi(e, value, features, e2h, tge, op) ? hooks.tlbi(op, value)
+                                                                             : Outcome::kUndefined;
+        }
+        AtOp op;
+        return !is_read && decode_at(e, value, features, e2h, tge, op) ? hooks.at(op) : Outcome::kUndefined;
+    }
+    Outcome perform(arch::Encoding e) {
+        using arch::SysReg;
+        if (const El2Register* row = find_el2_register(e))
+            return answer(*row);
+        const bool e2h = v.e2h();
+        if (e.op0() == 1)
+            return is_tlbi(e) || is_at(e) ? instruction(e, e2h, v.tge()) : Outcome::kFlat;
+        const SysReg el1 = el12_register(e);
+        if (el1 != SysReg::kCount) {
+            if (!e2h)
+                return Outcome::kUndefined;
+            if (is_read)
+                value = v.file.get(el1);
+            else
+                v.file.set(el1, value);
+            return Outcome::kDone;
+        }
+        // An EL1 name that traps for a reason of ours: with E2H it means virtual EL2's own register.
+        const SysReg named = arch::find_sysreg(e);
+        if (named != SysReg::kCount && e2h) {
+            const SysReg meant = vhe::vhe_redirect(named);
+            if (meant != named)
+                return own(meant);
+        }
+        return Outcome::kFlat;
+    }
+};
+
+inline void step_over(VirtualEl2& v) {
+    using P = arch::SPSR_EL2;
+    v.context.pc += 4;
+    v.context.pstate &= ~P::mask<P::BTYPE, P::SS>();
+}
+
+}  // namespace detail
+
+// The access of `iss`. On kDone it is completed, PC included.
+template <arch::Cpu C>
+Outcome emulate_el2_access(C& cpu, VirtualEl2& v, arch::SysRegIss iss, El2Hooks& hooks) {
+    using namespace arch;
+    using Iss = SysRegIss;
+    const auto rt = static_cast<unsigned>(iss.get<Iss::Rt>());
+    const u64 operand = rt == 31 ? 0 : v.context.x[rt];
+    const bool is_read = iss.get<Iss::Read>();
+    const Encoding e = iss.encoding();
+    // L1 writes it twice in each of its world switches.
+    if (e == encoding_of(SysReg::CPACR_EL1) && !is_read && v.e2h()) [[likely]] {
+        const u64 cptr = v.config().masks.apply(CPTR_EL2::of(operand)).raw;
+        v.file.set(SysReg::CPTR_EL2, cptr);
+        cpu.write(CPACR_EL12::of(cptr));
+        detail::step_over(v);
+        return Outcome::kDone;
+    }
+    detail::El2Access<C> access{cpu, v, hooks, is_read, operand};
+    const Outcome outcome = e == encoding_of(SysReg::ICH_MISR_EL2) && is_read
+                                ? hooks.gic(SysReg::ICH_MISR_EL2, access.value)
+                                : access.perform(e);
+    if (outcome != Outcome::kDone)
+        return outcome;
+    if (is_read && e.op0() >= 2 && rt != 31)
+        v.context.x[rt] = access.value;
+    detail::step_over(v);
+    return Outcome::kDone;
+}
+
+}  // namespace nest::nested

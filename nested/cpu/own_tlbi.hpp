@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// TLB maintenance of virtual EL2's own regime (Regime::kEl20): the most frequent exit of an L1 kernel that hosts
+// nothing.
+#pragma once
+#include <arch/cpu.hpp>
+#include <nested/vel2/system_instruction.hpp>
+
+namespace nest::nested {
+
+// Executes it as what it is in hardware: stage 1 of EL1&0 under the VM's own VMID, inner shareable, Xt as it came. `op`
+// is of regime kEl20, under E2H; the guest context is loaded and the vCPU at virtual EL2, so that VTTBR_EL2 is the
+// canonical one. No barrier: L1's own DSB, on this same PE, waits for it ([DDI0487] D8.16.5). A translation that is
+// cached in software for L1's VNCR_EL2 is not in the TLB: the caller drops it.
+template <arch::Cpu C>
+void execute_own_tlbi(C& cpu, const TlbiOp& op, u64 operand) {
+    using enum arch::Tlbi;
+    switch (op.scope) {
+    case TlbiScope::kVa:
+        if (op.range)
+            return op.last_level ? cpu.template tlbi<RVALE1IS>(operand) : cpu.template tlbi<RVAE1IS>(operand);
+        return op.last_level ? cpu.template tlbi<VALE1IS>(operand) : cpu.template tlbi<VAE1IS>(operand);
+    case TlbiScope::kVaAllAsids:
+        if (op.range)
+            return op.last_level ? cpu.template tlbi<RVAALE1IS>(operand) : cpu.template tlbi<RVAAE1IS>(operand);
+        return op.last_level ? cpu.template tlbi<VAALE1IS>(operand) : cpu.template tlbi<VAAE1IS>(operand);
+    case TlbiScope::kAsid: return cpu.template tlbi<ASIDE1IS>(operand);
+    default: return cpu.template tlbi<VMALLE1IS>(0);
+    }
+}
+
+}  // namespace nest::nested

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The page that L1's VNCR_EL2 names, while L2 runs: L1's EL2&0 regime is in the register file then.
+#pragma once
+#include <nested/vel2/system_instruction.hpp>
+#include <nested/vel2/virtual_el2.hpp>
+#include <nested/walk/walk_stage1.hpp>
+
+namespace nest::nested {
+
+inline Stage1Registers el20_registers(const vncr::RegisterFile& file) {
+    using arch::SysReg;
+    return {file.get(SysReg::TTBR0_EL2), file.get(SysReg::TTBR1_EL2), file.get(SysReg::TCR_EL2),
+            file.get(SysReg::SCTLR_EL2), file.get(SysReg::MAIR_EL2)};
+}
+
+inline vncr::PageName vncr_page_name(const VirtualEl2& v) {
+    const Stage1Registers registers = el20_registers(v.file);
+    const auto sctlr = arch::SCTLR_EL1::of(registers.sctlr);  // the same layout under E2H
+    // Bits above 55 are copies of it; an L1 that says otherwise gets what hardware may do: they are taken as such.
+    const u64 va = static_cast<u64>(static_cast<s64>(v.get<arch::VNCR_EL2>().raw << 8) >> 8);
+    return {va, present_asid(registers), !sctlr.get<arch::SCTLR_EL1::M>(), sctlr.get<arch::SCTLR_EL1::EE>() != 0};
+}
+
+// Does L1's invalidation of its own regime name it? By the whole leaf, whatever the instruction says of its level, and by
+// the eight bits that every ASID has: what goes too often is only walked again.
+inline bool names_translation(const TlbiOp& op, const vncr::Translation& t) {
+    const bool asid = t.global || ((op.asid ^ t.name.asid) & 0xff) == 0;
+    const u64 last = op.size ? op.start + (op.size - 1) : op.start;
+    const bool address = op.start <= t.last() && last >= t.first();
+    switch (op.scope) {
+    case TlbiScope::kAsid: return !t.global && asid;
+    case TlbiScope::kVa: return asid && address;
+    case TlbiScope::kVaAllAsids: return address;
+    default: return true;
+    }
+}
+
+}  // namespace nest::nested

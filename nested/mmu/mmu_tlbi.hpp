@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// ShadowMmu: L1's TLB maintenance. Included by nested/mmu/mmu.hpp.
+//
+// A shadow is L1's TLB: what L1 invalidates is unmapped here, and then leaves the hardware's TLBs under the shadow's own
+// VMID (stage 2 by address, then all combined entries; stage2/invalidate.hpp). Between pieces the lock is dropped: L1 has
+// changed its tables before its TLBI, so that what is mapped anew meanwhile is already right.
+#pragma once
+#include <nested/mmu/mmu.hpp>
+
+namespace nest::nested {
+
+// `tables`: those under whose VMID it acts. TGE may be set: they see to that.
+template <typename Tables>
+void execute_stage1(Tables& tables, arch::Tlbi op, u64 operand) {
+    using enum arch::Tlbi;
+    switch (op) {
+    case VAE1IS: return tables.template invalidate_stage1<VAE1IS>(operand);
+    case ASIDE1IS: return tables.template invalidate_stage1<ASIDE1IS>(operand);
+    case VAAE1IS: return tables.template invalidate_stage1<VAAE1IS>(operand);
+    case VALE1IS: return tables.template invalidate_stage1<VALE1IS>(operand);
+    case VAALE1IS: return tables.template invalidate_stage1<VAALE1IS>(operand);
+    case RVAE1IS: return tables.template invalidate_stage1<RVAE1IS>(operand);
+    case RVAAE1IS: return tables.template invalidate_stage1<RVAAE1IS>(operand);
+    case RVALE1IS: return tables.template invalidate_stage1<RVALE1IS>(operand);
+    case RVAALE1IS: return tables.template invalidate_stage1<RVAALE1IS>(operand);
+    default: return tables.template invalidate_stage1<VMALLE1IS>(0);
+    }
+}
+
+// What a broadcast TLBI costs, DSB and all, in entries that might be looked at instead. L1 decides how many shadows a VMID
+// has.
+inline constexpr unsigned kFlushCost = 128;
+constexpr void charge(unsigned& budget, unsigned cost) { budget -= cost < budget ? cost : budget; }
+
+struct IpaSpan {
+    u64 start = 0, end = 0;
+};
+
+// The leaf of L1's that holds an address. It may lie here as many smaller ones, of which any number is mapped. Its size is
+// what its leaf here was tagged with, and no less than L1 says (log2; 0: nothing); where nothing is mapped at that very
+// address and L1 says nothing, the largest that this shadow has seen.
+template <arch::Cpu C>
+IpaSpan leaf_of_l1(Shadow<C>& s, u64 address, unsigned promised_shift) {
+    unsigned shift = promised_shift;
+    const stage2::Leaf leaf = s.tables.walk(arch::L2Ipa(address).align_down(arch::kPageSize));
+    if (leaf.valid) {
+        const unsigned tagged = kLeafShifts[leaf.attributes.software & 7];
+        shift = tagged > shift ? tagged : shift;
+    } else if (!shift && s.leaf_shifts) {
+        shift = 63u - static_cast<unsigned>(__builtin_clzll(s.leaf_shifts));
+    }
+    const u64 bytes = u64{1} << (shift ? shift : arch::kPageShift);
+    const u64 start = address & ~(bytes - 1);
+    return {start, start + bytes};
+}
+
+// What of a shadow's addresses a TLBI names. By IPA, whole leaves of L1's: as hardware forgets a leaf as soon as one of its
+// addresses is named, L1 may rely on that at both ends of a range.
+template <arch::Cpu C>
+IpaSpan named_by(Shadow<C>& s, const ShadowTlbi& scope) {
+    using What = ShadowTlbi::What;
+    const u64 limit = s.tables.limit().raw;
+    if (scope.what == What::kVmid || scope.what == What::kEverything)
+        return {0, limit};
+    // Without stage 2 there is no IPA to invalidate: what is mapped are our own decisions.
+    if (!s.key.on || scope.start >= limit)
+        return {};
+    IpaSpan span = leaf_of_l1(s, scope.start, scope.leaf_shift);
+    if (scope.what == What::kIpaRange) {
+        const u64 end = scope.bytes < limit - scope.start ? scope.start + scope.bytes : limit;
+        const IpaSpan last = leaf_of_l1(s, end - 1, scope.leaf_shift);
+        span.end = last.end > end ? last.end : end;
+    }
+    span.end = span.end < limit ? span.end : limit;
+    return span;
+}
+
+// True: done with this shadow. What it has to lose is asked once, before anything of it goes: later, no leaf would tell the
+// size of L1's any more.
+template <arch::Cpu C, typename Canonical>
+bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned& budget,
+                                                Reclaim reclaim) {
+    using What = ShadowTlbi::What;
+    if (scope.what == What::kStage1) {
+        execute_stage1(s.tables, scope.op, scope.operand);
+        charge(budget, kFlushCost);
+        return true;
+    }
+    const bool from_its_start = !cursor.end;
+    if (from_its_start) {
+        const IpaSpan span = named_by(s, scope);
+        cursor.at = span.start;
+        cursor.end = span.end;
+    }
+    if (cursor.at < cursor.end)
+        cursor.at = s.unmap(arch::L2Ipa(cursor.at), arch::L2Ipa(cursor.end), budget).raw;
+    const bool dropped = s.settle(reclaim);
+    stats_[Cause::kTlbi] += dropped;
+    if (dropped)
+        charge(budget, kFlushCost);
+    if (cursor.at < cursor.end)
+        return false;
+    if (scope.what == What::kVmid || scope.what == What::kEverything) {
+        if (from_its_start)  // in one piece: else something may have been mapped behind the cursor
+            s.emptied();
+        // Stage-1 entries go too, whether or not something of stage 2 was there.
+        if (!dropped) {
+            s.tables.invalidate_all();
+            charge(budget, kFlushCost);
+        }
+    }
+    return true;
+}
+
+template <arch::Cpu C, typename Canonical>
+bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim) {
+    // The array, not the hash: its order does not change while the lock is dropped.
+    for (; cursor.shadow < pool_.count(); cursor = {cursor.shadow + 1}) {
+        Shadow& s = pool_[static_cast<u16>(cursor.shadow)];
+        if (!s.in_hash || (scope.what != ShadowTlbi::What::kEverything && s.key.vmid != scope.vmid))
+            continue;
+        if (!budget || !invalidate_shadow(s, scope, cursor, budget, reclaim))
+            return false;
+    }
+    return true;
+}
+
+template <arch::Cpu C, typename Canonical>
+bool ShadowMmu<C, Canonical>::invalidate_at_once(const ShadowTlbi& scope, unsigned budget) {
+    Cursor cursor;
+    if (scope.what == ShadowTlbi::What::kEverything)
+        return invalidate(scope, cursor, budget, Reclaim::kLater);
+    bool done = true;
+    pool_.for_each_of_vmid(scope.vmid, [&](Shadow& s) {
+        cursor = {};
+        done = done && budget && invalidate_shadow(s, scope, cursor, budget, Reclaim::kLater);
+    });
+    return done;
+}
+
+}  // namespace nest::nested

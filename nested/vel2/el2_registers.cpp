@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <nested/vel2/el2_registers.hpp>
+
+namespace nest::nested {
+namespace {
+
+using namespace arch;
+
+constexpr bool kShown = true, kHidden = false;
+constexpr El2Register kRegisters[] = {
+#define EL2_REGISTER(name, kind, feature, reset, shown) {SysReg::name, El2Kind::kind, Feature::feature, shown, reset},
+#include <nested/vel2/el2_registers.def>
+#undef EL2_REGISTER
+};
+constexpr size_t kCount = sizeof(kRegisters) / sizeof(kRegisters[0]);
+
+consteval bool is_sound() {
+    for (size_t i = 0; i < kCount; i++) {
+        const El2Register& r = kRegisters[i];
+        if (i && kRegisters[i - 1].reg >= r.reg)  // SysReg is in the order of the encoding
+            return false;
+        // SP_EL1, the one EL1 register here, is in the VNCR page at virtual EL2.
+        const Home home = info(r.reg).home;
+        if (r.kind == El2Kind::kMemory && home != Home::Vncr && home != Home::Mem && r.reg != SysReg::SP_EL1)
+            return false;
+        if (r.kind == El2Kind::kOwn && home != Home::Alias && r.reg != SysReg::CNTHCTL_EL2)
+            return false;
+    }
+    return true;
+}
+static_assert(is_sound(), "el2_registers.def: out of order, a twin, or a kind that sysregs.def contradicts");
+
+const El2Register* one_reg(const VirtualEl2& v, Encoding e) {
+    const El2Register* row = v.present() ? find_el2_register(e) : nullptr;
+    return row && row->shown && v.config().features.has(row->feature) ? row : nullptr;
+}
+
+void set_identity(VirtualEl2& v, SysReg own, SysReg of_guest, u64 value) {
+    if (v.present() && v.file.get(of_guest) == v.file.get(own))
+        v.file.set(of_guest, value);
+    v.file.set(own, value);
+}
+
+}  // namespace
+
+const El2Register* find_el2_register(Encoding e) {
+    size_t low = 0, high = kCount;
+    while (low < high) {
+        const size_t mid = (low + high) / 2;
+        if (encoding_of(kRegisters[mid].reg).raw < e.raw)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < kCount && encoding_of(kRegisters[low].reg) == e ? &kRegisters[low] : nullptr;
+}
+
+void reset_el2(VirtualEl2& v) {
+    for (const El2Register& row : kRegisters)
+        if (row.kind == El2Kind::kOwn || row.kind == El2Kind::kMemory)
+            v.file.set(row.reg, row.reset);
+    v.file.set(SysReg::VPIDR_EL2, v.file.get(SysReg::MIDR_EL1));
+    v.file.set(SysReg::VMPIDR_EL2, v.file.get(SysReg::MPIDR_EL1));
+    using P = SPSR_EL2;
+    v.set_guest_pstate(P::mask<P::D, P::A, P::I, P::F>() | kModeEL2h);
+}
+
+void set_midr(VirtualEl2& v, u64 midr) { set_identity(v, SysReg::MIDR_EL1, SysReg::VPIDR_EL2, midr); }
+void set_mpidr(VirtualEl2& v, u64 mpidr) { set_identity(v, SysReg::MPIDR_EL1, SysReg::VMPIDR_EL2, mpidr); }
+
+bool has_one_reg(const VirtualEl2& v, Encoding e) { return one_reg(v, e) != nullptr; }
+
+u64 get_one_reg(const VirtualEl2& v, Encoding e) {
+    const SysReg reg = find_sysreg(e);
+    return v.config().masks.apply(reg, v.file.get(reg));
+}
+
+void set_one_reg(VirtualEl2& v, Encoding e, u64 value) {
+    const SysReg reg = find_sysreg(e);
+    v.file.set(reg, v.config().masks.apply(reg, value));
+}
+
+}  // namespace nest::nested

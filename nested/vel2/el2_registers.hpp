@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// L1's EL2 registers as one table: el2_registers.def.
+#pragma once
+#include <nested/vel2/features.hpp>
+#include <nested/vel2/virtual_el2.hpp>
+
+namespace nest::nested {
+
+enum class El2Kind : u8 { kOwn, kMemory, kGic, kTimer, kSre, kUndefined };
+
+struct El2Register {
+    arch::SysReg reg;
+    El2Kind kind;
+    Feature feature;
+    bool shown;
+    u64 reset;
+};
+
+// nullptr: not a register of virtual EL2. Any context.
+const El2Register* find_el2_register(arch::Encoding e);
+
+// The vCPU's MIDR_EL1 or MPIDR_EL1 becomes another one. VPIDR_EL2 or VMPIDR_EL2, which comes out of a reset as that
+// ([DDI0487] D24.2), follows while it still is the same; what user space or L1 has given it stays. Also without virtual EL2.
+void set_midr(VirtualEl2& v, u64 midr);
+void set_mpidr(VirtualEl2& v, u64 mpidr);
+// KVM_ARM_VCPU_INIT and PSCI CPU_ON, with the state in memory: all to their reset values, VPIDR_EL2 and VMPIDR_EL2 to
+// the VM's MIDR_EL1 and MPIDR_EL1, PSTATE to EL2h with everything masked, the world to virtual EL2. To be called after
+// the flat reset, which has set the EL1 registers.
+void reset_el2(VirtualEl2& v);
+
+// KVM_{GET,SET}_ONE_REG and KVM_GET_REG_LIST, with the state in memory: is it one of the registers that a VMM moves?
+bool has_one_reg(const VirtualEl2& v, arch::Encoding e);
+// Only what has_one_reg() said yes to. A value comes back as it was written, but for bits that do not exist.
+u64 get_one_reg(const VirtualEl2& v, arch::Encoding e);
+void set_one_reg(VirtualEl2& v, arch::Encoding e, u64 value);
+
+}  // namespace nest::nested

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The trap controls of the two worlds, from those that the vCPU would have as a flat guest.
+#pragma once
+#include <nested/vel2/world.hpp>
+#include <vhe/trap_config.hpp>
+
+namespace nest::nested {
+
+// What must trap of virtual EL2's debug registers. `armed`: one of the vCPU's own breakpoints or watchpoints is enabled;
+// `taken`: the VMM debugs the guest, or the OS Lock is set; `hypervises`: VirtualEl2's. Again after each write to one of
+// the breakpoint registers, which always traps.
+inline DebugTraps debug_traps_for(bool armed, arch::MDSCR_EL1 mdscr, bool taken, bool hypervises) {
+    using M = arch::MDSCR_EL1;
+    if (taken)
+        return DebugTraps::kAll;
+    const bool steps = mdscr.get<M::KDE>() & mdscr.get<M::SS>();
+    return armed || steps || !hypervises ? DebugTraps::kMdscrWrites : DebugTraps::kNone;
+}
+
+// Virtual EL2: its instructions that would act on hardware's EL2 come to us, HCR_EL2.NV; L1's own controls do not apply
+// to itself. `fgt`: the machine has FEAT_FGT, without which the debug registers can only be trapped all together.
+vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, const Config& config, DebugTraps debug, bool fgt, bool e2h);
+
+// L2: ours and L1's together. L1 writes its own without an exit: WorldTraps::follow_l1() looks at every entry.
+// HCR_EL2.VSE is in it, unlike in ours, when L1 has a virtual SError pending for L2.
+vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, const vncr::RegisterFile& file);
+
+// Does L1 trap L2's FP/SIMD? Under E2H with TGE clear only FPEN's lower bit counts ([DDI0487] D24.2.33).
+inline bool l1_traps_fp(const vncr::RegisterFile& file) {
+    return !(file.get<arch::CPTR_EL2>().get<arch::CPTR_EL2::FPEN>() & 1);
+}
+
+}  // namespace nest::nested

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A vCPU's virtual EL2: which of its two worlds it is in, and the rules its VM has for it.
+#pragma once
+#include <nested/vel2/pstate.hpp>
+#include <nested/vel2/world_traps.hpp>
+#include <vhe/guest_context.hpp>
+#include <vhe/vel2_state.hpp>
+#include <vncr/translations.hpp>
+
+namespace nest::nested {
+
+// Not locked: the vCPU's thread, with preemption off while the registers are in hardware, or the holder of its mutex.
+class VirtualEl2 {
+public:
+    VirtualEl2(vhe::GuestContext& guest_context, vncr::RegisterFile& register_file)
+        : context(guest_context), file(register_file) {}
+    VirtualEl2(const VirtualEl2&) = delete;
+    VirtualEl2& operator=(const VirtualEl2&) = delete;
+
+    // The vCPU has KVM_ARM_VCPU_HAS_EL2. Before its reset.
+    void enable(const Config& vm) { config_ = &vm; }
+    bool present() const { return config_ != nullptr; }
+    const Config& config() const { return *config_; }
+
+    World world() const { return world_; }
+    bool in_vel2() const { return world_ == World::kVel2; }
+    bool in_guest() const { return world_ == World::kGuest; }
+    // E2H is a property of the vCPU: RES1 in register_masks.def today.
+    bool e2h() const { return hcr().get<arch::HCR_EL2::E2H>(); }
+    bool tge() const { return file.get<arch::HCR_EL2>().get<arch::HCR_EL2::TGE>(); }
+    bool at_el0() const { return (context.pstate & 0xf) == 0; }
+    // L1's register R as it acts.
+    template <typename R>
+    R get() const {
+        return config().masks.get<R>(file);
+    }
+    arch::HCR_EL2 hcr() const { return get<arch::HCR_EL2>(); }
+
+    // PSTATE as the guest and the VMM know it.
+    u64 guest_pstate() const { return in_vel2() ? to_guest_view(context.pstate) : context.pstate; }
+    // KVM_SET_ONE_REG of PSTATE, and reset. HCR_EL2 and PSTATE may come in either order: settle_world() decides.
+    void set_guest_pstate(u64 pstate) {
+        const u64 mode = pstate & 0x1f;
+        if (mode == arch::kModeEL2t || mode == arch::kModeEL2h)
+            world_ = World::kVel2;
+        else if (mode != arch::kModeEL0t)
+            set_world(World::kGuest);
+        context.pstate = to_hardware_view(pstate);
+    }
+    // Before KVM_RUN, with the state in memory: at EL0, TGE decides whose user space it is.
+    void settle_world() {
+        if (at_el0())
+            set_world(e2h() && tge() ? World::kVel2 : World::kGuest);
+    }
+    void set_world(World world) {
+        world_ = world;
+        hypervises_ |= world == World::kGuest;
+    }
+    // It has run L2. A hypervisor writes MDSCR_EL1 on each world switch, to leave its guest's value or to restore its own;
+    // anyone else to step itself, which acts at once and without an exit.
+    bool hypervises() const { return hypervises_; }
+
+    // An exception that the VM's hardware raises for the hypervisor: does L1 take it, and is it masked? In L2, a
+    // physical interrupt that L1 routes to EL2 is not masked by PSTATE; one that it does not route belongs to L2's EL1.
+    enum class Delivery : u8 { kVel2Now, kVel2Masked, kGuestEl1, kNowhere };
+    template <typename RoutedBy, typename MaskedBy>
+    Delivery delivery() const {
+        const bool routed = hcr().template get<RoutedBy>() || tge();
+        if (in_guest())
+            return routed ? Delivery::kVel2Now : Delivery::kGuestEl1;
+        if (!routed)
+            return Delivery::kNowhere;
+        // From EL0 under E2H and TGE too, PSTATE masks.
+        return context.pstate & MaskedBy::kMask ? Delivery::kVel2Masked : Delivery::kVel2Now;
+    }
+    Delivery irq() const { return delivery<arch::HCR_EL2::IMO, arch::SPSR_EL2::I>(); }
+    Delivery fiq() const { return delivery<arch::HCR_EL2::FMO, arch::SPSR_EL2::F>(); }
+    Delivery serror() const { return delivery<arch::HCR_EL2::AMO, arch::SPSR_EL2::A>(); }
+
+    // Of the world that the vCPU is in; what the hardware holds while it is loaded.
+    const vhe::TrapConfig& traps() const { return in_guest() ? world_traps.l2() : world_traps.vel2(); }
+    // What the hardware gets while the FP/SIMD registers in it are the guest's or not. L1 may trap them of L2: then they
+    // may be loaded, and the trap stays.
+    arch::CPTR_EL2 cptr(bool fp_loaded) const { return in_guest() ? cptr_in_guest(fp_loaded) : cptr_in_vel2(fp_loaded); }
+    arch::CPTR_EL2 cptr_in_guest(bool fp_loaded) const {
+        return opened(world_traps.l2().cptr, fp_loaded && !world_traps.l2_forwards_fp());
+    }
+    arch::CPTR_EL2 cptr_in_vel2(bool fp_loaded) const { return opened(world_traps.vel2().cptr, fp_loaded); }
+
+    // One of L1's own registers wherever it is now. `loaded`: the vCPU's registers are in this CPU's hardware.
+    template <arch::Cpu C>
+    u64 read(C& cpu, arch::SysReg reg, bool loaded) const {
+        u64 value;
+        return loaded && in_vel2() && vhe::read_vel2(cpu, file, reg, value) ? value : file.get(reg);
+    }
+    template <arch::Cpu C>
+    void write(C& cpu, arch::SysReg reg, u64 value, bool loaded) {
+        if (!loaded || !in_vel2() || !vhe::write_vel2(cpu, file, reg, value))
+            file.set(reg, value);
+    }
+
+    vhe::GuestContext& context;
+    vncr::RegisterFile& file;
+    WorldTraps world_traps;
+    vncr::Translations* vncr = nullptr;  // of L1's VNCR_EL2; whoever owns us has them, elsewhere: they are rarely used
+
+private:
+    static arch::CPTR_EL2 opened(arch::CPTR_EL2 closed, bool open) {
+        return open ? closed.with<arch::CPTR_EL2::FPEN>(3) : closed;
+    }
+
+    const Config* config_ = nullptr;
+    World world_ = World::kFlat;
+    bool hypervises_ = false;
+};
+
+}  // namespace nest::nested

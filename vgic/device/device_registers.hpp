@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The attribute groups that are registers: the distributor's, a redistributor's, a CPU interface's, the line levels.
+#pragma once
+#include <vgic/device/device_abi.hpp>
+
+namespace nest::vgic {
+
+Status access_registers(Distributor& distributor, DeviceContext& context, const DeviceAttr& attr, bool write);
+Status has_register(Distributor& distributor, const DeviceAttr& attr);
+
+}  // namespace nest::vgic

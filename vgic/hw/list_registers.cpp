@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <vgic/distributor.hpp>
+#include <vgic/hw/fold.hpp>
+#include <vgic/hw/list_registers.hpp>
+
+namespace nest::vgic {
+namespace {
+
+using arch::ICH_HCR_EL2;
+using arch::ICH_VMCR_EL2;
+using arch::ListRegister;
+
+// The order in which interrupts get list registers; the smaller, the sooner. Deliverable ones come before active ones,
+// so that a guest that dropped its priority always sees the next; those of a disabled group come last.
+constexpr u32 kKeyGroupOff = u32{1} << 20;
+constexpr u32 kKeyActive = u32{1} << 19;
+
+// The best `capacity` of the candidates, sorted.
+class Selection {
+public:
+    Selection(unsigned capacity, u64 vmcr, bool forward) : capacity_(capacity), vmcr_(vmcr), forward_(forward) {}
+
+    void consider(const Bank& bank, u32 which, unsigned first_intid) {
+        const u32 pending = forward_ ? bank.enabled & bank.pending() : 0;
+        for_each_bit((pending | bank.active) & which, [&](unsigned n) {
+            const u32 bit = u32{1} << n;
+            const bool active = bank.active & bit;
+            const u64 group_on = bank.group & bit ? ICH_VMCR_EL2::VENG1::kMask : ICH_VMCR_EL2::VENG0::kMask;
+            insert((vmcr_ & group_on ? 0 : kKeyGroupOff) | (active ? kKeyActive : 0) | u32{bank.priority[n]} << 11 |
+                   (bank.hw & bit ? 0 : 1u << 10) | (first_intid + n));
+            (active ? active_ : pending_)++;
+        });
+    }
+
+    unsigned count() const { return count_; }
+    unsigned intid(unsigned i) const { return keys_[i] & 1023; }
+    unsigned pending() const { return pending_; }
+    unsigned active() const { return active_; }
+    unsigned chosen_active() const {
+        unsigned n = 0;
+        for (unsigned i = 0; i < count_; i++)
+            n += (keys_[i] & kKeyActive) != 0;
+        return n;
+    }
+
+private:
+    void insert(u32 key) {
+        if (count_ == capacity_) {
+            if (key > keys_[count_ - 1])
+                return;
+            count_--;
+        }
+        unsigned at = count_++;
+        for (; at && keys_[at - 1] > key; at--)
+            keys_[at] = keys_[at - 1];
+        keys_[at] = key;
+    }
+
+    u32 keys_[kMaxListRegisters];
+    unsigned count_ = 0, pending_ = 0, active_ = 0;
+    unsigned capacity_;
+    u64 vmcr_;
+    bool forward_;
+};
+
+// The list register for one interrupt, and the state that moves into it.
+u64 load_one(Bank& bank, unsigned n, unsigned intid, u16 host_intid, bool forward) {
+    const u32 bit = u32{1} << n;
+    const bool active = bank.active & bit, edge = bank.edge & bit;
+    auto lr = ListRegister{}
+                  .with<ListRegister::vINTID>(intid)
+                  .with<ListRegister::Priority>(bank.priority[n])
+                  .with<ListRegister::Group>((bank.group & bit) != 0);
+    // A level is looked at again once it has been handled, and the state of a physical interrupt is the physical GIC's:
+    // neither becomes pending and active at once.
+    bool pending = forward && bank.enabled & bank.pending() & bit && !(active && (!edge || bank.hw & bit));
+    if (bank.hw & bit)
+        lr = lr.with<ListRegister::HW>(1).with<ListRegister::pINTID>(host_intid);
+    else if (!edge)
+        lr = lr.with<ListRegister::EOI>(1);
+    lr = lr.with<ListRegister::State>((active ? arch::kLrActive : 0) | (pending ? arch::kLrPending : 0));
+
+    bank.lr_latch &= ~bit;
+    if (pending) {
+        bank.lr_latch |= bank.latch & bit;
+        bank.latch &= ~bit;
+        // Of a mapped level only rising edges reach us: a second one must be seen as such.
+        if (bank.hw_level() & bit)
+            bank.line &= ~bit;
+    }
+    bank.on_lr |= bit;
+    return lr.raw;
+}
+
+u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
+    const unsigned chosen_active = chosen.chosen_active();
+    const unsigned chosen_pending = chosen.count() - chosen_active;
+    const bool lacks_active = chosen.active() > chosen_active;
+    const bool lacks_pending = chosen.pending() > chosen_pending;
+    auto hcr = ICH_HCR_EL2{}.with<ICH_HCR_EL2::En>(1);
+    if (lacks_active || lacks_pending) {
+        // Come back when the list registers run dry; when one that is not in them is deactivated; and when a group is
+        // switched, as that changes the order. "No pending" must not hold already, or the guest would never run.
+        hcr = hcr.with<ICH_HCR_EL2::UIE>(chosen.count() > 1)
+                  .with<ICH_HCR_EL2::NPIE>(lacks_pending && chosen_pending)
+                  .with<ICH_HCR_EL2::LRENPIE>(lacks_active);
+        const bool g0 = cpu.hw.vmcr & ICH_VMCR_EL2::VENG0::kMask, g1 = cpu.hw.vmcr & ICH_VMCR_EL2::VENG1::kMask;
+        hcr = hcr.with<ICH_HCR_EL2::VGrp0DIE>(g0).with<ICH_HCR_EL2::VGrp0EIE>(!g0);
+        hcr = hcr.with<ICH_HCR_EL2::VGrp1DIE>(g1).with<ICH_HCR_EL2::VGrp1EIE>(!g1);
+    }
+    return hcr.raw | choose_dir_trap(cpu, own_spis, lacks_active);
+}
+
+}  // namespace
+
+void fill_list_registers(CpuInterface& cpu) {
+    Distributor& distributor = *cpu.distributor;
+    const bool forward = distributor.enabled();
+    // Without SPIs the VM-wide lock stays free. One that is queued from now on brings a kick of its own.
+    const bool spis = cpu.held_count.load_relaxed() != 0;
+    if (spis)
+        distributor.spi_lock().lock();
+    cpu.lock.lock();
+
+    Selection chosen(distributor.gic().list_registers(), cpu.hw.vmcr, forward);
+    chosen.consider(cpu.own, ~u32{0}, 0);
+    if (spis)
+        for_each_bit(cpu.held_banks, [&](unsigned b) {
+            chosen.consider(distributor.spi_bank(b), cpu.held[b], (b + 1) * 32);
+        });
+    unsigned own_spis = 0;
+    for (unsigned i = 0; i < chosen.count(); i++) {
+        const unsigned intid = chosen.intid(i), n = intid % 32;
+        own_spis += !is_private(intid);
+        Bank& bank = is_private(intid) ? static_cast<Bank&>(cpu.own) : distributor.spi_bank(intid / 32 - 1);
+        cpu.hw.lr[i] = load_one(bank, n, intid, is_private(intid) ? cpu.own.host_intid[n] : 0, forward);
+    }
+    cpu.hw.used = static_cast<u8>(chosen.count());
+    cpu.hw.hcr = compute_hcr(cpu, chosen, own_spis);
+    cpu.lr_has_spi = own_spis != 0;
+    cpu.lr_lacks_active = chosen.active() > chosen.chosen_active();
+
+    cpu.lock.unlock();
+    if (spis)
+        distributor.spi_lock().unlock();
+}
+
+void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters], unsigned eoi_count) {
+    Distributor& distributor = *cpu.distributor;
+    const bool spis = cpu.lr_has_spi || cpu.lr_lacks_active;
+    Fold fold(cpu, distributor);
+    if (spis)
+        distributor.spi_lock().lock();
+    cpu.lock.lock();
+    // Those outside first: what tells them apart is that they are in no list register.
+    if (cpu.lr_lacks_active)
+        fold.deactivate_outside(eoi_count, spis);
+    for (unsigned i = 0; i < cpu.hw.used; i++)
+        fold.take_back(ListRegister::of(cpu.hw.lr[i]), ListRegister::of(now[i]));
+    cpu.hw.used = 0;
+    cpu.lr_has_spi = cpu.lr_lacks_active = false;
+    cpu.refresh();
+    cpu.lock.unlock();
+    if (spis) {
+        fold.requeue_spis();
+        distributor.spi_lock().unlock();
+    }
+    fold.finish();
+}
+
+bool fold_ended_list_registers(CpuInterface& cpu) {
+    if (cpu.lr_has_spi || cpu.lr_lacks_active || !cpu.lock.try_lock_in_tier0())
+        return false;
+    u32 which = 0;
+    for (unsigned i = 0; i < cpu.hw.used; i++)
+        which |= bit_of(static_cast<unsigned>(ListRegister::of(cpu.hw.lr[i]).get<ListRegister::vINTID>()));
+    const bool may = !(which & cpu.own.hw_level());
+    if (may) {
+        Fold fold(cpu, *cpu.distributor);
+        for (unsigned i = 0; i < cpu.hw.used; i++)
+            fold.take_back(ListRegister::of(cpu.hw.lr[i]), ListRegister{});
+        cpu.hw.used = 0;
+        cpu.refresh();
+    }
+    cpu.lock.unlock_in_tier0();
+    return may;
+}
+
+}  // namespace nest::vgic

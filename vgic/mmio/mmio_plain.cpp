@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Control, identification and LPI table registers. [IHI0069] 12.9, 12.11
+#include <vgic/mmio/register_access.hpp>
+
+namespace nest::vgic {
+namespace {
+
+constexpr u64 kControlEnableGroup1 = 1u << 1;
+constexpr u64 kControlAreNs = 1u << 4;
+constexpr u64 kControlDs = 1u << 6;      // one security state
+constexpr u32 kProductKvm = u32{'K'} << 24;
+constexpr u32 kImplementerArm = 0x43b;
+constexpr u32 kRevisionMask = 0xf000;
+constexpr unsigned kSpiIdBits = 10;
+constexpr u32 kRedistCes = 1u << 1, kRedistIr = 1u << 2;  // of revision 3
+constexpr u32 kPidr2Offset = 0x18, kPidr2GicV3 = 0x3b;    // in the identification range
+
+// A field of a table register: attributes that the guest chose, narrowed to what a coherent machine supports.
+constexpr u64 kPropbaserRes0 = u64{0xf8} << 56 | u64{0xf} << 52 | u64{3} << 5;
+constexpr u64 kPendbaserRes0 = u64{1} << 63 | u64{7} << 59 | u64{0xf} << 52 | u64{0xf} << 12 | 0x7f;
+constexpr u64 kPendbaserPtz = u64{1} << 62;
+
+constexpr u64 narrow_attributes(u64 value, u64 res0) {
+    const u64 shareability = value >> 10 & 3, inner = value >> 7 & 7, outer = value >> 56 & 7;
+    value &= ~(u64{3} << 10 | u64{7} << 7 | u64{7} << 56);
+    value |= (shareability == 2 ? 1 : shareability) << 10;  // Outer Shareable to Inner Shareable
+    value |= (inner <= 1 ? 3 : inner) << 7;                 // Device and Non-cacheable to Write-back
+    value |= (outer <= 1 ? outer : 0) << 56;                // same as inner, or Non-cacheable
+    return value & ~res0;
+}
+
+constexpr u64 merge(u64 old, const Access& access, u64 value) {
+    if (access.length == 8)
+        return value;
+    const unsigned shift = access.offset & 4 ? 32 : 0;
+    return (old & ~(u64{0xffffffff} << shift)) | (value & 0xffffffff) << shift;
+}
+
+u32 identity(const Distributor& distributor) {
+    return kProductKvm | u32{distributor.revision} << 12 | kImplementerArm;
+}
+
+u64 redistributor_type(const Access& access) {
+    const CpuInterface& cpu = *access.redistributor;
+    const u64 last = access.distributor.is_last_redistributor(cpu) ? 1u << 4 : 0;
+    return (cpu.affinity.load_relaxed() & 0xffffff) << 32 | (cpu.id & 0xffff) << 8 | last;
+}
+
+u64 extract(u64 value, const Access& access) { return value >> 8 * (access.offset & 7); }
+
+}  // namespace
+
+u64 read_plain(const Access& access) {
+    Distributor& distributor = access.distributor;
+    switch (access.what) {
+    case What::DistControl:
+        return (distributor.enabled() ? kControlEnableGroup1 : 0) | kControlAreNs | kControlDs;
+    case What::DistType:
+        return (distributor.interrupts() / 32 - 1) | (kSpiIdBits - 1) << 19;
+    case What::DistIdentity:
+        return identity(distributor);
+    case What::RedistControl:
+        return distributor.revision >= 3 ? kRedistCes | kRedistIr : 0;
+    case What::RedistIdentity:
+        return kProductKvm | kImplementerArm;
+    case What::RedistType:
+        return extract(redistributor_type(access), access);
+    case What::Propbaser:
+        return extract(distributor.propbaser, access);
+    case What::Pendbaser:
+        return extract(access.redistributor->pendbaser & ~kPendbaserPtz, access);
+    case What::Identification:
+        return access.offset == kPidr2Offset ? kPidr2GicV3 : 0;
+    default:
+        return 0;
+    }
+}
+
+Status write_plain(const Access& access, u64 value) {
+    Distributor& distributor = access.distributor;
+    switch (access.what) {
+    case What::DistControl:
+        distributor.set_enabled(value & kControlEnableGroup1);
+        return kOk;
+    case What::DistIdentity: {
+        if (!access.user())
+            return kOk;
+        // Only the revision, and only one whose behaviour we know.
+        const u64 revision = (value & kRevisionMask) >> 12;
+        if ((value ^ identity(distributor)) & ~u64{kRevisionMask} || revision < 2 || revision > 3)
+            return Errno::kInval;
+        distributor.revision = static_cast<u8>(revision);
+        return kOk;
+    }
+    case What::DistType2:
+        // Without GICv4.1 the one bit that exists, nASSGIcap, cannot be set.
+        if (!access.user() || value == 0)
+            return kOk;
+        return distributor.initialized() ? Errno::kBusy : Errno::kInval;
+    case What::Propbaser: {
+        Guard guard(distributor.config());
+        distributor.propbaser = narrow_attributes(merge(distributor.propbaser, access, value), kPropbaserRes0);
+        return kOk;
+    }
+    case What::Pendbaser: {
+        Guard guard(distributor.config());
+        u64& pendbaser = access.redistributor->pendbaser;
+        pendbaser = narrow_attributes(merge(pendbaser, access, value), kPendbaserRes0);
+        return kOk;
+    }
+    default:
+        // GICR_CTLR.EnableLPIs included: there are no LPIs without an ITS.
+        return kOk;
+    }
+}
+
+}  // namespace nest::vgic

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS of a vCPU with EL2: the GIC's EL2 registers as user space sees them.
+#pragma once
+#include <base/result.hpp>
+#include <arch/sysreg.hpp>
+#include <vgic/cpu_interface.hpp>
+
+namespace nest::vgic {
+
+bool user_has_el2_register(arch::SysReg reg);
+// One of them, of a vCPU with CpuInterface::el2 that is not loaded. EINVAL: an active-priority register that it lacks;
+// a value other than its own for a register that cannot be written.
+Result<u64> user_get_el2_register(const CpuInterface& cpu, arch::SysReg reg);
+Status user_set_el2_register(CpuInterface& cpu, arch::SysReg reg, u64 value);
+
+}  // namespace nest::vgic

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The hardware side of L2's CPU interface, which L1 has built in its ICH_* registers: in the register file, where it
+// writes them without our seeing it. For a vCPU in L2 whose L1 takes physical interrupts itself (HCR_EL2.IMO or FMO).
+//
+// The four moments are those of entry.hpp, instead of its functions, never beside them: hardware holds one interface.
+//   load_nested   preemption off         put() of L1's own has been called, or it was not loaded
+//   flush_nested  interrupts off         the last thing before the world switch
+//   sync_nested   interrupts still off   once after each flush_nested(), even when the entry was called off
+//   put_nested    preemption off         before load() of L1's own
+// To change the world, whoever switches puts the one and loads the other, after sync and before flush. L1's maintenance
+// interrupt follows nested_maintenance(): look after each sync_nested(), and before an entry in case L1 has written.
+//
+// L1's own interrupts stay in `l1`, in no list register; whether one of them must preempt L2 is the caller's question
+// to has_pending(). L1's list registers with HW set name interrupts of `l1`: L2's deactivation is carried out there.
+#pragma once
+#include <vgic/hw/entry.hpp>
+#include <vgic/nested/nested_view.hpp>
+
+namespace nest::vgic {
+
+// What hardware was given. Only the vCPU's own thread.
+struct NestedInterface {
+    u64 lr[kMaxListRegisters] = {};   // as written
+    u8 from[kMaxListRegisters] = {};  // which of L1's list registers is behind it
+    u8 used = 0;                      // list registers in use since the last flush
+    bool loaded = false;
+    bool empty = false;               // L1's list registers are known to be 0 since it has entered L2
+};
+
+// Fills nested.lr, .from and .used from L1's list registers. Interrupts off, no lock held.
+void fill_nested(CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file);
+
+// Brings what sync_nested() read back into L1's list registers, and deactivates in `l1` what L2 has deactivated. Kicks
+// and notifies. Interrupts off, on the vCPU's CPU, no lock held.
+void fold_nested(CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file,
+                 const u64 (&now)[kMaxListRegisters]);
+
+namespace detail {
+
+constexpr u64 kVmcrKnown =
+    arch::ICH_VMCR_EL2::mask<arch::ICH_VMCR_EL2::VPMR, arch::ICH_VMCR_EL2::VBPR0, arch::ICH_VMCR_EL2::VBPR1,
+                             arch::ICH_VMCR_EL2::VEOIM, arch::ICH_VMCR_EL2::VCBPR, arch::ICH_VMCR_EL2::VFIQEn,
+                             arch::ICH_VMCR_EL2::VENG1, arch::ICH_VMCR_EL2::VENG0>();
+
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void write_l2_vmcr(C& cpu, const vncr::RegisterFile& file) {
+    cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & kVmcrKnown));
+}
+
+// What L2 changes without an exit, besides list registers and active priorities: ICH_VMCR_EL2 and EOIcount.
+template <arch::Cpu C>
+[[gnu::always_inline]] inline void read_l2_controls(C& cpu, vncr::RegisterFile& file) {
+    using arch::ICH_HCR_EL2;
+    file.set(cpu.template read<arch::ICH_VMCR_EL2>());
+    const u64 eois = cpu.template read<ICH_HCR_EL2>().template get<ICH_HCR_EL2::EOIcount>();
+    file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
+}
+
+// Of ICH_HCR_EL2's enables, those whose cause is there already with what hardware was given. That may be fewer list
+// registers than L1 has filled (those of a group that L1 does not virtualise, a second one with the same INTID): then
+// hardware finds few valid, or none pending, where L1's own ICH_MISR_EL2 does not.
+inline u64 met_as_loaded(const NestedInterface& nested) {
+    using arch::ICH_HCR_EL2;
+    bool pending = false;
+    for (unsigned i = 0; i < nested.used; i++)
+        pending |= arch::ListRegister::of(nested.lr[i]).get<arch::ListRegister::State>() == arch::kLrPending;
+    return (nested.used <= 1 ? ICH_HCR_EL2::UIE::kMask : 0) | (pending ? 0 : ICH_HCR_EL2::NPIE::kMask);
+}
+
+}  // namespace detail
+
+template <arch::Cpu C>
+void load_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
+    const HostGic& gic = l1.distributor->gic();
+    detail::trap_sre(cpu, gic);
+    detail::write_l2_vmcr(cpu, file);
+    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned, unsigned) {
+        cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
+    });
+    nested.loaded = true;
+    nested.empty = false;
+}
+
+// ICH_VMCR_EL2 is in the file already, since the last sync.
+template <arch::Cpu C>
+void put_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+    const HostGic& gic = l1.distributor->gic();
+    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned, unsigned) {
+        file.set(cpu.template read<R>());
+    });
+    detail::release_sre(cpu, gic);
+    nested.loaded = false;
+}
+
+template <arch::Cpu C>
+inline void flush_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
+    fill_nested(l1, nested, file);
+    // An interrupt that is high before L2's first instruction would end each of its runs there. L1's own level is looked
+    // at when L2 comes out for another reason.
+    const u64 hcr = nested_hcr(file, l1.distributor->gic()) & ~detail::met_as_loaded(nested);
+    cpu.write(arch::ICH_HCR_EL2::of(hcr));
+    for (unsigned i = 0; i < nested.used; i++)
+        detail::write_list_register(cpu, i, nested.lr[i]);
+}
+
+template <arch::Cpu C>
+inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+    __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
+    if (nested.used)
+        detail::take_list_registers(cpu, nested.lr, nested.used, now);
+    detail::read_l2_controls(cpu, file);
+    cpu.write(arch::ICH_HCR_EL2{});
+    if (nested.used)
+        fold_nested(l1, nested, file, now);
+}
+
+// The change of world in tier 0, where L1's interface has no list register in use and flush() nothing to do for it, and
+// none of L2's stands for a physical interrupt: L1's goes and L2's comes, or the other way round. As the long ways do it
+// (sync, put, load, flush), without what cancels out; no lock is taken. Interrupts off.
+struct NestedEntry {
+    bool filled;  // L1 has filled list registers
+    bool empty;   // they are all 0
+    bool high;    // nested_maintenance()
+};
+template <arch::Cpu C>
+inline void enter_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file,
+                                  NestedEntry how) {
+    const HostGic& gic = l1.distributor->gic();
+    const vncr::RegisterFile::View view = file.view();
+    l1.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
+    note_eoi_mode(l1);
+    cpu.write(arch::ICH_VMCR_EL2::of(view.get(arch::SysReg::ICH_VMCR_EL2) & detail::kVmcrKnown));
+    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
+        (group ? l1.hw.ap1r : l1.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
+        cpu.write(R::of(static_cast<u32>(view.get(R::kReg))));
+    });
+    if (how.filled) [[unlikely]]
+        flush_nested(cpu, l1, nested, file);
+    else
+        cpu.write(arch::ICH_HCR_EL2::of(nested_hcr(file, gic, how.high)));
+    nested.loaded = true;
+    nested.empty = how.empty;
+}
+template <arch::Cpu C>
+inline void leave_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+    if (nested.used) [[unlikely]]
+        sync_nested(cpu, l1, nested, file);
+    else
+        detail::read_l2_controls(cpu, file);
+    const vncr::RegisterFile::View view = file.view();
+    cpu.write(arch::ICH_VMCR_EL2::of(l1.hw.vmcr));
+    detail::for_each_active_priorities(
+        l1.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
+            view.set(R::kReg, cpu.template read<R>().raw);
+            cpu.write(R::of(group ? l1.hw.ap1r[n] : l1.hw.ap0r[n]));
+        });
+    // What came up for L1 meanwhile comes with a kick, which ends the run before it begins.
+    detail::flush_idle(cpu, l1);
+    nested.loaded = false;
+}
+
+}  // namespace nest::vgic
