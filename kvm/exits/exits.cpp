@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/exits/exits.hpp>
 
-#include <kvm/sysreg/cp_traps.hpp>
-#include <kvm/fault/fault.hpp>
-#include <kvm/vm/fpsimd.hpp>
 #include <kvm/cpu/inject.hpp>
 #include <kvm/cpu/instruction_skip.hpp>
-#include <kvm/nested/sysreg.hpp>
-#include <kvm/run/run.hpp>
+#include <kvm/exits/wait.hpp>
+#include <kvm/fault/fault.hpp>
 #include <kvm/firmware/smccc.hpp>
+#include <kvm/nested/sysreg.hpp>
+#include <kvm/sysreg/cp_traps.hpp>
 #include <kvm/sysreg/sysreg_traps.hpp>
+#include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/cpu/trap_routing.hpp>
 

@@ -3,27 +3,21 @@
 
 #include <kvm/exits/enter.hpp>
 #include <kvm/exits/exits.hpp>
+#include <kvm/exits/wait.hpp>
+#include <kvm/fault/stolen_time.hpp>
 #include <kvm/run/first_run.hpp>
-#include <kvm/vm/fpsimd.hpp>
-#include <kvm/vm/machine.hpp>
+#include <kvm/run/vcpu_reset.hpp>
+#include <kvm/trace/trace.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vel2/gic.hpp>
-#include <kvm/fault/stolen_time.hpp>
-#include <kvm/trace/trace.hpp>
-#include <kvm/run/vcpu_reset.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/hw/absent.hpp>
 #include <vgic/hw/entry.hpp>
 
 namespace nest::kvm {
 namespace {
-
-void wait_for(Vcpu& vcpu, WaitFor what) {
-    release_fpsimd(vcpu);
-    vcpu.waiting_for.store_release(static_cast<u8>(what));
-    nest_port_vcpu_wait(vcpu.host);
-    vcpu.waiting_for.store_release(static_cast<u8>(WaitFor::kNothing));
-}
 
 // A suspended vCPU stays so until its VMM intervenes; what would wake it is reported.
 Next suspended(Vcpu& vcpu) {
@@ -206,19 +200,6 @@ Status finish_access_and_run(Vcpu& vcpu) {
 }
 
 }  // namespace
-
-void block(Vcpu& vcpu, timer::Wait wait) {
-    wait.blocking = true;
-    vcpu.wait = wait;
-    vcpu.alarm.store_release(false);
-    const u64 start = nest_port_now_ns();
-    vcpu.stats.blocking = 1;
-    wait_for(vcpu, WaitFor::kInterrupt);
-    vcpu.stats.blocking = 0;
-    vcpu.stats.halt_wakeup += vcpu.has_wakeup_event();
-    count_halt_wait(vcpu.stats, nest_port_now_ns() - start);
-    vcpu.wait = {};
-}
 
 Status run(Vcpu& vcpu) {
     if (!vcpu.initialized)

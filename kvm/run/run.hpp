@@ -9,7 +9,4 @@ namespace nest::kvm {
 // initialised), kIo (the VM is dead), and what the first run and the exits report. The vCPU's mutex is held.
 Status run(Vcpu& vcpu);
 
-// Blocks like WFI until an interrupt, a request, a signal, or `wait`'s deadline. Preemptible.
-void block(Vcpu& vcpu, timer::Wait wait);
-
 }  // namespace nest::kvm

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/vm/vcpu_hooks.hpp>
 
-#include <kvm/run/run.hpp>
+#include <kvm/exits/wait.hpp>
 #include <kvm/fault/stolen_time.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/hw/entry.hpp>
