@@ -2,8 +2,8 @@
 // Object lifetime in the core: make<T>() and destroy() over the port's allocator. There is no operator new.
 #pragma once
 #include <base/types.hpp>
-#include <port/port.h>
 #include <new>
+#include <port/port.h>
 #include <utility>
 
 namespace nest {

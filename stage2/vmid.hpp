@@ -6,8 +6,8 @@
 // under their number (reserved), for that CPU keeps running with them; all others are free again. A roll-over takes them out
 // of `active`, so that every CPU's next load of each takes the lock and learns of it.
 #pragma once
-#include <base/atomic.hpp>
 #include <arch/cpu.hpp>
+#include <base/atomic.hpp>
 #include <base/lock.hpp>
 #include <base/memory.hpp>
 #include <base/result.hpp>

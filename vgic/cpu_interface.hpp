@@ -2,9 +2,9 @@
 // CpuInterface: what the virtual GIC keeps for one vCPU: its SGIs and PPIs, the SPIs that it holds, and the state of
 // its virtual CPU interface while that is not in hardware.
 #pragma once
+#include <arch/registers.hpp>
 #include <base/atomic.hpp>
 #include <base/lock.hpp>
-#include <arch/registers.hpp>
 #include <vgic/bank.hpp>
 
 namespace nest::vncr {

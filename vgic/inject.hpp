@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Interrupts from devices, timers and other vCPUs.
 #pragma once
-#include <base/result.hpp>
 #include <arch/sysreg.hpp>
+#include <base/result.hpp>
 #include <vgic/distributor.hpp>
 
 namespace nest::vgic {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Whose an SError is that came while a guest ran: [DDI0487] ISS of an SError exception, and FEAT_RAS' classes of errors.
 #pragma once
-#include <arch/syndrome.hpp>
 #include <arch/registers.hpp>
+#include <arch/syndrome.hpp>
 
 namespace nest::vhe {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The first steps of an exit: whose trap it is (nested/trap_routing), and what its syndrome says (vhe/, kvm/).
+// The first steps of an exit: whose trap it is (nested/cpu/trap_routing), and what its syndrome says (vhe/, kvm/).
 #include <benchmark/benchmark.h>
 #include <kvm/cpu/instruction_skip.hpp>
 #include <kvm/devices/mmio.hpp>
-#include <nested/vel2/el2_registers.hpp>
-#include <nested/mmu/shadow_map.hpp>
 #include <nested/cpu/trap_routing.hpp>
+#include <nested/mmu/shadow_map.hpp>
+#include <nested/vel2/el2_registers.hpp>
 #include <tests/unit/kvm_io/cpu_fixture.hpp>
 #include <tests/unit/nested_cpu/inputs.hpp>
 #include <tests/unit/nested_mmu/counted_world.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The ID registers of a VM: what it may see of the host, what its VMM made of that, and what that forbids the guest.
 #pragma once
-#include <base/lock.hpp>
 #include <arch/registers.hpp>
+#include <base/lock.hpp>
 #include <base/result.hpp>
 #include <nested/vel2/virtual_el2.hpp>
 

@@ -5,11 +5,11 @@
 // a guest has neither port space nor channels. Readers are vCPU threads in sleepable context; the ioctls may run at the same time.
 #pragma once
 #include <arch/address.hpp>
+#include <base/interval_index.hpp>
 #include <base/lock.hpp>
 #include <base/result.hpp>
 #include <kvm/abi/irq.hpp>
 #include <kvm/devices/coalesced_ring.hpp>
-#include <base/interval_index.hpp>
 
 struct nest_eventfd;
 

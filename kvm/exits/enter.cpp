@@ -4,10 +4,10 @@
 #include <kvm/abi/irq.hpp>
 #include <kvm/cpu/guest_debug.hpp>
 #include <kvm/cpu/inject.hpp>
-#include <kvm/vm/machine.hpp>
-#include <kvm/vel2/entry.hpp>
 #include <kvm/exits/stage2_load.hpp>
 #include <kvm/exits/stay.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vhe/native.hpp>
 #include <vhe/serror.hpp>

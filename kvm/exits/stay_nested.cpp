@@ -3,12 +3,12 @@
 #include <kvm/exits/stay.hpp>
 
 #include <kvm/cpu/inject.hpp>
+#include <kvm/cpu/pacga.hpp>
+#include <kvm/exits/stage2_load.hpp>
+#include <kvm/nested/sysreg.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vel2/forward.hpp>
 #include <kvm/vel2/gic_tier0.hpp>
-#include <kvm/nested/sysreg.hpp>
-#include <kvm/cpu/pacga.hpp>
-#include <kvm/exits/stage2_load.hpp>
 #include <nested/cpu/eret.hpp>
 #include <nested/cpu/trap_routing.hpp>
 

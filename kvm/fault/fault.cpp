@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/fault/fault.hpp>
 
-#include <kvm/vm/fpsimd.hpp>
-#include <kvm/memory/guest_memory.hpp>
 #include <kvm/cpu/inject.hpp>
 #include <kvm/cpu/instruction_skip.hpp>
-#include <kvm/vm/machine.hpp>
-#include <kvm/fault/mmio_exit.hpp>
-#include <kvm/vel2/entry.hpp>
 #include <kvm/cpu/table_level.hpp>
+#include <kvm/fault/mmio_exit.hpp>
+#include <kvm/memory/guest_memory.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 
 namespace nest::kvm {

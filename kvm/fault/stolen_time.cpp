@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/fault/stolen_time.hpp>
 
-#include <kvm/vm/fpsimd.hpp>
 #include <kvm/memory/guest_memory.hpp>
+#include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
 
 namespace nest::kvm {

@@ -2,8 +2,8 @@
 // What the firmware that a VM's guests call consists of: service bits, PSCI version, filter, CPU mitigations. Written
 // before the VM runs (the configuration lock), read by every call without a lock.
 #pragma once
-#include <base/atomic.hpp>
 #include <arch/registers.hpp>
+#include <base/atomic.hpp>
 #include <kvm/firmware/smccc_filter.hpp>
 #include <kvm/firmware/smccc_ids.hpp>
 

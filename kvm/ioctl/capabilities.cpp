@@ -2,8 +2,8 @@
 #include <kvm/ioctl/capabilities.hpp>
 
 #include <kvm/abi/registers.hpp>
-#include <kvm/vm/machine.hpp>
 #include <kvm/sysreg/reset.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 
 namespace nest::kvm {

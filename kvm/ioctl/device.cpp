@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/ioctl/device.hpp>
 
-#include <kvm/abi/ioctl.hpp>
 #include <base/new_fd.hpp>
 #include <base/user_access.hpp>
+#include <kvm/abi/ioctl.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/device/device_abi.hpp>
 

@@ -2,14 +2,14 @@
 // port/entry.h: where the kernel's calls come in.
 #include <port/entry.h>
 
-#include <kvm/ioctl/device.hpp>
 #include <kvm/devices/irqfd.hpp>
+#include <kvm/ioctl/device.hpp>
+#include <kvm/ioctl/vcpu_ioctl.hpp>
+#include <kvm/ioctl/vm_ioctl.hpp>
+#include <kvm/stats/totals.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/report.hpp>
-#include <kvm/stats/totals.hpp>
-#include <kvm/ioctl/vcpu_ioctl.hpp>
 #include <kvm/vm/vm.hpp>
-#include <kvm/ioctl/vm_ioctl.hpp>
 #include <timer/hardware.hpp>
 
 namespace {

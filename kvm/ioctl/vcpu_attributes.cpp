@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/ioctl/vcpu_attributes.hpp>
 
-#include <kvm/abi/ioctl.hpp>
 #include <base/user_access.hpp>
+#include <kvm/abi/ioctl.hpp>
 #include <kvm/vm/vm.hpp>
 
 namespace nest::kvm {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/ioctl/vcpu_ioctl.hpp>
 
-#include <kvm/abi/ioctl.hpp>
-#include <kvm/vm/machine.hpp>
 #include <base/new_fd.hpp>
-#include <kvm/one_reg/one_reg.hpp>
-#include <kvm/ioctl/register_providers.hpp>
-#include <kvm/sysreg/reset.hpp>
-#include <kvm/run/run.hpp>
 #include <base/user_access.hpp>
+#include <kvm/abi/ioctl.hpp>
+#include <kvm/ioctl/register_providers.hpp>
 #include <kvm/ioctl/vcpu_attributes.hpp>
+#include <kvm/one_reg/one_reg.hpp>
 #include <kvm/one_reg/vcpu_events.hpp>
+#include <kvm/run/run.hpp>
 #include <kvm/run/vcpu_reset.hpp>
+#include <kvm/sysreg/reset.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 
 namespace nest::kvm {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/ioctl/vm_ioctl.hpp>
 
+#include <base/new_fd.hpp>
+#include <base/user_access.hpp>
 #include <kvm/abi/ioctl.hpp>
+#include <kvm/devices/irq_line.hpp>
 #include <kvm/ioctl/capabilities.hpp>
 #include <kvm/ioctl/device.hpp>
-#include <kvm/devices/irq_line.hpp>
-#include <base/new_fd.hpp>
 #include <kvm/one_reg/one_reg.hpp>
 #include <kvm/sysreg/reset.hpp>
-#include <base/user_access.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/inject.hpp>
 

@@ -16,11 +16,11 @@
 //    when all GuestPages of before are gone: afterwards the VMM may use that part of its memory for something else. It waits
 //    in grace_, behind no lock that others want.
 #pragma once
+#include <base/grace.hpp>
+#include <base/interval_index.hpp>
 #include <base/lock.hpp>
 #include <base/result.hpp>
 #include <kvm/abi/capability.hpp>
-#include <base/grace.hpp>
-#include <base/interval_index.hpp>
 #include <kvm/memory/memslot.hpp>
 
 namespace nest::kvm {

@@ -3,9 +3,9 @@
 // virtual EL2, L2's stage 1. These walks go through the caches, also where L1's registers (HCR_EL2.CD, VTCR_EL2.IRGN0) make
 // hardware's walks Non-cacheable: an L1 that wrote its tables past the caches has invalidated them there, as it must.
 #include <kvm/fault/bring_in.hpp>
-#include <kvm/vm/fpsimd.hpp>
-#include <kvm/nested/l1_stage2.hpp>
 #include <kvm/memory/mmu_lock.hpp>
+#include <kvm/nested/l1_stage2.hpp>
+#include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/mmu/mmu.hpp>
 #include <nested/walk/walk_stage1.hpp>

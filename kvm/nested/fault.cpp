@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage-2 aborts of L2.
 #include <kvm/fault/fault.hpp>
-#include <kvm/vm/fpsimd.hpp>
-#include <kvm/nested/l1_stage2.hpp>
 #include <kvm/memory/mmu_lock.hpp>
-#include <kvm/vel2/entry.hpp>
+#include <kvm/nested/l1_stage2.hpp>
 #include <kvm/trace/trace.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/mmu/mmu.hpp>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/vm/nested_mmu.hpp>
 
-#include <kvm/nested/l1_stage2.hpp>
-#include <kvm/vm/machine.hpp>
 #include <kvm/memory/mmu_lock.hpp>
+#include <kvm/nested/l1_stage2.hpp>
 #include <kvm/trace/trace.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/mmu/mmu.hpp>
 

@@ -2,12 +2,12 @@
 #include <kvm/nested/sysreg.hpp>
 
 #include <kvm/nested/l1_stage2.hpp>
-#include <kvm/vm/machine.hpp>
 #include <kvm/trace/trace.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/cpu/el2_sysreg.hpp>
-#include <nested/mmu/mmu.hpp>
 #include <nested/cpu/own_tlbi.hpp>
+#include <nested/mmu/mmu.hpp>
 #include <vgic/nested/nested.hpp>
 
 namespace nest::kvm {

@@ -2,16 +2,16 @@
 // L2's accesses to the page behind L1's VNCR_EL2.
 #include <kvm/vm/nested_vncr.hpp>
 
+#include <kvm/cpu/instruction_skip.hpp>
 #include <kvm/fault/bring_in.hpp>
+#include <kvm/memory/mmu_lock.hpp>
+#include <kvm/nested/l1_stage2.hpp>
+#include <kvm/vel2/entry.hpp>
 #include <kvm/vm/cpu_calls.hpp>
 #include <kvm/vm/fpsimd.hpp>
-#include <kvm/cpu/instruction_skip.hpp>
-#include <kvm/nested/l1_stage2.hpp>
-#include <kvm/memory/mmu_lock.hpp>
-#include <kvm/vel2/entry.hpp>
 #include <kvm/vm/vm.hpp>
-#include <nested/mmu/mmu.hpp>
 #include <nested/cpu/vncr_access.hpp>
+#include <nested/mmu/mmu.hpp>
 
 namespace nest::kvm {
 namespace {

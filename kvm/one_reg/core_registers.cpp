@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/one_reg/core_registers.hpp>
 #include <kvm/cpu/id_registers.hpp>
+#include <kvm/one_reg/core_registers.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -3,8 +3,8 @@
 #pragma once
 #include <base/result.hpp>
 #include <kvm/abi/registers.hpp>
-#include <kvm/one_reg/core_registers.hpp>
 #include <kvm/cpu/cpu_state.hpp>
+#include <kvm/one_reg/core_registers.hpp>
 #include <span>
 
 namespace nest::kvm {

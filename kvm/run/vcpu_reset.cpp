@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/run/vcpu_reset.hpp>
 
+#include <kvm/sysreg/reset.hpp>
+#include <kvm/vel2/gic.hpp>
 #include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/machine.hpp>
-#include <kvm/vel2/gic.hpp>
-#include <kvm/sysreg/reset.hpp>
 #include <kvm/vm/vm.hpp>
 #include <stage2/cache_maintenance.hpp>
 #include <vgic/inject.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/sysreg/cp_traps.hpp>
 #include <kvm/cpu/id_registers.hpp>
 #include <kvm/cpu/instruction_skip.hpp>
+#include <kvm/sysreg/cp_traps.hpp>
 
 namespace nest::kvm {
 namespace {

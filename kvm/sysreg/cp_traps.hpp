@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Trapped coprocessor accesses (EC 0x03 to 0x06, 0x08, 0x0c) of AArch32 user code: MRC, MCR, MRRC, MCRR, LDC, STC, VMRS.
 #pragma once
-#include <kvm/sysreg/sysreg_hooks.hpp>
 #include <kvm/cpu/cpu_state.hpp>
+#include <kvm/sysreg/sysreg_hooks.hpp>
 
 namespace nest::kvm {
 

@@ -2,8 +2,8 @@
 #include <kvm/abi/registers.hpp>
 #include <kvm/cpu/guest_debug.hpp>
 #include <kvm/cpu/id_registers.hpp>
-#include <kvm/sysreg/system_registers.hpp>
 #include <kvm/sysreg/sysreg_traps.hpp>
+#include <kvm/sysreg/system_registers.hpp>
 #include <nested/vel2/el2_registers.hpp>
 
 namespace nest::kvm {

@@ -2,11 +2,11 @@
 #include <kvm/vel2/entry.hpp>
 
 #include <kvm/abi/irq.hpp>
-#include <kvm/vm/fpsimd.hpp>
 #include <kvm/cpu/inject.hpp>
-#include <kvm/vm/machine.hpp>
 #include <kvm/vel2/forward.hpp>
 #include <kvm/vel2/gic.hpp>
+#include <kvm/vm/fpsimd.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/cpu_interface.hpp>
 

@@ -2,8 +2,8 @@
 #include <kvm/vm/machine.hpp>
 
 #include <stage2/geometry.hpp>
-#include <vgic/hw/entry.hpp>
 #include <timer/hardware.hpp>
+#include <vgic/hw/entry.hpp>
 
 namespace nest::kvm {
 

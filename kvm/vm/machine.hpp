@@ -4,9 +4,9 @@
 #include <base/atomic.hpp>
 #include <base/lock.hpp>
 #include <base/memory.hpp>
-#include <kvm/sysreg/common_features.hpp>
 #include <kvm/cpu/cpu.hpp>
 #include <kvm/firmware/smccc_config.hpp>
+#include <kvm/sysreg/common_features.hpp>
 #include <kvm/sysreg/trap_config.hpp>
 #include <port/entry.h>
 #include <stage2/host_features.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/vm/vm.hpp>
 
-#include <kvm/vm/machine.hpp>
 #include <base/new_fd.hpp>
+#include <kvm/vm/machine.hpp>
 #include <kvm/vm/report.hpp>
 #include <timer/hardware.hpp>
 

@@ -11,11 +11,11 @@
 #include <kvm/devices/io_bus.hpp>
 #include <kvm/devices/irq_routing.hpp>
 #include <kvm/devices/irqfd.hpp>
+#include <kvm/firmware/smccc_config.hpp>
 #include <kvm/memory/memslots.hpp>
+#include <kvm/stats/stats.hpp>
 #include <kvm/vm/nested_mmu.hpp>
 #include <kvm/vm/nested_vncr.hpp>
-#include <kvm/firmware/smccc_config.hpp>
-#include <kvm/stats/stats.hpp>
 #include <kvm/vm/vcpu.hpp>
 #include <kvm/vm/vgic_wiring.hpp>
 #include <kvm/vm/vm_power.hpp>

@@ -5,8 +5,8 @@
 #include <kvm/memory/canonical.hpp>
 #include <kvm/memory/hva_ranges.hpp>
 #include <kvm/memory/memslots.hpp>
-#include <kvm/vm/nested_vncr.hpp>
 #include <kvm/stats/stats.hpp>
+#include <kvm/vm/nested_vncr.hpp>
 #include <stage2/stage2.hpp>
 
 namespace nest::kvm {

@@ -2,8 +2,8 @@
 // Exceptions taken to virtual EL2 in the guest's place: [DDI0487] D1.3.
 #pragma once
 #include <arch/syndrome.hpp>
-#include <nested/vel2/virtual_el2.hpp>
 #include <nested/cpu/world_switch.hpp>
+#include <nested/vel2/virtual_el2.hpp>
 
 namespace nest::nested {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <nested/vel2/trap_merge.hpp>
 #include <nested/cpu/trap_routing.hpp>
 #include <nested/cpu/vncr_access.hpp>
+#include <nested/vel2/trap_merge.hpp>
 
 namespace nest::nested {
 namespace {

@@ -5,7 +5,7 @@
 
 namespace nest::nested {
 
-// `host`: the system-wide value; `flat`: what kvm/id_registers shows a VM without EL2. For a register in the space
+// `host`: the system-wide value; `flat`: what kvm/cpu/id_registers shows a VM without EL2. For a register in the space
 // (3, 0, 0, 1..7, x), and CTR_EL0; any other comes back as `flat`. `nv2`: L1 may give NV2 to its own guests. Pure.
 u64 id_register_with_el2(arch::SysReg reg, u64 host, u64 flat, bool nv2);
 

@@ -3,8 +3,8 @@
 #pragma once
 #include <arch/address.hpp>
 #include <concepts>
-#include <port/port.h>
 #include <nested/walk/table_frames.hpp>
+#include <port/port.h>
 #include <stage2/pte.hpp>
 
 namespace nest::nested {

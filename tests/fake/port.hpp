@@ -7,9 +7,9 @@
 #pragma once
 #include <base/types.hpp>
 #include <functional>
-#include <port/port.h>
 #include <map>
 #include <mutex>
+#include <port/port.h>
 #include <string>
 #include <vector>
 

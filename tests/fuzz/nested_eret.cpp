@@ -2,12 +2,12 @@
 // A sequence of exceptions and exception returns with any SPSR, ELR and HCR: the vCPU never gets a PSTATE that the
 // hardware must not see, never lands in a world that its PSTATE contradicts, and does what a straightforward
 // transcription of AArch64.ExceptionReturn does.
-#include <nested/vel2/el2_registers.hpp>
-#include <nested/cpu/eret.hpp>
-#include <tests/fake/cpu.hpp>
-#include <tests/fake/port.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <nested/cpu/eret.hpp>
+#include <nested/vel2/el2_registers.hpp>
+#include <tests/fake/cpu.hpp>
+#include <tests/fake/port.hpp>
 
 using namespace nest;
 using namespace nest::nested;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Any exit with any contents of L1's registers: routing is total, agrees with a model of the rules that does not use
 // the table's search, and neither it nor the decoders care what L1 left in the VNCR page's reserved bits.
-#include <nested/vel2/system_instruction.hpp>
-#include <nested/cpu/trap_routing.hpp>
-#include <tests/fake/port.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <nested/cpu/trap_routing.hpp>
+#include <nested/vel2/system_instruction.hpp>
+#include <tests/fake/port.hpp>
 
 using namespace nest;
 using namespace nest::nested;

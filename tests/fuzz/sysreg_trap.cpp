@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <kvm/abi/registers.hpp>
-#include <kvm/sysreg/cp_traps.hpp>
 #include <kvm/cpu/id_registers.hpp>
 #include <kvm/cpu/inject.hpp>
+#include <kvm/sysreg/cp_traps.hpp>
 #include <kvm/sysreg/reset.hpp>
 #include <kvm/sysreg/sysreg_traps.hpp>
 #include <tests/fake/port.hpp>

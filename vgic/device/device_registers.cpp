@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/device/device_registers.hpp>
 #include <vgic/hw/icc.hpp>
-#include <vgic/nested/ich.hpp>
 #include <vgic/mmio/mmio.hpp>
+#include <vgic/nested/ich.hpp>
 
 namespace nest::vgic {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/hw/icc.hpp>
-#include <vgic/inject.hpp>
 #include <vgic/hw/list_registers.hpp>
+#include <vgic/inject.hpp>
 
 namespace nest::vgic {
 namespace {

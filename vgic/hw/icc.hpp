@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The CPU interface's system registers where hardware does not run them: user space's view, and trapped accesses.
 #pragma once
-#include <base/result.hpp>
 #include <arch/sysreg.hpp>
+#include <base/result.hpp>
 #include <vgic/cpu_interface.hpp>
 
 namespace nest::vgic {

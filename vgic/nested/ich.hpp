@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS of a vCPU with EL2: the GIC's EL2 registers as user space sees them.
 #pragma once
-#include <base/result.hpp>
 #include <arch/sysreg.hpp>
+#include <base/result.hpp>
 #include <vgic/cpu_interface.hpp>
 
 namespace nest::vgic {

@@ -2,8 +2,8 @@
 // The register table, and the small types that everything stands on.
 #include <arch/address.hpp>
 #include <arch/registers.hpp>
-#include <base/result.hpp>
 #include <arch/syndrome.hpp>
+#include <base/result.hpp>
 #include <gtest/gtest.h>
 
 namespace nest::arch {

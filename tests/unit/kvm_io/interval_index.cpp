@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <gtest/gtest.h>
 #include <base/interval_index.hpp>
+#include <gtest/gtest.h>
 #include <random>
 #include <vector>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The nested transitions as the tracer gets them: what is put down, and when it is told.
+#include <kvm/trace/trace.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vm/report.hpp>
-#include <kvm/trace/trace.hpp>
 #include <tests/unit/kvm_nested/mmu_fixture.hpp>
 
 namespace nest::kvm {

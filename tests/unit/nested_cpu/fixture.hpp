@@ -2,8 +2,8 @@
 // A vCPU with virtual EL2 on a FakeCpu.
 #pragma once
 #include <gtest/gtest.h>
-#include <nested/vel2/el2_registers.hpp>
 #include <nested/cpu/exception.hpp>
+#include <nested/vel2/el2_registers.hpp>
 #include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
 #include <tests/unit/nested_cpu/inputs.hpp>

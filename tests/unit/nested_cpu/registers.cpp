@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Masks, reset values, ONE_REG, the VNCR page's layout and the ID registers.
-#include <nested/vel2/id_registers.hpp>
-#include <tests/unit/nested_cpu/fixture.hpp>
 #include <map>
+#include <nested/vel2/id_registers.hpp>
 #include <set>
+#include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {
 namespace {

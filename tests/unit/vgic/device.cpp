@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The device file: addresses and regions in the order in which KVM's own selftest tries them, error codes, migration.
-#include <gtest/gtest.h>
 #include <cstring>
+#include <gtest/gtest.h>
 #include <tests/unit/vgic/machine.hpp>
 #include <vgic/device/device_abi.hpp>
 
