@@ -9,7 +9,7 @@ from nestlab import guests, paths, proc
 
 SOURCES = paths.REPO / "tests" / "census"
 # What the prediction is made of: the core's tables, and those of its functions that only decode.
-CORE = [paths.REPO / "nested" / "register_masks.cpp", paths.REPO / "nested" / "system_instruction.cpp"]
+CORE = [paths.REPO / "nested" / "vel2" / "register_masks.cpp", paths.REPO / "nested" / "vel2" / "system_instruction.cpp"]
 TABLES = [paths.REPO / "arch", paths.REPO / "base", paths.REPO / "kvm", paths.REPO / "nested"]
 
 
