@@ -35,11 +35,19 @@ bool wait_for(int process, int milliseconds) {
     return poll(&wanted, 1, milliseconds) > 0;
 }
 
-// Where each thread of it is, for whoever reads the log.
-void describe_hang(pid_t child, const Report& report) {
-    for (unsigned i = 0; i < kThreads; i++)
+// What each thread of it did last, for whoever reads the log.
+void describe_threads(const Report& report) {
+    for (unsigned i = 0; i < kThreads; i++) {
         if (const char* doing = report.doing[i].load(); doing && *doing)
             std::printf("  thread %u: step %u, in %s\n", i, report.step[i].load(), doing);
+        if (const u64 pc = report.fault_pc[i].load())
+            std::printf("  thread %u: its last fault was at PC 0x%llx, of 0x%llx\n", i, static_cast<unsigned long long>(pc),
+                        static_cast<unsigned long long>(report.fault_address[i].load()));
+    }
+}
+
+void describe_hang(pid_t child, const Report& report) {
+    describe_threads(report);
     std::error_code error;
     for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(child) + "/task", error))
         for (const char* name : {"wchan", "stack"}) {
@@ -57,6 +65,8 @@ std::optional<std::string> Supervisor::run(const Sequence& sequence, const std::
     report_.failed = false;
     for (auto& doing : report_.doing)
         doing = nullptr;
+    for (auto& pc : report_.fault_pc)
+        pc = 0;
     const pid_t child = fork();
     if (child < 0)
         return "fork";
@@ -79,8 +89,10 @@ std::optional<std::string> Supervisor::run(const Sequence& sequence, const std::
     close(process);
     if (!failure && report_.failed)
         failure = report_.text;
-    if (!failure && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+    if (!failure && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
+        describe_threads(report_);
         failure = "the process died by signal " + std::to_string(WTERMSIG(status));
+    }
     if (!failure && references_ >= 0) {
         for (int i = 0; i < 500 && module_references() != references_; i++)
             usleep(10'000);

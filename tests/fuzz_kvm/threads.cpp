@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -30,7 +31,14 @@ void on_alarm(int) {
         page[offsetof(kvm::abi::Run, immediate_exit)] = 1;
 }
 
-void on_fault(int) { siglongjmp(the_landing, 1); }
+// The last of a thread is told if the process dies of it.
+void on_fault(int, siginfo_t* info, void* context) {
+    if (Report* report = here().report) {
+        report->fault_address[here().number] = reinterpret_cast<u64>(info->si_addr);
+        report->fault_pc[here().number] = static_cast<ucontext_t*>(context)->uc_mcontext.pc;
+    }
+    siglongjmp(the_landing, 1);
+}
 
 }  // namespace
 
@@ -42,8 +50,8 @@ void install_handlers() {
     sigaction(SIGALRM, &action, nullptr);
     action.sa_handler = [](int) {};
     sigaction(SIGUSR1, &action, nullptr);
-    action.sa_handler = on_fault;
-    action.sa_flags = SA_NODEFER;
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_NODEFER | SA_SIGINFO;
     sigaction(SIGSEGV, &action, nullptr);
     sigaction(SIGBUS, &action, nullptr);
 }

@@ -18,9 +18,11 @@ inline constexpr size_t kKinds = 6, kSlots = 4, kThreads = 4;
 struct Report {
     std::atomic<bool> failed;
     char text[400];
-    // For a look at a hang: each thread's step, and the call it is in.
+    // For a look at a hang or a death: each thread's step, and the call it is in.
     std::atomic<u32> step[kThreads];
     std::atomic<const char*> doing[kThreads];   // a literal, at the same address in both processes
+    // For a look at a death by signal: each thread's last fault of its own, which it may have landed from. 0: none.
+    std::atomic<u64> fault_pc[kThreads], fault_address[kThreads];
 };
 
 class World {
