@@ -37,4 +37,5 @@ if [ -s /tmp/leaks ]; then
 	fail "the module has left $(grep -c ^unreferenced /tmp/leaks) objects behind"
 fi
 grep -q 'debug_locks: *1' /proc/lockdep_stats || fail "lockdep has switched itself off"
+echo scan >$leaks || fail "kmemleak has switched itself off"
 exit $status
