@@ -1,34 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The seam to the hardware: every privileged access of the core goes through an object of this concept.
-// NativeCpu (arch/native_cpu.hpp) is the machine; FakeCpu (tests/fake/cpu.hpp) is a register map with an ordered log,
-// so that the order of a sequence is unit-tested on any PC. Both are passed by value or by reference to templates.
+// The seam to the hardware: every privileged access of the core goes through arch::Cpu. In the module that is the machine; in
+// the host library a register map with an ordered log, so that the order of a sequence is tested on any PC.
 #pragma once
-#include <arch/registers.hpp>
-#include <concepts>
+#ifdef NEST_MODULE
+#include <arch/native_cpu.hpp>
+namespace nest::arch {
+using Cpu = NativeCpu;
+}
+#else
+#include <tests/fake/cpu.hpp>
+namespace nest::arch {
+using Cpu = test::FakeCpu;
+}
+#endif
 
 namespace nest::arch {
 
-// [DDI0487] D7.5.9. The operand is in the instruction's own format (IPA[51:12] in bits 39:0, TTL in 47:44).
-// R…: a range (FEAT_TLBIRANGE), TG 47:46, SCALE 45:44, NUM 43:39, TTL 38:37, BADDR 36:0.
-enum class Tlbi : u8 {
-    VMALLE1IS, VMALLS12E1IS, ALLE1, ALLE1IS, IPAS2E1IS, IPAS2LE1IS, VMALLE1, VAE2IS, IPAS2E1, RIPAS2E1IS,
-    VAE1IS, ASIDE1IS, VAAE1IS, VALE1IS, VAALE1IS, RVAE1IS, RVAAE1IS, RVALE1IS, RVAALE1IS
-};
-enum class Barrier : u8 { NSH, ISH, ISHST, SY, NSHST };
-enum class AddressTranslation : u8 { S1E1R };
-enum class CacheOp : u8 { CVAC, CIVAC, CVAU, IVAU, IALLUIS };
-
-template <typename C>
-concept Cpu = requires(C& cpu, u64 operand) {
-    { cpu.template read<HCR_EL2>() } -> std::same_as<HCR_EL2>;
-    cpu.write(HCR_EL2{});
-    cpu.isb();
-    cpu.template dsb<Barrier::ISH>();
-    cpu.template tlbi<Tlbi::IPAS2E1IS>(operand);
-    cpu.esb();
-    // False: the walk met an external abort, and PAR_EL1 says nothing.
-    { cpu.template at<AddressTranslation::S1E1R>(operand) } -> std::same_as<bool>;
-    cpu.template cache<CacheOp::CIVAC>(operand);
-};
+// The CPU that runs this, for whoever is not handed one: without state in the module.
+#ifdef NEST_MODULE
+extern Cpu the_cpu;
+inline Cpu& cpu() { return the_cpu; }
+#else
+Cpu& cpu();
+#endif
 
 }  // namespace nest::arch

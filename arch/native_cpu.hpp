@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // NativeCpu: the machine itself. AArch64 only; any EL that may access the register.
 #pragma once
-#include <arch/cpu.hpp>
+#include <arch/operations.hpp>
 #include <arch/errata.hpp>
 
 #ifndef __aarch64__
@@ -112,7 +112,24 @@ public:
         else
             asm volatile("ic ialluis" ::: "memory");
     }
+    // FEAT_PAuth, interrupts off: APGAKey is swapped for the time of it, which signs no return address of ours.
+    u64 pacga(u64 address, u64 modifier, const u64 (&key)[2]) const {
+        const auto low = read<APGAKeyLo_EL1>();
+        const auto high = read<APGAKeyHi_EL1>();
+        write(APGAKeyLo_EL1::of(key[0]));
+        write(APGAKeyHi_EL1::of(key[1]));
+        isb();
+        // pacga x0, x0, x1 by its encoding: the assembler's default architecture may not know it.
+        register u64 x0 asm("x0") = address;
+        register u64 x1 asm("x1") = modifier;
+        asm volatile(".inst 0x9ac13000" : "+r"(x0) : "r"(x1));
+        const u64 code = x0;
+        isb();
+        write(low);
+        write(high);
+        return code;
+    }
 };
-static_assert(Cpu<NativeCpu>);
+static_assert(CpuOperations<NativeCpu>);
 
 }  // namespace nest::arch

@@ -7,12 +7,11 @@
 namespace nest::stage2 {
 
 // After the last broadcast TLBI of a sequence: complete on all CPUs when it returns.
-template <arch::Cpu C>
-void finish_broadcast(C& cpu) {
-    cpu.template dsb<arch::Barrier::ISH>();
+inline void finish_broadcast(arch::Cpu& cpu) {
+    cpu.dsb<arch::Barrier::ISH>();
     if (arch::has_erratum(arch::Erratum::kRepeatTlbi)) [[unlikely]] {
-        cpu.template tlbi<arch::Tlbi::VALE1IS>(0);  // any will do
-        cpu.template dsb<arch::Barrier::ISH>();
+        cpu.tlbi<arch::Tlbi::VALE1IS>(0);  // any will do
+        cpu.dsb<arch::Barrier::ISH>();
     }
     cpu.isb();
 }

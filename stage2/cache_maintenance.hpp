@@ -20,32 +20,10 @@ struct CacheType : arch::Layout<CacheType> {
 
 // Writes [va, va + bytes) back to memory and drops it from all data caches: a guest with its caches off, or without
 // FEAT_S2FWB with a Device or Non-cacheable mapping of its own, must see what the host wrote.
-template <arch::Cpu C>
-void clean_invalidate_to_poc(C& cpu, CacheType ctr, u64 va, u64 bytes) {
-    const u64 line = ctr.data_line();
-    for (u64 at = va & ~(line - 1); at < va + bytes; at += line)
-        cpu.template cache<arch::CacheOp::CIVAC>(at);
-    cpu.template dsb<arch::Barrier::SY>();
-}
+void clean_invalidate_to_poc(arch::Cpu& cpu, CacheType ctr, u64 va, u64 bytes);
 
 // Drops instructions that some earlier owner of the memory left in instruction caches. The data side is clean already:
 // without FEAT_S2FWB by the above, and FEAT_S2FWB implies CTR_EL0.IDC.
-template <arch::Cpu C>
-void invalidate_instructions(C& cpu, CacheType ctr, u64 va, u64 bytes) {
-    constexpr u64 kMaxLines = 512;  // each is broadcast; above, the whole cache is cheaper
-    if (ctr.get<CacheType::DIC>()) {
-        cpu.isb();
-        return;
-    }
-    const u64 line = ctr.instruction_line();
-    if (ctr.instruction_aliases() || bytes / line > kMaxLines) {
-        cpu.template cache<arch::CacheOp::IALLUIS>();
-    } else {
-        for (u64 at = va & ~(line - 1); at < va + bytes; at += line)
-            cpu.template cache<arch::CacheOp::IVAU>(at);
-    }
-    cpu.template dsb<arch::Barrier::ISH>();
-    cpu.isb();
-}
+void invalidate_instructions(arch::Cpu& cpu, CacheType ctr, u64 va, u64 bytes);
 
 }  // namespace nest::stage2

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The table's policy in the module: pages of the linear map, the CPU's TLBs and caches. On the host with FakeCpu.
+// The table's policy in the module: pages of the linear map, the CPU's TLBs and caches.
 #pragma once
 #include <base/atomic.hpp>
 #include <stage2/cache_maintenance.hpp>
@@ -9,13 +9,13 @@
 
 namespace nest::stage2 {
 
-template <arch::Cpu C, typename InputAddress>
+template <typename InputAddress>
 class KernelPolicy {
 public:
     using Address = InputAddress;
     static constexpr bool kTracksLeaves = false;
 
-    KernelPolicy(C& cpu, const HostFeatures& host, const TlbTarget& target) : cpu_(cpu), host_(host), target_(target) {}
+    KernelPolicy(arch::Cpu& cpu, const HostFeatures& host, const TlbTarget& target) : cpu_(cpu), host_(host), target_(target) {}
 
     // New tables come from this cache until it is used with another one.
     void use(TableCache* cache) { cache_ = cache; }
@@ -32,19 +32,18 @@ public:
     bool compare_exchange(u64* slot, u64 expected, u64 desired) {
         return __atomic_compare_exchange_n(slot, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
     }
-    void publish() { cpu_.template dsb<arch::Barrier::ISHST>(); }
+    void publish() { cpu_.dsb<arch::Barrier::ISHST>(); }
 
     void invalidate(const Invalidation& what) {
-        Invalidator<C>(cpu_, host_, target_).invalidate(what);
+        Invalidator(cpu_, host_, target_).invalidate(what);
         broadcasts_.store_relaxed(broadcasts_.load_relaxed() + 1);  // the callers hold the mmu lock
     }
     // How often invalidate() reached out to all CPUs. Any context.
     u64 broadcasts() const { return broadcasts_.load_relaxed(); }
     void invalidate_local(u64 ipa, unsigned level) {
-        Invalidator<C>(cpu_, host_, target_).invalidate_local(ipa, level);
+        Invalidator(cpu_, host_, target_).invalidate_local(ipa, level);
     }
-    template <arch::Tlbi Op>
-    void invalidate_stage1(u64 operand) { Invalidator<C>(cpu_, host_, target_).template stage1<Op>(operand); }
+    void invalidate_stage1(arch::Tlbi op, u64 operand) { Invalidator(cpu_, host_, target_).stage1(op, operand); }
 
     // With FEAT_S2FWB the guest cannot reach memory past the caches.
     void clean_dcache(arch::Pa pa, u64 bytes) {
@@ -56,7 +55,7 @@ public:
     }
 
 private:
-    C& cpu_;
+    arch::Cpu& cpu_;
     const HostFeatures& host_;
     const TlbTarget& target_;
     TableCache* cache_ = nullptr;

@@ -9,7 +9,7 @@
 
 namespace nest::stage2 {
 
-template <arch::Cpu C, typename InputAddress = arch::Ipa, typename P = KernelPolicy<C, InputAddress>>
+template <typename InputAddress = arch::Ipa, typename P = KernelPolicy<InputAddress>>
 class Stage2 {
 public:
     using Address = InputAddress;
@@ -18,7 +18,7 @@ public:
     using Debt = typename Tables::Debt;
     static constexpr unsigned kReapThreshold = 64;  // retired tables
 
-    Stage2(C& cpu, VmidAllocator<C>& vmids) : vmids_(vmids), policy_(cpu, host_, target_), table_(policy_) {}
+    Stage2(arch::Cpu& cpu, VmidAllocator& vmids) : vmids_(vmids), policy_(cpu, host_, target_), table_(policy_) {}
     ~Stage2() { destroy(); }
 
     // ipa_bits 32 to 48. -EINVAL: not a size that this machine can do; -ENOMEM. Sleeps.
@@ -84,8 +84,7 @@ public:
     // Invalidations of this space so far that all CPUs had to take part in. Any context.
     u64 broadcasts() const { return policy_.broadcasts(); }
     // Executes the guest's own invalidation of its stage 1 under this VMID, on all CPUs. See Invalidator.
-    template <arch::Tlbi Op>
-    void invalidate_stage1(u64 operand) { policy_.template invalidate_stage1<Op>(operand); }
+    void invalidate_stage1(arch::Tlbi op, u64 operand) { policy_.invalidate_stage1(op, operand); }
 
     // Tables that left the tree, in three steps: take under the lock; wait, without it, until every CPU has left tier 0
     // once (an IPI); free. Worth it when reap_due().
@@ -97,7 +96,7 @@ public:
     // was loaded on the CPU, or a put (VmidAllocator::clear), ask again.
     arch::VTTBR_EL2 vttbr(unsigned cpu) {
         constexpr VmidUse use = std::is_same_v<Address, arch::L2Ipa> ? VmidUse::kShadow : VmidUse::kVm;
-        return target_.table.template with<arch::VTTBR_EL2::VMID>(vmids_.load_on_cpu(vmid_, cpu, use));
+        return target_.table.with<arch::VTTBR_EL2::VMID>(vmids_.load_on_cpu(vmid_, cpu, use));
     }
     arch::VTCR_EL2 vtcr() const { return target_.vtcr; }
     // `runner` (a vCPU, not 0) uses it on this CPU from now on. True: another one was the last. What that one's stage 1 said is
@@ -124,7 +123,7 @@ private:
         ~Using() { policy.use(nullptr); }
     };
 
-    VmidAllocator<C>& vmids_;
+    VmidAllocator& vmids_;
     Buffer<u16> runners_;  // per CPU: who ran last; 0: nobody has
     HostFeatures host_;
     Vmid vmid_;

@@ -6,6 +6,22 @@
 
 namespace nest::timer {
 
+template <Slot kSlot>
+[[gnu::always_inline]] inline void VcpuTimers::restore_compare(arch::Cpu& cpu, TimerContext& t, u64 offset) {
+    const u64 cval = t.cval();
+    t.loaded_offset = offset;
+    if constexpr (kSlot == Slot::kVirtual) {
+        cpu.write(arch::CNTVOFF_EL2::of(offset));
+        write_cval(cpu, kSlot, cval);
+    } else {
+        if (has_cntpoff_) {
+            cpu.write(arch::CNTPOFF_EL2::of(offset));
+            regime_shift_ = offset != 0;
+        }
+        write_cval(cpu, kSlot, offset && !guest_regime_ ? t.host_compare(host_count(cpu)) : cval);
+    }
+}
+
 // May the timer in the hardware become a soft one without a word to anybody? It must not assert, and the alarm must come
 // before its deadline.
 [[gnu::always_inline]] inline bool VcpuTimers::may_leave(const TimerContext& t, const Live& live, u64 host_count) const {
@@ -20,8 +36,8 @@ namespace nest::timer {
 
 // One function for each direction, so that the contexts are at known places. What the VM gives to the offsets is that of
 // the generation, which has not changed.
-template <bool hyp, arch::Cpu C>
-[[gnu::always_inline]] inline bool VcpuTimers::exchange(C& cpu, arch::CNTHCTL_EL2 l1) {
+template <bool hyp>
+[[gnu::always_inline]] inline bool VcpuTimers::exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1) {
     if (needs_flush())
         return false;
     TimerContext* const leave = &contexts_[hyp ? 0 : 2];

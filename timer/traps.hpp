@@ -43,11 +43,10 @@ constexpr TimerTraps merged(TimerTraps ours, arch::CNTHCTL_EL2 l1) {
 constexpr arch::CNTHCTL_EL2 trap_bits(const TimerTraps& t) { return with_traps(arch::CNTHCTL_EL2{}, t); }
 
 // The host rewrites its EL0 bits at each context switch, so the register is read, and written only for a difference.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void set_traps(C& cpu, arch::CNTHCTL_EL2 bits) {
+[[gnu::always_inline]] inline void set_traps(arch::Cpu& cpu, arch::CNTHCTL_EL2 bits) {
     using R = arch::CNTHCTL_EL2;
     constexpr u64 kOurs = R::mask<R::EL1PTEN, R::EL1PCTEN, R::EL1TVT, R::EL1TVCT, R::EL1NVPCT, R::EL1NVVCT, R::ECV>();
-    const auto host = cpu.template read<R>();
+    const auto host = cpu.read<R>();
     const auto wanted = R::of((host.raw & ~kOurs) | bits.raw);
     if (!(wanted == host))
         cpu.write(wanted);

@@ -49,22 +49,18 @@ public:
     void terminate();
 
     // The vCPU comes to this CPU, before the vGIC's own load. Interrupts on.
-    template <arch::Cpu C>
-    void load(C& cpu);
+    void load(arch::Cpu& cpu);
     // It leaves. Callable under the scheduler's run-queue lock: nothing is woken, no line is touched, and a running
     // callback of the hrtimer is not waited for, as that may want to wake a thread.
-    template <arch::Cpu C>
-    void put(C& cpu, const Wait& wait = {});
+    void put(arch::Cpu& cpu, const Wait& wait = {});
     // After an exit, when the guest context is gone, interrupts off. One test with an in-kernel GIC and no virtual EL2.
-    template <arch::Cpu C>
-    void sync(C& cpu) {
+    void sync(arch::Cpu& cpu) {
         if (watched_) [[unlikely]]
             sync_watched(cpu);
     }
     // Before an entry, interrupts still on: takes up offsets that another thread changed, and soft timers that tier 0
     // wrote. Two loads and a compare.
-    template <arch::Cpu C>
-    void flush(C& cpu) {
+    void flush(arch::Cpu& cpu) {
         if (needs_flush()) [[unlikely]]
             flush_changed(cpu);
     }
@@ -73,41 +69,36 @@ public:
 
     // FEAT_ECV_POFF compares CNTP with the offset only while HCR_EL2.TGE is 0, so CVAL has to change over with TGE.
     // Right after HCR_EL2 has the guest's value, and right after it has the host's. Interrupts off.
-    template <arch::Cpu C>
-    void enter_guest_regime(C& cpu) {
+    void enter_guest_regime(arch::Cpu& cpu) {
         if (regime_shift_) [[unlikely]]
             shift_regime(cpu, true);
     }
-    template <arch::Cpu C>
-    void leave_guest_regime(C& cpu) {
+    void leave_guest_regime(arch::Cpu& cpu) {
         if (regime_shift_) [[unlikely]]
             shift_regime(cpu, false);
     }
 
     // The host's PPI of `slot`, on the CPU where this vCPU is loaded. Hard interrupt.
-    template <arch::Cpu C>
-    void on_host_irq(C& cpu, Slot slot);
+    void on_host_irq(arch::Cpu& cpu, Slot slot);
     // The hrtimer fired. True: wake the vCPU (its WFIT is over, or the VMM has to be told). Otherwise set_level has
     // woken it, if its interrupt controller lets the interrupt through: one that does not must not end a WFI, or the
     // vCPU would be put and woken in a circle. Hard interrupt, on any CPU.
-    template <arch::Cpu C>
-    bool on_soft_timer(C& cpu);
+    bool on_soft_timer(arch::Cpu& cpu);
 
     // The timer's output signal now. For a context in hardware: on its CPU only.
-    template <arch::Cpu C>
-    bool asserted(C& cpu, TimerId id);
+    bool asserted(arch::Cpu& cpu, TimerId id) {
+        const TimerContext& t = context(id);
+        return t.in_hardware ? asserts(read_ctl(cpu, slot_of(id))) : t.should_fire(host_count(cpu));
+    }
     // WFIT's condition: the guest's virtual count has reached `deadline`.
-    template <arch::Cpu C>
-    bool count_reached(C& cpu, u64 deadline) {
+    bool count_reached(arch::Cpu& cpu, u64 deadline) {
         return context(direct(Slot::kVirtual)).guest_count(host_count(cpu)) >= deadline;
     }
 
     // A trapped MRS or MSR; no locks, no sleeping, tier 0 may call it. Writes to counters are ignored, as nothing
     // routes them here. After a write to a soft timer needs_flush() is true.
-    template <arch::Cpu C>
-    u64 read_register(C& cpu, TimerAccess access);
-    template <arch::Cpu C>
-    void write_register(C& cpu, TimerAccess access, u64 value);
+    u64 read_register(arch::Cpu& cpu, TimerAccess access);
+    void write_register(arch::Cpu& cpu, TimerAccess access, u64 value);
 
     // KVM_GET_ONE_REG, KVM_SET_ONE_REG; vCPU not loaded, its mutex held. `host_count` is CNTPCT_EL0 now.
     //
@@ -125,26 +116,23 @@ public:
 
     // For a VMM that has the interrupt controller: brings kDeviceIrq* in `level` up to date; true when it changed, and
     // then KVM_RUN must return.
-    template <arch::Cpu C>
-    bool update_device_irq_level(C& cpu, u64& level);
+    bool update_device_irq_level(arch::Cpu& cpu, u64& level);
 
     // vEL2 <-> L2: which pair owns the hardware. For L2, `l1` is L1's CNTHCTL_EL2, whose traps are merged with ours.
     // Preemption off, interrupts on: when loaded it cancels the hrtimer. The vCPU is out of the guest, its vGIC synced.
-    template <arch::Cpu C>
-    void switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
+    void switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1);
     // The same with interrupts off, also in tier 0, guest context loaded, where nothing but registers has to change: no
     // timer asserts, and the alarm that is set comes early enough for those that leave the hardware. The vGIC has nothing
     // pending or active of these timers; its mapping of the PPIs stays behind until catch_up(). False: nothing has
     // changed, take switch_direct().
-    template <arch::Cpu C>
-    [[nodiscard]] bool try_switch_direct(C& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
+    [[nodiscard]] bool try_switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
         if (!loaded_ || !irqchip_in_kernel_ || hyp_direct_ == hyp)
             return false;
         return hyp ? exchange<true>(cpu, l1) : exchange<false>(cpu, l1);
     }
     // The same for a caller that knows: the vCPU is loaded, the interrupt controller the kernel's, the other pair direct.
-    template <bool hyp, arch::Cpu C>
-    [[nodiscard]] bool exchange(C& cpu, arch::CNTHCTL_EL2 l1);
+    template <bool hyp>
+    [[nodiscard]] bool exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1);
     // Before a list register is filled, after any number of those. Preemption off, interrupts on, vGIC synced.
     void catch_up() {
         if (told_hyp_ != hyp_is_direct()) [[unlikely]]
@@ -177,18 +165,14 @@ private:
         u64 ctl, cval;
     };
     bool may_leave(const TimerContext& t, const Live& live, u64 host_count) const;
-    template <Slot kSlot, arch::Cpu C>
-    void restore_compare(C& cpu, TimerContext& t, u64 offset);
-    template <arch::Cpu C>
-    void save(C& cpu);
-    template <arch::Cpu C>
-    void restore_all(C& cpu);
-    template <arch::Cpu C>
-    void sync_watched(C& cpu);
-    template <arch::Cpu C>
-    void flush_changed(C& cpu);
-    template <arch::Cpu C>
-    void shift_regime(C& cpu, bool guest);
+    template <Slot kSlot>
+    void restore_compare(arch::Cpu& cpu, TimerContext& t, u64 offset);
+    void save(arch::Cpu& cpu);
+    void restore_all(arch::Cpu& cpu);
+    void sync_watched(arch::Cpu& cpu);
+    void flush_changed(arch::Cpu& cpu);
+    void reload(arch::Cpu& cpu);
+    void shift_regime(arch::Cpu& cpu, bool guest);
 
     // Does the hardware's CVAL only stand for the guest's, which is in the context? Under the host the physical timer is
     // compared without an offset, and an offset of our own is no matter of adding it: the sum may wrap. The virtual
@@ -239,7 +223,21 @@ private:
     RawSpinLock soft_lock_{NEST_LOCK_SOFT_TIMER};
 };
 
+inline void VcpuTimers::on_host_irq(arch::Cpu& cpu, Slot slot) {
+    if (!loaded_) {
+        mask_unowned(cpu, slot);
+        lines_->set_physical_active(slot, false);
+        return;
+    }
+    const TimerId id = direct(slot);
+    if (!asserted(cpu, id))
+        lines_->set_physical_active(slot, false);  // gone again: nobody else will ever deactivate the PPI
+    else if (irqchip_in_kernel_)
+        lines_->set_level(id, true);
+    else
+        ppi_held_[index_of(slot)] = true;  // forwarded, so it stays active without our doing
+}
+
 }  // namespace nest::timer
 
 #include <timer/tier0_switch_impl.hpp>
-#include <timer/vcpu_timers_impl.hpp>

@@ -28,16 +28,6 @@ struct HostGic {
 };
 
 // Interrupts masked, on any CPU, while no guest runs there: takes the system registers away for an instant.
-template <arch::Cpu C>
-HostGic probe(C& cpu) {
-    HostGic gic{cpu.template read<arch::ICH_VTR_EL2>()};
-    const auto sre = cpu.template read<arch::ICC_SRE_EL1>();
-    cpu.write(arch::ICC_SRE_EL1::of(0));
-    cpu.isb();
-    gic.v2_compat = !(cpu.template read<arch::ICC_SRE_EL1>().raw & 1);
-    cpu.write(sre);
-    cpu.isb();
-    return gic;
-}
+HostGic probe(arch::Cpu& cpu);
 
 }  // namespace nest::vgic

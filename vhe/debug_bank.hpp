@@ -7,36 +7,8 @@
 
 namespace nest::vhe {
 
-template <arch::Cpu C>
-void save_bank(C& cpu, unsigned breakpoints, unsigned watchpoints, BreakpointBank& bank) {
-    using namespace arch;
-#define SAVE(n)                                                  \
-    if (n < breakpoints) {                                       \
-        bank.bcr[n] = cpu.template read<DBGBCR##n##_EL1>().raw;  \
-        bank.bvr[n] = cpu.template read<DBGBVR##n##_EL1>().raw;  \
-    }                                                            \
-    if (n < watchpoints) {                                       \
-        bank.wcr[n] = cpu.template read<DBGWCR##n##_EL1>().raw;  \
-        bank.wvr[n] = cpu.template read<DBGWVR##n##_EL1>().raw;  \
-    }
-    NEST_DEBUG_INDICES(SAVE)
-#undef SAVE
-}
+void save_bank(arch::Cpu& cpu, unsigned breakpoints, unsigned watchpoints, BreakpointBank& bank);
 
-template <arch::Cpu C>
-void load_bank(C& cpu, unsigned breakpoints, unsigned watchpoints, const BreakpointBank& bank) {
-    using namespace arch;
-#define LOAD(n)                                           \
-    if (n < breakpoints) {                                \
-        cpu.write(DBGBVR##n##_EL1::of(bank.bvr[n]));      \
-        cpu.write(DBGBCR##n##_EL1::of(bank.bcr[n]));      \
-    }                                                     \
-    if (n < watchpoints) {                                \
-        cpu.write(DBGWVR##n##_EL1::of(bank.wvr[n]));      \
-        cpu.write(DBGWCR##n##_EL1::of(bank.wcr[n]));      \
-    }
-    NEST_DEBUG_INDICES(LOAD)
-#undef LOAD
-}
+void load_bank(arch::Cpu& cpu, unsigned breakpoints, unsigned watchpoints, const BreakpointBank& bank);
 
 }  // namespace nest::vhe

@@ -24,33 +24,32 @@ constexpr u64 fault_type(u64 esr) { return fault_status(esr) & ~u64{3}; }
 //
 // HPFAR_EL2 is not valid after a permission fault that was not on a stage-1 walk ([DDI0487] D24.2.67): the address is
 // then translated anew through the guest's stage 1, which needs the guest's context: call this before deactivate().
-template <arch::Cpu C>
-bool capture_exit(C& cpu, GuestContext& context) {
+inline bool capture_exit(arch::Cpu& cpu, GuestContext& context) {
     using namespace arch;
-    context.esr = cpu.template read<ESR_EL2>().raw;
+    context.esr = cpu.read<ESR_EL2>().raw;
     Ec ec = exception_class(context.esr);
     // Below the aborts there is no address: most exits.
     if (ec < Ec::kInstrAbortLower) [[likely]]
         return true;
     if (ec != Ec::kDataAbortLower && ec != Ec::kInstrAbortLower) {
         if (ec == Ec::kWatchpointLower || ec == Ec::kPcAlignment || ec == Ec::kSoftStepLower)
-            context.far = cpu.template read<FAR_EL2>().raw;
+            context.far = cpu.read<FAR_EL2>().raw;
         return true;
     }
-    context.far = cpu.template read<FAR_EL2>().raw;
+    context.far = cpu.read<FAR_EL2>().raw;
     bool on_walk = abort_iss(context.esr).get<AbortIss::S1PTW>();
     if (on_walk || fault_type(context.esr) != kFscPermission) {
-        context.hpfar = cpu.template read<HPFAR_EL2>().raw;
+        context.hpfar = cpu.read<HPFAR_EL2>().raw;
         return true;
     }
-    PAR_EL1 guests = cpu.template read<PAR_EL1>();
-    const bool walked = cpu.template at<AddressTranslation::S1E1R>(context.far);
+    PAR_EL1 guests = cpu.read<PAR_EL1>();
+    const bool walked = cpu.at<AddressTranslation::S1E1R>(context.far);
     cpu.isb();
-    PAR_EL1 par = cpu.template read<PAR_EL1>();
+    PAR_EL1 par = cpu.read<PAR_EL1>();
     cpu.write(guests);
-    if (!walked || par.template get<PAR_EL1::F>())
+    if (!walked || par.get<PAR_EL1::F>())
         return false;
-    context.hpfar = HPFAR_EL2{}.with<HPFAR_EL2::FIPA>(par.template get<PAR_EL1::PA>()).raw;
+    context.hpfar = HPFAR_EL2{}.with<HPFAR_EL2::FIPA>(par.get<PAR_EL1::PA>()).raw;
     return true;
 }
 

@@ -6,21 +6,19 @@
 
 namespace nest::vhe {
 
-template <arch::Cpu C>
-void save_other_keys(C& cpu, u64 (&half)[8]) {
+inline void save_other_keys(arch::Cpu& cpu, u64 (&half)[8]) {
     using namespace arch;
-    half[0] = cpu.template read<APIBKeyLo_EL1>().raw;
-    half[1] = cpu.template read<APIBKeyHi_EL1>().raw;
-    half[2] = cpu.template read<APDAKeyLo_EL1>().raw;
-    half[3] = cpu.template read<APDAKeyHi_EL1>().raw;
-    half[4] = cpu.template read<APDBKeyLo_EL1>().raw;
-    half[5] = cpu.template read<APDBKeyHi_EL1>().raw;
-    half[6] = cpu.template read<APGAKeyLo_EL1>().raw;
-    half[7] = cpu.template read<APGAKeyHi_EL1>().raw;
+    half[0] = cpu.read<APIBKeyLo_EL1>().raw;
+    half[1] = cpu.read<APIBKeyHi_EL1>().raw;
+    half[2] = cpu.read<APDAKeyLo_EL1>().raw;
+    half[3] = cpu.read<APDAKeyHi_EL1>().raw;
+    half[4] = cpu.read<APDBKeyLo_EL1>().raw;
+    half[5] = cpu.read<APDBKeyHi_EL1>().raw;
+    half[6] = cpu.read<APGAKeyLo_EL1>().raw;
+    half[7] = cpu.read<APGAKeyHi_EL1>().raw;
 }
 
-template <arch::Cpu C>
-void load_other_keys(C& cpu, const u64 (&half)[8]) {
+inline void load_other_keys(arch::Cpu& cpu, const u64 (&half)[8]) {
     using namespace arch;
     cpu.write(APIBKeyLo_EL1::of(half[0]));
     cpu.write(APIBKeyHi_EL1::of(half[1]));

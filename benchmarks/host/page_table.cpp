@@ -6,13 +6,13 @@
 namespace {
 using namespace nest;
 using bench::timed;
-using test::PlainCpu;
-using Stage2 = stage2::Stage2<PlainCpu, arch::Ipa>;
+using Stage2 = stage2::Stage2<arch::Ipa>;
 
 constexpr u64 K4 = 4096, M2 = 2 << 20, G1 = 1 << 30;
 
 struct Table {
     Table() {
+        cpu.record = arch::Cpu::Record::kCounts;
         test::CountedWorld::check(vmids.init(16, 4).ok() && tables.init(40, host).ok(), "tables");
     }
     ~Table() {
@@ -35,9 +35,9 @@ struct Table {
     }
     void reap() { tables.free_retired(tables.take_retired()); }
 
-    PlainCpu cpu;
+    arch::Cpu cpu;
     stage2::HostFeatures host{.parange = 5, .haf = true, .vmid16 = true, .xnx = true, .fwb = true, .ttl = true};
-    stage2::VmidAllocator<PlainCpu> vmids{cpu};
+    stage2::VmidAllocator vmids{cpu};
     stage2::TableCache cache;
     Stage2 tables{cpu, vmids};
 };

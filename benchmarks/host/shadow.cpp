@@ -71,7 +71,7 @@ void fault(benchmark::State& state) {
 
 void unmap(benchmark::State& state, u64 guest, u64 bytes, unsigned shift, unsigned shadows) {
     CountedWorld& w = world(guest, shift, shadows);
-    w.cpu.forget();
+    w.forget();
     for (auto _ : state) {
         timed(state, [&] { w.unmap(guest / 2, bytes); });
         w.fill(guest / 2, bytes);

@@ -58,7 +58,7 @@ public:
     // May the guest be in AArch32 at EL0? Not on such a host, not with virtual EL2, and not where the VMM has hidden it.
     bool shows_aarch32() const {
         using R = arch::ID_AA64PFR0_EL1;
-        return !aarch64_only_ && get<R>().template get<R::EL0>() == 2;
+        return !aarch64_only_ && get<R>().get<R::EL0>() == 2;
     }
     bool is_aarch32_id(arch::Encoding e) const;
 

@@ -10,7 +10,7 @@ namespace nest::kvm {
 // True: another vCPU ran with these tables on this CPU before. Then drop_stage1_here() is due, with TGE clear. A vCPU that
 // comes back to a CPU alone needs none: its TLBIs elsewhere were broadcast (HCR_EL2.FB). Tables that the vCPU comes back to
 // since it was loaded (virtual EL2's and L2's, in turn) name it already.
-[[nodiscard]] inline bool load_tables(arch::Cpu auto& c, PerCpu& here, auto& tables, const Vcpu& vcpu) {
+[[nodiscard]] inline bool load_tables(Cpu& c, PerCpu& here, auto& tables, const Vcpu& vcpu) {
     const arch::VTTBR_EL2 vttbr = tables.vttbr(here.id);
     if (here.vttbr == vttbr.raw)
         return false;
@@ -24,7 +24,7 @@ namespace nest::kvm {
 
 // Before each entry after which the world, the CPU or the VMID may be another: a roll-over of VMIDs, or another vCPU of
 // ours on this CPU, changes what has to be there. Preemption off. A vCPU in L2 holds its shadow. The answer is as above.
-[[nodiscard]] inline bool load_stage2(arch::Cpu auto& c, PerCpu& here, Vcpu& vcpu) {
+[[nodiscard]] inline bool load_stage2(Cpu& c, PerCpu& here, Vcpu& vcpu) {
     return vcpu.vel2.in_guest() ? load_tables(c, here, vcpu.shadow_use.shadow->tables, vcpu)
                                 : load_tables(c, here, vcpu.vm.stage2.tables(), vcpu);
 }

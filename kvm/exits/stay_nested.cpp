@@ -3,7 +3,6 @@
 #include <kvm/exits/stay.hpp>
 
 #include <kvm/cpu/inject.hpp>
-#include <kvm/cpu/pacga.hpp>
 #include <kvm/exits/stage2_load.hpp>
 #include <kvm/nested/sysreg.hpp>
 #include <kvm/vel2/entry.hpp>
@@ -51,7 +50,7 @@ void forward_as_taken(Vcpu& vcpu) {
 
 void return_from_vel2(Vcpu& vcpu) {
     Cpu& c = cpu();
-    const nested::Returned returned = nested::emulate_eret(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask, Pacga{});
+    const nested::Returned returned = nested::emulate_eret(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask);
     trace_eret(vcpu, returned);
     switch (returned) {
     case nested::Returned::kVel2:

@@ -2,17 +2,18 @@
 // A VM's canonical stage 2, as the shadow MMU looks at it: from L1's physical addresses to memory.
 #pragma once
 #include <base/lock.hpp>
-#include <kvm/cpu/cpu.hpp>
 #include <stage2/stage2.hpp>
 
 namespace nest::nested {
-template <arch::Cpu C, typename Canonical>
+template <typename Canonical, typename Memory>
 class ShadowMmu;
+template <typename Memory>
+class Shadow;
 }
 
 namespace nest::kvm {
 
-using CanonicalTables = stage2::Stage2<Cpu, arch::Ipa>;
+using CanonicalTables = stage2::Stage2<arch::Ipa>;
 
 // In a canonical leaf's software bits: memory without struct pages, which the kernel's linear map does not hold.
 inline constexpr u8 kOutsideLinearMap = 1;
@@ -33,6 +34,8 @@ private:
     const SpinLock& mmu_lock_;
 };
 
-using Shadows = nested::ShadowMmu<Cpu, Canonical>;
+using ShadowMemory = stage2::KernelPolicy<arch::L2Ipa>;
+using Shadow = nested::Shadow<ShadowMemory>;
+using Shadows = nested::ShadowMmu<Canonical, ShadowMemory>;
 
 }  // namespace nest::kvm

@@ -4,10 +4,10 @@
 // hardware's walks Non-cacheable: an L1 that wrote its tables past the caches has invalidated them there, as it must.
 #include <kvm/fault/bring_in.hpp>
 #include <kvm/memory/mmu_lock.hpp>
+#include <kvm/memory/shadows.hpp>
 #include <kvm/nested/l1_stage2.hpp>
 #include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
-#include <nested/mmu/mmu.hpp>
 #include <nested/walk/walk_stage1.hpp>
 
 namespace nest::kvm {

@@ -2,12 +2,12 @@
 // Stage-2 aborts of L2.
 #include <kvm/fault/fault.hpp>
 #include <kvm/memory/mmu_lock.hpp>
+#include <kvm/memory/shadows.hpp>
 #include <kvm/nested/l1_stage2.hpp>
 #include <kvm/trace/trace.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
-#include <nested/mmu/mmu.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -71,7 +71,7 @@ bool NestedMmu::translate_l2(Vcpu& vcpu, L2Ipa from, Ipa& to) {
 }
 
 Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
-    nested::Shadow<Cpu>* const shadow = vcpu.shadow_use.shadow;
+    Shadow* const shadow = vcpu.shadow_use.shadow;
     if (!shadow || !is_for_walk(vcpu.context.esr))
         return Next::kHost;
     const L2Fault fault = decode(vcpu);
@@ -94,7 +94,7 @@ Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
 Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
     release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
     const L2Fault fault = decode(vcpu);
-    nested::Shadow<Cpu>* const shadow = vcpu.shadow_use.shadow;
+    Shadow* const shadow = vcpu.shadow_use.shadow;
     if (!is_for_walk(vcpu.context.esr) || !shadow)
         return handle_other_abort(vcpu);
     for (unsigned tries = 0; tries < kTries; tries++) {

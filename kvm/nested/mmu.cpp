@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/memory/shadows.hpp>
 #include <kvm/vm/nested_mmu.hpp>
 
 #include <kvm/memory/mmu_lock.hpp>
@@ -6,7 +7,6 @@
 #include <kvm/trace/trace.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
-#include <nested/mmu/mmu.hpp>
 
 namespace nest::kvm {
 
@@ -71,7 +71,7 @@ void NestedMmu::report(VmStats& stats) {
 }
 
 // mmu lock held; `shadow` is held for this vCPU already.
-void NestedMmu::hold_instead(Vcpu& vcpu, nested::Shadow<Cpu>* shadow) {
+void NestedMmu::hold_instead(Vcpu& vcpu, Shadow* shadow) {
     vm_.mmu_lock.assert_held();
     if (vcpu.shadow_use.shadow)
         mmu().pool().put(*vcpu.shadow_use.shadow);
@@ -86,7 +86,7 @@ bool NestedMmu::find_shadow(Vcpu& vcpu) {
     const nested::ShadowKey key = l1_shadow_key(vcpu);
     if (!use.shadow || use.shadow->key != key) {
         const TierGuard guard(vm_.mmu_lock, vcpu.guest_context);
-        nested::Shadow<Cpu>* const shadow = guard ? mmu().pool().find_and_hold(key) : nullptr;
+        Shadow* const shadow = guard ? mmu().pool().find_and_hold(key) : nullptr;
         if (!shadow)
             return false;
         hold_instead(vcpu, shadow);
@@ -99,13 +99,13 @@ bool NestedMmu::find_shadow(Vcpu& vcpu) {
 Status NestedMmu::make_shadow(Vcpu& vcpu) {
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
     const nested::ShadowKey key = l1_shadow_key(vcpu);
-    nested::ShadowPool<Cpu>::Change change;
+    nested::ShadowPool<ShadowMemory>::Change change;
     const auto got = mmu().pool().get(key, change);
     if (change.evicted)
         trace_shadow(vcpu, NEST_TRACE_SHADOW_EVICTED, *change.evicted);
     if (change.made)
         trace_shadow(vcpu, NEST_TRACE_SHADOW_MADE, key);
-    nested::Shadow<Cpu>* const shadow = NEST_TRY(got);
+    Shadow* const shadow = NEST_TRY(got);
     Guard guard(vm_.mmu_lock);
     hold_instead(vcpu, shadow);
     vcpu.shadow_use.behind = now;

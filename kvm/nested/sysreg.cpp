@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/memory/shadows.hpp>
 #include <kvm/nested/sysreg.hpp>
 
 #include <kvm/nested/l1_stage2.hpp>
@@ -7,7 +8,6 @@
 #include <kvm/vm/vm.hpp>
 #include <nested/cpu/el2_sysreg.hpp>
 #include <nested/cpu/own_tlbi.hpp>
-#include <nested/mmu/mmu.hpp>
 #include <vgic/nested/nested.hpp>
 
 namespace nest::kvm {
@@ -74,7 +74,7 @@ private:
     void invalidate_own_from_host(const nested::TlbiOp& op, u64 operand) {
         const nested::ShadowTlbi t = nested::shadow_tlbi(op, operand, 0, mmu_features(vcpu_));
         Guard guard(vcpu_.vm.mmu_lock);
-        nested::execute_stage1(vcpu_.vm.stage2.tables(), t.op, t.operand);
+        vcpu_.vm.stage2.tables().invalidate_stage1(t.op, t.operand);
     }
 
     Vcpu& vcpu_;

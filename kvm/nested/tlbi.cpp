@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1's TLB maintenance for its guest.
 #include <kvm/memory/mmu_lock.hpp>
+#include <kvm/memory/shadows.hpp>
 #include <kvm/nested/l1_stage2.hpp>
 #include <kvm/vm/vm.hpp>
-#include <nested/mmu/mmu.hpp>
 
 namespace nest::kvm {
 namespace {

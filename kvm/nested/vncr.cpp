@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L2's accesses to the page behind L1's VNCR_EL2.
+#include <kvm/memory/shadows.hpp>
 #include <kvm/vm/nested_vncr.hpp>
 
 #include <kvm/cpu/instruction_skip.hpp>
@@ -11,7 +12,6 @@
 #include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/cpu/vncr_access.hpp>
-#include <nested/mmu/mmu.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -4,7 +4,8 @@
 #include <kvm/vel2/gic.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
-#include <vhe/world_switch.hpp>
+#include <timer/load_put.hpp>
+#include <vhe/load_put.hpp>
 
 namespace nest::kvm {
 

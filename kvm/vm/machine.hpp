@@ -27,7 +27,7 @@ struct Machine {
     stage2::HostFeatures stage2{};
     vgic::HostGic gic{};
     timer::HostTimers timers{};
-    stage2::VmidAllocator<Cpu> vmids{cpu()};
+    stage2::VmidAllocator vmids{cpu()};
     unsigned ipa_limit = 40;   // the largest IPA size that a VM may have, in bits
     bool pmr_masking = false;  // the kernel masks interrupts by ICC_PMR_EL1 (pseudo-NMI)
     TrapHost traps{};

@@ -39,7 +39,7 @@ struct L1Stage2Registers {
 
 // A vCPU's part. Its own thread.
 struct NestedMmuVcpu {
-    nested::Shadow<Cpu>* shadow = nullptr;  // held: it stays, and so does its key
+    Shadow* shadow = nullptr;  // held: it stays, and so does its key
     L1Stage2Registers behind{};             // of which that is the key
     nested::Stage2Regime regime{};  // l1_stage2()'s, where stage 2 is on
     L1Stage2Registers regime_of{};  // of which, and of SCTLR_EL2.EE, it was computed
@@ -109,7 +109,7 @@ public:
 
 private:
     Shadows& mmu() { return *mmu_.load_relaxed(); }
-    void hold_instead(Vcpu& vcpu, nested::Shadow<Cpu>* shadow);
+    void hold_instead(Vcpu& vcpu, Shadow* shadow);
 
     Vm& vm_;
     const Canonical canonical_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/vm/vm_stage2.hpp>
 
+#include <kvm/memory/shadows.hpp>
 #include <kvm/vm/cpu_calls.hpp>
 #include <kvm/vm/machine.hpp>
-#include <nested/mmu/mmu.hpp>
 
 namespace nest::kvm {
 namespace {

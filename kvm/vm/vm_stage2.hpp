@@ -2,6 +2,7 @@
 // A VM's canonical stage 2, and the two parties that change it besides faults: memory slots and MMU notifiers. What
 // they change goes from the shadows of a VM with virtual EL2 as well, under the same hold of the lock.
 #pragma once
+#include <kvm/cpu/cpu.hpp>
 #include <kvm/memory/canonical.hpp>
 #include <kvm/memory/hva_ranges.hpp>
 #include <kvm/memory/memslots.hpp>
@@ -16,7 +17,7 @@ public:
     using Tables = CanonicalTables;
 
     // `vncr`: the VM's; what is mapped for its vCPUs' VNCR_EL2 follows, too.
-    VmStage2(SpinLock& mmu_lock, stage2::VmidAllocator<Cpu>& vmids, NestedVncr& vncr)
+    VmStage2(SpinLock& mmu_lock, stage2::VmidAllocator& vmids, NestedVncr& vncr)
         : mmu_lock_(mmu_lock), tables_(cpu(), vmids), vncr_(vncr) {}
 
     Status init(unsigned ipa_bits, const stage2::HostFeatures& features) { return tables_.init(ipa_bits, features); }

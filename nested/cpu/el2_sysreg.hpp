@@ -28,9 +28,8 @@ namespace detail {
 
 inline constexpr u64 kSreAllOn = 0xf;  // ICC_SRE_EL2: Enable, DIB, DFB, SRE
 
-template <arch::Cpu C>
 struct El2Access {
-    C& cpu;
+    arch::Cpu& cpu;
     VirtualEl2& v;
     El2Hooks& hooks;
     bool is_read;
@@ -114,8 +113,7 @@ inline void step_over(VirtualEl2& v) {
 }  // namespace detail
 
 // The access of `iss`. On kDone it is completed, PC included.
-template <arch::Cpu C>
-Outcome emulate_el2_access(C& cpu, VirtualEl2& v, arch::SysRegIss iss, El2Hooks& hooks) {
+inline Outcome emulate_el2_access(arch::Cpu& cpu, VirtualEl2& v, arch::SysRegIss iss, El2Hooks& hooks) {
     using namespace arch;
     using Iss = SysRegIss;
     const auto rt = static_cast<unsigned>(iss.get<Iss::Rt>());
@@ -130,7 +128,7 @@ Outcome emulate_el2_access(C& cpu, VirtualEl2& v, arch::SysRegIss iss, El2Hooks&
         detail::step_over(v);
         return Outcome::kDone;
     }
-    detail::El2Access<C> access{cpu, v, hooks, is_read, operand};
+    detail::El2Access access{cpu, v, hooks, is_read, operand};
     const Outcome outcome = e == encoding_of(SysReg::ICH_MISR_EL2) && is_read
                                 ? hooks.gic(SysReg::ICH_MISR_EL2, access.value)
                                 : access.perform(e);

@@ -35,23 +35,22 @@ inline void return_with_care(VirtualEl2& v, u64 spsr, bool tge) {
     v.context.pstate = to_hardware_view(pstate_at_return(old, spsr, illegal, v.config().features.mte, step));
 }
 
-// Address of an ERETAx; false: FPAC. pac(cpu, address, modifier, key) is PACGA with that key, all 64 bits of it.
-template <arch::Cpu C, typename PacOf>
-bool authenticate(C& cpu, VirtualEl2& v, u64 esr, u64& address, PacOf& pac) {
+// Address of an ERETAx; false: FPAC.
+inline bool authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64& address) {
     using namespace arch;
     const bool key_b = esr & kEretKeyB;
-    const SCTLR_EL1 sctlr = SCTLR_EL1::of(cpu.template read<SCTLR_EL12>().raw);
-    if (!(key_b ? sctlr.template get<SCTLR_EL1::EnIB>() : sctlr.template get<SCTLR_EL1::EnIA>()))
+    const SCTLR_EL1 sctlr = SCTLR_EL1::of(cpu.read<SCTLR_EL12>().raw);
+    if (!(key_b ? sctlr.get<SCTLR_EL1::EnIB>() : sctlr.get<SCTLR_EL1::EnIA>()))
         return true;  // disabled: as a plain ERET
     u64 key[2] = {v.context.keys.ia[0], v.context.keys.ia[1]};
     if (key_b) {
-        key[0] = cpu.template read<APIBKeyLo_EL1>().raw;
-        key[1] = cpu.template read<APIBKeyHi_EL1>().raw;
+        key[0] = cpu.read<APIBKeyLo_EL1>().raw;
+        key[1] = cpu.read<APIBKeyHi_EL1>().raw;
     }
     const bool own_sp = v.context.pstate & 1;  // EL2h; EL2t's modifier is SP_EL0
-    const u64 modifier = own_sp ? cpu.template read<SP_EL1>().raw : v.context.sp_el0;
-    const PacLayout layout = pac_layout(cpu.template read<TCR_EL12>().raw, address >> 55 & 1);
-    const u64 code = pac(cpu, canonical_address(address, layout.mask), modifier, key);
+    const u64 modifier = own_sp ? cpu.read<SP_EL1>().raw : v.context.sp_el0;
+    const PacLayout layout = pac_layout(cpu.read<TCR_EL12>().raw, address >> 55 & 1);
+    const u64 code = cpu.pacga(canonical_address(address, layout.mask), modifier, key);
     const Authenticated a = check_pac(address, code, layout, v.config().features.pac, key_b);
     address = a.address;
     return a.ok || v.config().features.pac < Pac::kFaultCombined;
@@ -60,16 +59,15 @@ bool authenticate(C& cpu, VirtualEl2& v, u64 esr, u64& address, PacOf& pac) {
 
 // Virtual EL2's registers are in hardware; esr is the trap's. PSTATE.SS of the context must be the guest's.
 // The plain return costs three register reads, one load of the VNCR page and two stores.
-template <arch::Cpu C, typename PacOf>
-Returned emulate_eret(C& cpu, VirtualEl2& v, u64 esr, PacOf&& pac) {
+inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
     using namespace arch;
     using P = SPSR_EL2;
-    u64 address = cpu.template read<ELR_EL12>().raw;
-    const u64 spsr = cpu.template read<SPSR_EL12>().raw;
+    u64 address = cpu.read<ELR_EL12>().raw;
+    const u64 spsr = cpu.read<SPSR_EL12>().raw;
     if (esr & kEretAuthenticates) [[unlikely]] {
         if (!v.config().features.has(Feature::kPauth))
             return Returned::kUndefined;
-        if (!detail::authenticate(cpu, v, esr, address, pac))
+        if (!detail::authenticate(cpu, v, esr, address))
             return Returned::kFpac;
     }
     const bool tge = v.tge();

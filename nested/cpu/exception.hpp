@@ -43,8 +43,7 @@ inline u64 abort_esr(const VirtualEl2& v, bool instruction, u64 iss) {
 namespace detail {
 
 // Values for virtual EL2's registers, where it has them now.
-template <arch::Cpu C>
-void leave_syndrome(C& cpu, VirtualEl2& v, const Exception& e, u64 old, bool loaded) {
+inline void leave_syndrome(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, u64 old, bool loaded) {
     using arch::SysReg;
     v.write(cpu, SysReg::ELR_EL2, v.context.pc, loaded);
     v.write(cpu, SysReg::SPSR_EL2, old, loaded);
@@ -56,8 +55,7 @@ void leave_syndrome(C& cpu, VirtualEl2& v, const Exception& e, u64 old, bool loa
         v.file.set(SysReg::HPFAR_EL2, e.hpfar);
 }
 
-template <arch::Cpu C>
-void enter_vector(C& cpu, VirtualEl2& v, Vector vector, u64 old, bool loaded) {
+inline void enter_vector(arch::Cpu& cpu, VirtualEl2& v, Vector vector, u64 old, bool loaded) {
     using arch::SysReg;
     const auto sctlr = arch::SCTLR_EL1::of(v.read(cpu, SysReg::SCTLR_EL2, loaded));
     v.context.pc = v.read(cpu, SysReg::VBAR_EL2, loaded) + vector_block(old) + static_cast<u64>(vector);
@@ -65,8 +63,7 @@ void enter_vector(C& cpu, VirtualEl2& v, Vector vector, u64 old, bool loaded) {
 }
 
 // From L2: the values go into the file, from which the switch loads them. L2 runs with TGE clear.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void take_from_guest(C& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+[[gnu::always_inline]] inline void take_from_guest(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     using arch::SysReg;
     vhe::GuestContext& context = v.context;
     const u64 old = context.pstate;
@@ -93,8 +90,7 @@ template <arch::Cpu C>
 // To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap
 // or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
 // are in this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline bool take_exception(C& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+[[gnu::always_inline]] inline bool take_exception(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     if (v.in_guest()) {
         detail::take_from_guest(cpu, v, e, args);
         return true;
@@ -106,12 +102,6 @@ template <arch::Cpu C>
 }
 
 // The same while the vCPU is not loaded (KVM_SET_VCPU_EVENTS, a reset). `cpu` is not touched.
-template <arch::Cpu C>
-void take_exception_in_memory(C& cpu, VirtualEl2& v, const Exception& e) {
-    const u64 old = v.guest_pstate();
-    detail::leave_syndrome(cpu, v, e, old, false);
-    v.set_world(World::kVel2);
-    detail::enter_vector(cpu, v, e.vector, old, false);
-}
+void take_exception_in_memory(arch::Cpu& cpu, VirtualEl2& v, const Exception& e);
 
 }  // namespace nest::nested

@@ -11,20 +11,19 @@ namespace nest::nested {
 // is of regime kEl20, under E2H; the guest context is loaded and the vCPU at virtual EL2, so that VTTBR_EL2 is the
 // canonical one. No barrier: L1's own DSB, on this same PE, waits for it ([DDI0487] D8.16.5). A translation that is
 // cached in software for L1's VNCR_EL2 is not in the TLB: the caller drops it.
-template <arch::Cpu C>
-void execute_own_tlbi(C& cpu, const TlbiOp& op, u64 operand) {
+inline void execute_own_tlbi(arch::Cpu& cpu, const TlbiOp& op, u64 operand) {
     using enum arch::Tlbi;
     switch (op.scope) {
     case TlbiScope::kVa:
         if (op.range)
-            return op.last_level ? cpu.template tlbi<RVALE1IS>(operand) : cpu.template tlbi<RVAE1IS>(operand);
-        return op.last_level ? cpu.template tlbi<VALE1IS>(operand) : cpu.template tlbi<VAE1IS>(operand);
+            return op.last_level ? cpu.tlbi<RVALE1IS>(operand) : cpu.tlbi<RVAE1IS>(operand);
+        return op.last_level ? cpu.tlbi<VALE1IS>(operand) : cpu.tlbi<VAE1IS>(operand);
     case TlbiScope::kVaAllAsids:
         if (op.range)
-            return op.last_level ? cpu.template tlbi<RVAALE1IS>(operand) : cpu.template tlbi<RVAAE1IS>(operand);
-        return op.last_level ? cpu.template tlbi<VAALE1IS>(operand) : cpu.template tlbi<VAAE1IS>(operand);
-    case TlbiScope::kAsid: return cpu.template tlbi<ASIDE1IS>(operand);
-    default: return cpu.template tlbi<VMALLE1IS>(0);
+            return op.last_level ? cpu.tlbi<RVAALE1IS>(operand) : cpu.tlbi<RVAAE1IS>(operand);
+        return op.last_level ? cpu.tlbi<VAALE1IS>(operand) : cpu.tlbi<VAAE1IS>(operand);
+    case TlbiScope::kAsid: return cpu.tlbi<ASIDE1IS>(operand);
+    default: return cpu.tlbi<VMALLE1IS>(0);
     }
 }
 

@@ -18,12 +18,11 @@ struct SwitchArgs {
 };
 
 namespace detail {
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void sync_serror_of_l2(C& cpu, VirtualEl2& v) {
+[[gnu::always_inline]] inline void sync_serror_of_l2(arch::Cpu& cpu, VirtualEl2& v) {
     using VSE = arch::HCR_EL2::VSE;
     if (!v.world_traps.l2().hcr.get<VSE>()) [[likely]]
         return;
-    if (cpu.template read<arch::HCR_EL2>().template get<VSE>())
+    if (cpu.read<arch::HCR_EL2>().get<VSE>())
         return;
     v.world_traps.l2_serror_taken();
     v.file.set(v.file.get<arch::HCR_EL2>().with<VSE>(0));
@@ -32,52 +31,39 @@ template <arch::Cpu C>
 
 // L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
 // own.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void sync_l2_serror(C& cpu, VirtualEl2& v) {
+[[gnu::always_inline]] inline void sync_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
     if (v.in_guest())
         detail::sync_serror_of_l2(cpu, v);
 }
 
 namespace detail {
-template <arch::Cpu C>
-[[gnu::noinline, gnu::cold]] void write_l2_serror(C& cpu, VirtualEl2& v, u64 deferred_of_vel2) {
-    using namespace arch;
-    const auto deferred = v.get<VDISR_EL2>();
-    if (deferred.raw != deferred_of_vel2)
-        cpu.write(deferred);
-    // A VM without FEAT_RAS has no syndrome to give, but hardware reports one: IMPLEMENTATION DEFINED.
-    if (v.world_traps.l2().hcr.get<HCR_EL2::VSE>())
-        cpu.write(v.config().features.has(Feature::kRas) ? v.get<VSESR_EL2>() : VSESR_EL2::of(1 << 24));
-}
+[[gnu::cold]] void write_l2_serror(arch::Cpu& cpu, VirtualEl2& v, u64 deferred_of_vel2);
 }  // namespace detail
 
 // VDISR_EL2, which is DISR_EL1 of whoever runs, and VSESR_EL2, for L2. HCR_EL2.AMO is always set, so that L2 writes VDISR_EL2
 // by MSR DISR_EL1 and by ESB: what it leaves there must not be virtual EL2's next deferred error, nor the other way round.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void load_l2_serror(C& cpu, VirtualEl2& v) {
+[[gnu::always_inline]] inline void load_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
     using namespace arch;
     if (!v.world_traps.ras())
         return;
-    const u64 vel2s = cpu.template read<VDISR_EL2>().raw;
+    const u64 vel2s = cpu.read<VDISR_EL2>().raw;
     v.file.set(SysReg::DISR_EL1, vel2s);
     if (vel2s | v.file.get(SysReg::VDISR_EL2) | (v.world_traps.l2().hcr.raw & HCR_EL2::VSE::kMask)) [[unlikely]]
         detail::write_l2_serror(cpu, v, vel2s);
 }
 
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void save_l2_serror(C& cpu, VirtualEl2& v) {
+[[gnu::always_inline]] inline void save_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
     using namespace arch;
     if (!v.world_traps.ras())
         return;
-    const u64 l2s = cpu.template read<VDISR_EL2>().raw, vel2s = v.file.get(SysReg::DISR_EL1);
+    const u64 l2s = cpu.read<VDISR_EL2>().raw, vel2s = v.file.get(SysReg::DISR_EL1);
     v.file.set(SysReg::VDISR_EL2, l2s);
     if (l2s | vel2s) [[unlikely]]
         cpu.write(VDISR_EL2::of(vel2s));
 }
 
 namespace detail {
-template <arch::Cpu C>
-void write_entry_controls(C& cpu, arch::CPTR_EL2 cptr, arch::HCR_EL2 hcr, SwitchArgs args) {
+inline void write_entry_controls(arch::Cpu& cpu, arch::CPTR_EL2 cptr, arch::HCR_EL2 hcr, SwitchArgs args) {
     if (args.under_host)
         return;
     cpu.write(cptr);
@@ -88,24 +74,15 @@ void write_entry_controls(C& cpu, arch::CPTR_EL2 cptr, arch::HCR_EL2 hcr, Switch
 // L2 is a hypervisor itself: L1 has given it HCR_EL2.NV. Its accesses to EL2's registers go to the page that L1's
 // VNCR_EL2 names once that translation is known; until then NV2 stays clear, so that they trap (Route::kVncr) and find out.
 // To be asked again when somebody has dropped translations of this vCPU. `under_host`: HCR_EL2 is written at activate().
-template <arch::Cpu C>
-[[gnu::noinline]] void load_l2_vncr(C& cpu, VirtualEl2& v, bool under_host) {
-    const vncr::Page page = v.vncr->find(vncr_page_name(v));
-    v.world_traps.l2_redirects(page.direct());
-    if (page.direct())
-        cpu.write(arch::VNCR_EL2::of(reinterpret_cast<u64>(page.bytes)));
-    if (!under_host)
-        cpu.write(cpu.template read<arch::HCR_EL2>().template with<arch::HCR_EL2::NV2>(page.direct()));
-}
+void load_l2_vncr(arch::Cpu& cpu, VirtualEl2& v, bool under_host);
 
 // Virtual EL2's exception return to L2.
-template <arch::Cpu C>
-void switch_to_guest(C& cpu, VirtualEl2& v, SwitchArgs args) {
+inline void switch_to_guest(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     vncr::RegisterFile& file = v.file;
     const vhe::TrapConfig& l2 = v.world_traps.l2();
     // Walks that were under way in virtual EL2's regime end before a register of it changes ([DDI0487] D8.1.2).
-    cpu.template dsb<Barrier::NSH>();
+    cpu.dsb<Barrier::NSH>();
     vhe::save_vel2_banked(cpu, file);
     vhe::load_el1_banked(cpu, file);
     const auto midr = v.get<VPIDR_EL2>();
@@ -124,12 +101,11 @@ void switch_to_guest(C& cpu, VirtualEl2& v, SwitchArgs args) {
 }
 
 // An exception from L2 to virtual EL2. What it leaves in ESR_EL2 and the like is put into the file before.
-template <arch::Cpu C>
-void switch_to_vel2(C& cpu, VirtualEl2& v, SwitchArgs args) {
+inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     vncr::RegisterFile& file = v.file;
     const bool had_nv = v.world_traps.l2().hcr.get<HCR_EL2::NV>();
-    cpu.template dsb<Barrier::NSH>();
+    cpu.dsb<Barrier::NSH>();
     if (!args.under_host)  // else HCR_EL2 is the host's, and sync_l2_serror() has looked before it was
         detail::sync_serror_of_l2(cpu, v);
     save_l2_serror(cpu, v);
@@ -148,8 +124,7 @@ void switch_to_vel2(C& cpu, VirtualEl2& v, SwitchArgs args) {
 
 // At Vcpu::load(), before vhe::load(): computes v.traps(), which vhe::load() then writes, and gives this CPU the rest
 // that differs from a flat guest. Preemption off.
-template <arch::Cpu C>
-void load_world(C& cpu, VirtualEl2& v, const TrapSources& sources) {
+inline void load_world(arch::Cpu& cpu, VirtualEl2& v, const TrapSources& sources) {
     using namespace arch;
     v.world_traps.make(sources, v.config(), v.file, v.e2h());
     if (!v.config().nv2)
@@ -160,8 +135,7 @@ void load_world(C& cpu, VirtualEl2& v, const TrapSources& sources) {
 }
 
 // After vhe::load(), which gave VPIDR_EL2, VMPIDR_EL2 and VDISR_EL2 the VM's own values: L2's are L1's.
-template <arch::Cpu C>
-void finish_load_world(C& cpu, VirtualEl2& v) {
+inline void finish_load_world(arch::Cpu& cpu, VirtualEl2& v) {
     if (!v.in_guest())
         return;
     cpu.write(v.get<arch::VPIDR_EL2>());
@@ -170,8 +144,7 @@ void finish_load_world(C& cpu, VirtualEl2& v) {
 }
 
 // At Vcpu::put(), before vhe::put(), which takes VDISR_EL2 for virtual EL2's.
-template <arch::Cpu C>
-void put_world(C& cpu, VirtualEl2& v) {
+inline void put_world(arch::Cpu& cpu, VirtualEl2& v) {
     if (v.in_guest())
         save_l2_serror(cpu, v);
 }
@@ -179,8 +152,7 @@ void put_world(C& cpu, VirtualEl2& v) {
 // MDSCR_EL1 in hardware is what acts, wherever the guest's copy is. At an exception return to L2 or any other moment
 // when the copy may have changed; `loaded` is what activate() gave the hardware, and is kept up to date for
 // deactivate(). False: breakpoints have to be swapped in or out, so that the entry has to go by way of the host.
-template <arch::Cpu C>
-[[nodiscard]] bool refresh_mdscr(C& cpu, vhe::DebugEntry& loaded, const vhe::DebugEntry& wanted) {
+[[nodiscard]] inline bool refresh_mdscr(arch::Cpu& cpu, vhe::DebugEntry& loaded, const vhe::DebugEntry& wanted) {
     if (loaded.bank != wanted.bank)
         return false;
     if (loaded.mdscr == wanted.mdscr) [[likely]]

@@ -7,7 +7,8 @@
 // memory slots take the lock as well, and find the leaf either not yet or already there. What is missing (a table or a
 // page that the canonical stage 2 does not map) is brought in without the lock, and the whole is tried again.
 //
-// `Canonical` (kvm's) is what LinearMemory asks for.
+// `Canonical` (kvm's) is what LinearMemory asks for; `Memory` is where the shadows' tables lie. Whoever chooses the two has the
+// bodies from nested/mmu/mmu_impl.hpp, once.
 #pragma once
 #include <nested/mmu/mmu_stats.hpp>
 #include <nested/mmu/shadow_map.hpp>
@@ -16,12 +17,12 @@
 
 namespace nest::nested {
 
-template <arch::Cpu C, typename Canonical>
+template <typename Canonical, typename Memory>
 class ShadowMmu {
 public:
-    using Shadow = nested::Shadow<C>;
+    using Shadow = nested::Shadow<Memory>;
 
-    ShadowMmu(C& cpu, stage2::VmidAllocator<C>& vmids, SpinLock& mmu_lock, const Canonical& canonical)
+    ShadowMmu(arch::Cpu& cpu, stage2::VmidAllocator& vmids, SpinLock& mmu_lock, const Canonical& canonical)
         : canonical_(canonical), pool_(cpu, vmids, mmu_lock, rmap_, stats_) {}
 
     // When the VM gets its first vCPU with EL2. `most_vcpus`: that it may ever have. ipa_bits: of L1's physical addresses
@@ -29,7 +30,7 @@ public:
     Status init(unsigned most_vcpus, unsigned ipa_bits, const stage2::HostFeatures& host,
                 size_t rmap_pages = Rmap::kDefaultPages) {
         NEST_TRY(rmap_.init(rmap_pages));
-        NEST_TRY(pool_.init(most_vcpus * ShadowPool<C>::kPerVcpu, ipa_bits, host));
+        NEST_TRY(pool_.init(most_vcpus * ShadowPool<Memory>::kPerVcpu, ipa_bits, host));
         return kOk;
     }
     // No vCPU and no notifier any more. Sleeps.
@@ -94,7 +95,7 @@ public:
     // The same for tier 0: in one go or not at all. False: invalidate() has to do it, from the beginning.
     [[nodiscard]] bool invalidate_at_once(const ShadowTlbi& scope, unsigned budget);
 
-    ShadowPool<C>& pool() { return pool_; }
+    ShadowPool<Memory>& pool() { return pool_; }
     const MmuStats& stats() const { return stats_; }
     const Rmap& rmap() const { return rmap_; }
 
@@ -124,12 +125,8 @@ private:
     TableFrames frames_;
     MmuStats stats_;
     Rmap rmap_;
-    ShadowPool<C> pool_;
+    ShadowPool<Memory> pool_;
     bool any_untracked_ = false;  // some shadow may hold leaves that the reverse map does not know
 };
 
 }  // namespace nest::nested
-
-#include <nested/mmu/mmu_canonical.hpp>
-#include <nested/mmu/mmu_fault.hpp>
-#include <nested/mmu/mmu_tlbi.hpp>

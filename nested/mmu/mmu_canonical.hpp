@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// ShadowMmu: what the canonical stage 2 does to the shadows. Included by nested/mmu/mmu.hpp.
+// ShadowMmu: what the canonical stage 2 does to the shadows.
 #pragma once
 #include <nested/mmu/mmu.hpp>
 
 namespace nest::nested {
 
-template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::drop_untracked(Untracked& progress, unsigned budget) {
+template <typename Canonical, typename Memory>
+bool ShadowMmu<Canonical, Memory>::drop_untracked(Untracked& progress, unsigned budget) {
     for (; any_untracked_ && progress.shadow < pool_.count(); progress = {progress.shadow + 1}) {
         Shadow& s = pool_[static_cast<u16>(progress.shadow)];
         if (!s.untracked())
@@ -24,8 +24,8 @@ bool ShadowMmu<C, Canonical>::drop_untracked(Untracked& progress, unsigned budge
     return true;
 }
 
-template <arch::Cpu C, typename Canonical>
-void ShadowMmu<C, Canonical>::unmap_gfns(u64 start, u64 end, Cause cause) {
+template <typename Canonical, typename Memory>
+void ShadowMmu<Canonical, Memory>::unmap_gfns(u64 start, u64 end, Cause cause) {
     Owing owing;
     frames_.forget(start, end);
     rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
@@ -39,8 +39,8 @@ void ShadowMmu<C, Canonical>::unmap_gfns(u64 start, u64 end, Cause cause) {
     owing.settle();
 }
 
-template <arch::Cpu C, typename Canonical>
-void ShadowMmu<C, Canonical>::write_protect_gfns(u64 start, u64 end) {
+template <typename Canonical, typename Memory>
+void ShadowMmu<Canonical, Memory>::write_protect_gfns(u64 start, u64 end) {
     Owing owing;
     rmap_.for_each(start, end, [&](const Rmap::Leaf& leaf) {
         Shadow& s = pool_[leaf.shadow];
@@ -51,8 +51,8 @@ void ShadowMmu<C, Canonical>::write_protect_gfns(u64 start, u64 end) {
     owing.settle();
 }
 
-template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::age_gfns(u64 start, u64 end, bool clear) {
+template <typename Canonical, typename Memory>
+bool ShadowMmu<Canonical, Memory>::age_gfns(u64 start, u64 end, bool clear) {
     bool young = false;
     auto age = [&](Shadow& s, arch::L2Ipa at, arch::L2Ipa stop) {
         while (at < stop && (clear || !young)) {

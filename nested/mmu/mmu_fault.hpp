@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// ShadowMmu: faults. Included by nested/mmu/mmu.hpp.
+// ShadowMmu: faults.
 #pragma once
 #include <nested/mmu/mmu.hpp>
 
@@ -23,8 +23,8 @@ inline Resolution bring_in(arch::Ipa at, bool write, bool exec, bool permission)
 }
 }  // namespace detail
 
-template <arch::Cpu C, typename Canonical>
-Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& f,
+template <typename Canonical, typename Memory>
+Resolution ShadowMmu<Canonical, Memory>::resolve(Shadow& shadow, const Stage2Regime* regime, const L2Fault& f,
                                             stage2::TableCache& cache, Reclaim reclaim) {
     using namespace detail;
     Stage2Result l1 = translate(regime, f.ipa.raw, f.write);
@@ -81,8 +81,8 @@ Resolution ShadowMmu<C, Canonical>::resolve(Shadow& shadow, const Stage2Regime* 
 // then the table would see no difference), or smaller ones: it goes first, so that nothing is ever split and each leaf has
 // its own node. Smaller ones L1 had to invalidate before it mapped a block in their place. If it has not, then up to a
 // quarter of a million may lie here: false, there are more, and the caller tries again from the beginning.
-template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim) {
+template <typename Canonical, typename Memory>
+bool ShadowMmu<Canonical, Memory>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim) {
     const stage2::Leaf old = shadow.tables.walk(base);
     if (old.valid && old.span() == bytes && rmap_.find(shadow.index, base, old.level) == gfn)
         return true;
@@ -93,8 +93,8 @@ bool ShadowMmu<C, Canonical>::make_room(Shadow& shadow, arch::L2Ipa base, u64 by
 }
 
 // L1 has mapped the same few frames too often.
-template <arch::Cpu C, typename Canonical>
-void ShadowMmu<C, Canonical>::drop_oldest(Reclaim reclaim) {
+template <typename Canonical, typename Memory>
+void ShadowMmu<Canonical, Memory>::drop_oldest(Reclaim reclaim) {
     const Rmap::Leaf leaf = rmap_.oldest();
     Shadow& s = pool_[leaf.shadow];
     const arch::L2Ipa stop = leaf.at + stage2::span_of_level(leaf.level);
@@ -104,8 +104,8 @@ void ShadowMmu<C, Canonical>::drop_oldest(Reclaim reclaim) {
     stats_[Cause::kRemap]++;
 }
 
-template <arch::Cpu C, typename Canonical>
-FaultOutcome ShadowMmu<C, Canonical>::install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1,
+template <typename Canonical, typename Memory>
+FaultOutcome ShadowMmu<Canonical, Memory>::install(Shadow& shadow, arch::L2Ipa ipa, arch::Ipa l1,
                                               const stage2::Leaf& canonical,
                                          const Composed& leaf, stage2::TableCache& cache, Reclaim reclaim) {
     const u64 bytes = u64{1} << leaf.shift;

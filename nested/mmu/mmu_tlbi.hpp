@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// ShadowMmu: L1's TLB maintenance. Included by nested/mmu/mmu.hpp.
+// ShadowMmu: L1's TLB maintenance.
 //
 // A shadow is L1's TLB: what L1 invalidates is unmapped here, and then leaves the hardware's TLBs under the shadow's own
 // VMID (stage 2 by address, then all combined entries; stage2/invalidate.hpp). Between pieces the lock is dropped: L1 has
@@ -8,24 +8,6 @@
 #include <nested/mmu/mmu.hpp>
 
 namespace nest::nested {
-
-// `tables`: those under whose VMID it acts. TGE may be set: they see to that.
-template <typename Tables>
-void execute_stage1(Tables& tables, arch::Tlbi op, u64 operand) {
-    using enum arch::Tlbi;
-    switch (op) {
-    case VAE1IS: return tables.template invalidate_stage1<VAE1IS>(operand);
-    case ASIDE1IS: return tables.template invalidate_stage1<ASIDE1IS>(operand);
-    case VAAE1IS: return tables.template invalidate_stage1<VAAE1IS>(operand);
-    case VALE1IS: return tables.template invalidate_stage1<VALE1IS>(operand);
-    case VAALE1IS: return tables.template invalidate_stage1<VAALE1IS>(operand);
-    case RVAE1IS: return tables.template invalidate_stage1<RVAE1IS>(operand);
-    case RVAAE1IS: return tables.template invalidate_stage1<RVAAE1IS>(operand);
-    case RVALE1IS: return tables.template invalidate_stage1<RVALE1IS>(operand);
-    case RVAALE1IS: return tables.template invalidate_stage1<RVAALE1IS>(operand);
-    default: return tables.template invalidate_stage1<VMALLE1IS>(0);
-    }
-}
 
 // What a broadcast TLBI costs, DSB and all, in entries that might be looked at instead. L1 decides how many shadows a VMID
 // has.
@@ -39,8 +21,8 @@ struct IpaSpan {
 // The leaf of L1's that holds an address. It may lie here as many smaller ones, of which any number is mapped. Its size is
 // what its leaf here was tagged with, and no less than L1 says (log2; 0: nothing); where nothing is mapped at that very
 // address and L1 says nothing, the largest that this shadow has seen.
-template <arch::Cpu C>
-IpaSpan leaf_of_l1(Shadow<C>& s, u64 address, unsigned promised_shift) {
+template <typename Memory>
+IpaSpan leaf_of_l1(Shadow<Memory>& s, u64 address, unsigned promised_shift) {
     unsigned shift = promised_shift;
     const stage2::Leaf leaf = s.tables.walk(arch::L2Ipa(address).align_down(arch::kPageSize));
     if (leaf.valid) {
@@ -56,8 +38,8 @@ IpaSpan leaf_of_l1(Shadow<C>& s, u64 address, unsigned promised_shift) {
 
 // What of a shadow's addresses a TLBI names. By IPA, whole leaves of L1's: as hardware forgets a leaf as soon as one of its
 // addresses is named, L1 may rely on that at both ends of a range.
-template <arch::Cpu C>
-IpaSpan named_by(Shadow<C>& s, const ShadowTlbi& scope) {
+template <typename Memory>
+IpaSpan named_by(Shadow<Memory>& s, const ShadowTlbi& scope) {
     using What = ShadowTlbi::What;
     const u64 limit = s.tables.limit().raw;
     if (scope.what == What::kVmid || scope.what == What::kEverything)
@@ -77,12 +59,12 @@ IpaSpan named_by(Shadow<C>& s, const ShadowTlbi& scope) {
 
 // True: done with this shadow. What it has to lose is asked once, before anything of it goes: later, no leaf would tell the
 // size of L1's any more.
-template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned& budget,
+template <typename Canonical, typename Memory>
+bool ShadowMmu<Canonical, Memory>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned& budget,
                                                 Reclaim reclaim) {
     using What = ShadowTlbi::What;
     if (scope.what == What::kStage1) {
-        execute_stage1(s.tables, scope.op, scope.operand);
+        s.tables.invalidate_stage1(scope.op, scope.operand);
         charge(budget, kFlushCost);
         return true;
     }
@@ -112,8 +94,8 @@ bool ShadowMmu<C, Canonical>::invalidate_shadow(Shadow& s, const ShadowTlbi& sco
     return true;
 }
 
-template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim) {
+template <typename Canonical, typename Memory>
+bool ShadowMmu<Canonical, Memory>::invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget, Reclaim reclaim) {
     // The array, not the hash: its order does not change while the lock is dropped.
     for (; cursor.shadow < pool_.count(); cursor = {cursor.shadow + 1}) {
         Shadow& s = pool_[static_cast<u16>(cursor.shadow)];
@@ -125,8 +107,8 @@ bool ShadowMmu<C, Canonical>::invalidate(const ShadowTlbi& scope, Cursor& cursor
     return true;
 }
 
-template <arch::Cpu C, typename Canonical>
-bool ShadowMmu<C, Canonical>::invalidate_at_once(const ShadowTlbi& scope, unsigned budget) {
+template <typename Canonical, typename Memory>
+bool ShadowMmu<Canonical, Memory>::invalidate_at_once(const ShadowTlbi& scope, unsigned budget) {
     Cursor cursor;
     if (scope.what == ShadowTlbi::What::kEverything)
         return invalidate(scope, cursor, budget, Reclaim::kLater);

@@ -41,9 +41,9 @@ constexpr u8 tag_of_shift(unsigned shift) {
 
 // As the module's page-table policy, plus the reverse map. Caches need no maintenance: the canonical stage 2 has brought
 // the memory in and done it, or compose() leaves no way past the caches; and what L1 owes its guest it does itself.
-template <arch::Cpu C>
-class ShadowPolicy : public stage2::KernelPolicy<C, arch::L2Ipa> {
-    using Base = stage2::KernelPolicy<C, arch::L2Ipa>;
+template <typename Memory>
+class ShadowPolicy : public Memory {
+    using Base = Memory;
 
 public:
     static constexpr bool kTracksLeaves = true;
@@ -80,13 +80,13 @@ private:
 // wait for the next operation that may.
 enum class Reclaim : u8 { kNow, kLater };
 
-template <arch::Cpu C>
+template <typename Memory>
 class Shadow {
 public:
-    using Tables = stage2::Stage2<C, arch::L2Ipa, ShadowPolicy<C>>;
+    using Tables = stage2::Stage2<arch::L2Ipa, ShadowPolicy<Memory>>;
     using Debt = typename Tables::Debt;
 
-    Shadow(C& cpu, stage2::VmidAllocator<C>& vmids) : tables(cpu, vmids) {}
+    Shadow(arch::Cpu& cpu, stage2::VmidAllocator& vmids) : tables(cpu, vmids) {}
 
     // Adds to what has to leave the TLBs before the lock is dropped.
     void owe(Debt&& debt) {

@@ -10,13 +10,13 @@
 
 namespace nest::nested {
 
-template <arch::Cpu C>
+template <typename Memory>
 class ShadowPool {
 public:
     static constexpr unsigned kPerVcpu = 4;
     static constexpr unsigned kMost = 2048;
 
-    ShadowPool(C& cpu, stage2::VmidAllocator<C>& vmids, SpinLock& mmu_lock, Rmap& rmap, MmuStats& stats)
+    ShadowPool(arch::Cpu& cpu, stage2::VmidAllocator& vmids, SpinLock& mmu_lock, Rmap& rmap, MmuStats& stats)
         : cpu_(cpu), vmids_(vmids), lock_(mmu_lock), rmap_(rmap), stats_(stats) {}
     ShadowPool(const ShadowPool&) = delete;
     ShadowPool& operator=(const ShadowPool&) = delete;
@@ -28,7 +28,7 @@ public:
         if (!stage2::geometry_for(ipa_bits, host.parange).valid())
             return Errno::kInval;
         most = most < kMost ? most : kMost;
-        Buffer<Shadow<C>*> all(most), buckets(kBuckets);
+        Buffer<Shadow<Memory>*> all(most), buckets(kBuckets);
         if (!all || !buckets)
             return Errno::kNoMem;
         all_ = std::move(all);
@@ -51,8 +51,8 @@ public:
     }
 
     // The shadow for `key`, held, or nullptr. mmu lock.
-    Shadow<C>* find_and_hold(const ShadowKey& key) {
-        Shadow<C>* s = find(key);
+    Shadow<Memory>* find_and_hold(const ShadowKey& key) {
+        Shadow<Memory>* s = find(key);
         if (s) {
             hold(*s);
             stats_.hits++;
@@ -61,7 +61,7 @@ public:
     }
     // As above, but makes one. -ENOMEM; -EBUSY when there are as many as there may be and each is in use (never, while a
     // vCPU holds no more than kPerVcpu - 1 of them). Sleeps; takes the mmu lock.
-    Result<Shadow<C>*> get(const ShadowKey& key) {
+    Result<Shadow<Memory>*> get(const ShadowKey& key) {
         Change change;
         return get(key, change);
     }
@@ -70,11 +70,11 @@ public:
         bool made = false;                // there was none
         std::optional<ShadowKey> evicted; // this one went for it
     };
-    Result<Shadow<C>*> get(const ShadowKey& key, Change& change) {
-        Shadow<C>* fresh = nullptr;
+    Result<Shadow<Memory>*> get(const ShadowKey& key, Change& change) {
+        Shadow<Memory>* fresh = nullptr;
         {
             Guard guard(lock_);
-            if (Shadow<C>* s = find_and_hold(key))
+            if (Shadow<Memory>* s = find_and_hold(key))
                 return s;
             stats_.misses++;
             if (count_ + creating_ < limit_)
@@ -86,7 +86,7 @@ public:
         if (!fresh)
             return Errno::kNoMem;
         Guard guard(lock_);
-        if (Shadow<C>* s = find_and_hold(key)) {  // another vCPU was faster
+        if (Shadow<Memory>* s = find_and_hold(key)) {  // another vCPU was faster
             put(*fresh);
             return s;
         }
@@ -97,7 +97,7 @@ public:
         return fresh;
     }
     // mmu lock.
-    void put(Shadow<C>& s) {
+    void put(Shadow<Memory>& s) {
         NEST_BUG_ON(s.users == 0);
         if (--s.users == 0)
             append_unused(s);
@@ -111,11 +111,11 @@ public:
     }
     template <typename Fn>
     void for_each_of_vmid(u16 vmid, Fn&& fn) {
-        for (Shadow<C>* s = bucket(vmid); s; s = s->next_in_bucket)
+        for (Shadow<Memory>* s = bucket(vmid); s; s = s->next_in_bucket)
             if (s->key.vmid == vmid)
                 fn(*s);
     }
-    Shadow<C>& operator[](u16 index) { return *all_[index]; }
+    Shadow<Memory>& operator[](u16 index) { return *all_[index]; }
     unsigned count() const { return count_; }
     unsigned limit() const { return limit_; }
     const void* array() const { return all_.data(); }
@@ -124,26 +124,26 @@ private:
     static constexpr size_t kBuckets = 256;
 
     // By VMID alone, so that a TLBI by VMID finds its shadows as well; rarely do two tables share one.
-    Shadow<C>*& bucket(u16 vmid) { return buckets_[(vmid ^ vmid >> 8) & (kBuckets - 1)]; }
-    Shadow<C>* find(const ShadowKey& key) {
-        for (Shadow<C>* s = bucket(key.vmid); s; s = s->next_in_bucket)
+    Shadow<Memory>*& bucket(u16 vmid) { return buckets_[(vmid ^ vmid >> 8) & (kBuckets - 1)]; }
+    Shadow<Memory>* find(const ShadowKey& key) {
+        for (Shadow<Memory>* s = bucket(key.vmid); s; s = s->next_in_bucket)
             if (s->key == key)
                 return s;
         return nullptr;
     }
-    void hold(Shadow<C>& s) {
+    void hold(Shadow<Memory>& s) {
         if (s.users++ == 0)
             take_unused(s);
     }
 
     // Out of the hash and held by us, but in the array, where notifiers still find its leaves.
-    Shadow<C>* take_victim(Change& change) {
-        Shadow<C>* s = unused_first_;
+    Shadow<Memory>* take_victim(Change& change) {
+        Shadow<Memory>* s = unused_first_;
         if (!s)
             return nullptr;
         hold(*s);
         if (s->in_hash) {
-            Shadow<C>** link = &bucket(s->key.vmid);
+            Shadow<Memory>** link = &bucket(s->key.vmid);
             while (*link != s)
                 link = &(*link)->next_in_bucket;
             *link = s->next_in_bucket;
@@ -154,7 +154,7 @@ private:
         return s;
     }
     // In pieces, so that neither a fault nor the scheduler waits for a whole L2. Then the VMID is clean for its next use.
-    Shadow<C>* emptied(Shadow<C>* s) {
+    Shadow<Memory>* emptied(Shadow<Memory>* s) {
         for (arch::L2Ipa at{}; at < s->tables.limit();) {
             {
                 Guard guard(lock_);
@@ -168,8 +168,8 @@ private:
         s->tables.invalidate_all();
         return s;
     }
-    Shadow<C>* created() {
-        Shadow<C>* s = make<Shadow<C>>(cpu_, vmids_);
+    Shadow<Memory>* created() {
+        Shadow<Memory>* s = make<Shadow<Memory>>(cpu_, vmids_);
         if (s && !s->tables.init(ipa_bits_, host_).ok())
             nest::destroy(std::exchange(s, nullptr));
         Guard guard(lock_);
@@ -183,32 +183,32 @@ private:
         return s;
     }
 
-    void append_unused(Shadow<C>& s) {
+    void append_unused(Shadow<Memory>& s) {
         s.lru_previous = unused_last_;
         s.lru_next = nullptr;
         (unused_last_ ? unused_last_->lru_next : unused_first_) = &s;
         unused_last_ = &s;
     }
-    void take_unused(Shadow<C>& s) {
+    void take_unused(Shadow<Memory>& s) {
         (s.lru_previous ? s.lru_previous->lru_next : unused_first_) = s.lru_next;
         (s.lru_next ? s.lru_next->lru_previous : unused_last_) = s.lru_previous;
         s.lru_next = s.lru_previous = nullptr;
     }
 
-    C& cpu_;
-    stage2::VmidAllocator<C>& vmids_;
+    arch::Cpu& cpu_;
+    stage2::VmidAllocator& vmids_;
     SpinLock& lock_;
     Rmap& rmap_;
     MmuStats& stats_;
     stage2::HostFeatures host_;
     unsigned ipa_bits_ = 0;
-    Buffer<Shadow<C>*> all_;
-    Buffer<Shadow<C>*> buckets_;
+    Buffer<Shadow<Memory>*> all_;
+    Buffer<Shadow<Memory>*> buckets_;
     unsigned count_ = 0;
     unsigned creating_ = 0;
     unsigned limit_ = 0;
-    Shadow<C>* unused_first_ = nullptr;
-    Shadow<C>* unused_last_ = nullptr;
+    Shadow<Memory>* unused_first_ = nullptr;
+    Shadow<Memory>* unused_last_ = nullptr;
 };
 
 }  // namespace nest::nested

@@ -65,7 +65,7 @@ public:
     enum class Delivery : u8 { kVel2Now, kVel2Masked, kGuestEl1, kNowhere };
     template <typename RoutedBy, typename MaskedBy>
     Delivery delivery() const {
-        const bool routed = hcr().template get<RoutedBy>() || tge();
+        const bool routed = hcr().get<RoutedBy>() || tge();
         if (in_guest())
             return routed ? Delivery::kVel2Now : Delivery::kGuestEl1;
         if (!routed)
@@ -88,13 +88,11 @@ public:
     arch::CPTR_EL2 cptr_in_vel2(bool fp_loaded) const { return opened(world_traps.vel2().cptr, fp_loaded); }
 
     // One of L1's own registers wherever it is now. `loaded`: the vCPU's registers are in this CPU's hardware.
-    template <arch::Cpu C>
-    u64 read(C& cpu, arch::SysReg reg, bool loaded) const {
+    u64 read(arch::Cpu& cpu, arch::SysReg reg, bool loaded) const {
         u64 value;
         return loaded && in_vel2() && vhe::read_vel2(cpu, file, reg, value) ? value : file.get(reg);
     }
-    template <arch::Cpu C>
-    void write(C& cpu, arch::SysReg reg, u64 value, bool loaded) {
+    void write(arch::Cpu& cpu, arch::SysReg reg, u64 value, bool loaded) {
         if (!loaded || !in_vel2() || !vhe::write_vel2(cpu, file, reg, value))
             file.set(reg, value);
     }

@@ -42,8 +42,7 @@ public:
     void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }
 
     // The registers of the world that `next` is for, of which the hardware holds the other's. Not HCR_EL2 and CPTR_EL2.
-    template <arch::Cpu C>
-    void exchange(C& cpu, const vhe::TrapConfig& next) const {
+    void exchange(arch::Cpu& cpu, const vhe::TrapConfig& next) const {
         const unsigned differing = differing_;
         const auto give = [&](unsigned bit, auto value) __attribute__((always_inline)) {
             if (differing & bit)

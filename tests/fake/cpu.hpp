@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // FakeCpu: the hardware as a register map plus an ordered log of everything done to it.
 #pragma once
-#include <arch/cpu.hpp>
+#include <arch/operations.hpp>
 #include <functional>
 #include <map>
-#include <string>
 #include <vector>
 
 namespace nest::test {
@@ -20,49 +19,53 @@ class FakeCpu {
 public:
     std::map<arch::SysReg, u64> registers;
     std::vector<Event> log;
+
+    // What becomes of an operation.
+    enum class Record : u8 {
+        kOrder,    // it goes into the log
+        kCounts,   // it is counted: for so many that a log would take gigabytes
+        kNothing,  // threads share this CPU: registers only, and nobody writes them
+    } record = Record::kOrder;
     bool log_reads = false;
+    bool log_cleaning = true;  // DC CIVAC; else lines_cleaned alone counts them
+    u64 tlbis = 0;
+    u64 lines_cleaned = 0;
+
+    // Called with each operation that is recorded, when it has had its effect.
+    std::function<void(const Event&)> after;
+    // What a register reads as that holds `kept`. Without it: just that.
+    std::function<u64(arch::SysReg reg, u64 kept)> reads_as;
     // What an address translation does to PAR_EL1; false: its walk meets an external abort. Without it, PAR_EL1 stays.
     std::function<bool(u64 va, u64& par)> translation;
+    // PACGA, in place of QARMA. Without it, a code that depends on every input.
+    std::function<u64(u64 address, u64 modifier, const u64 (&key)[2])> authentication_code;
     u64 deferred_serror = 0;  // what an ESB finds pending, for DISR_EL1
 
     template <typename R>
-    R read() {
-        if (log_reads)
-            log.push_back({Event::kRead, static_cast<u64>(R::kReg), registers[R::kReg]});
-        return R::of(registers[R::kReg]);
-    }
+    R read() { return R::of(read_register(R::kReg)); }
     template <typename R>
-    void write(R reg) {
-        registers[R::kReg] = reg.raw;
-        log.push_back({Event::kWrite, static_cast<u64>(R::kReg), reg.raw});
-    }
-    void isb() { log.push_back({Event::kIsb}); }
-    void esb() {
-        log.push_back({Event::kEsb});
-        if (deferred_serror)
-            registers[arch::SysReg::DISR_EL1] = deferred_serror;
-        deferred_serror = 0;
-    }
+    void write(R reg) { write_register(R::kReg, reg.raw); }
+    void isb() { note({Event::kIsb}); }
+    void esb();
     template <arch::Barrier B>
-    void dsb() { log.push_back({Event::kDsb, static_cast<u64>(B)}); }
+    void dsb() { note({Event::kDsb, static_cast<u64>(B)}); }
     template <arch::Tlbi Op>
-    void tlbi(u64 operand = 0) { log.push_back({Event::kTlbi, static_cast<u64>(Op), operand}); }
+    void tlbi(u64 operand = 0) { note({Event::kTlbi, static_cast<u64>(Op), operand}); }
     template <arch::AddressTranslation Op>
-    bool at(u64 va) {
-        log.push_back({Event::kAt, static_cast<u64>(Op), va});
-        return !translation || translation(va, registers[arch::SysReg::PAR_EL1]);
-    }
+    bool at(u64 va) { return translate({Event::kAt, static_cast<u64>(Op), va}); }
     template <arch::CacheOp Op>
-    void cache(u64 va = 0) { log.push_back({Event::kCache, static_cast<u64>(Op), va}); }
+    void cache(u64 va = 0) { note({Event::kCache, static_cast<u64>(Op), va}); }
+    u64 pacga(u64 address, u64 modifier, const u64 (&key)[2]);
 
     // Where in the log the first write of this register is, or -1.
-    int position_of_write(arch::SysReg reg) const {
-        for (size_t i = 0; i < log.size(); i++)
-            if (log[i].kind == Event::kWrite && log[i].what == static_cast<u64>(reg))
-                return static_cast<int>(i);
-        return -1;
-    }
+    int position_of_write(arch::SysReg reg) const;
+
+private:
+    u64 read_register(arch::SysReg reg);
+    void write_register(arch::SysReg reg, u64 value);
+    bool translate(const Event& at);
+    void note(const Event& event);
 };
-static_assert(arch::Cpu<FakeCpu>);
+static_assert(arch::CpuOperations<FakeCpu>);
 
 }  // namespace nest::test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <tests/fake/guest.hpp>
 
-#include <kvm/cpu/cpu.hpp>
+#include <arch/cpu.hpp>
 #include <vhe/native.hpp>
 
 namespace nest::test {
@@ -12,22 +12,13 @@ FakeGuest& guest() {
 }
 
 void set_syndrome(arch::Ec ec, u64 iss, u64 far, u64 ipa) {
-    auto& registers = kvm::cpu().registers;
+    auto& registers = arch::cpu().registers;
     registers[arch::SysReg::ESR_EL2] = static_cast<u64>(ec) << 26 | u64{1} << 25 | iss;
     registers[arch::SysReg::FAR_EL2] = far;
     registers[arch::SysReg::HPFAR_EL2] = ipa >> 12 << 4;
 }
 
 }  // namespace nest::test
-
-namespace nest::kvm {
-
-Cpu& cpu() {
-    static Cpu the_cpu;
-    return the_cpu;
-}
-
-}  // namespace nest::kvm
 
 extern "C" {
 

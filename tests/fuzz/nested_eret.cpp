@@ -2,11 +2,11 @@
 // A sequence of exceptions and exception returns with any SPSR, ELR and HCR: the vCPU never gets a PSTATE that the
 // hardware must not see, never lands in a world that its PSTATE contradicts, and does what a straightforward
 // transcription of AArch64.ExceptionReturn does.
+#include <arch/cpu.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <nested/cpu/eret.hpp>
 #include <nested/vel2/el2_registers.hpp>
-#include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
 
 using namespace nest;
@@ -91,8 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             const bool authenticated = s.what & 4;
             const u64 esr = u64{0x1a} << 26 | (authenticated ? 2 : 0);
             const Model want = model_return(s.spsr, s.hcr & arch::HCR_EL2::TGE::kMask, old_sp);
-            const Returned r =
-                emulate_eret(cpu, v, esr, [](test::FakeCpu&, u64 a, u64 m, const u64(&)[2]) { return a ^ m; });
+            const Returned r = emulate_eret(cpu, v, esr);
             if (r == Returned::kFpac) {
                 check(authenticated && (s.what & 2));
                 check(context.pc == before_pc && context.pstate == before && cpu.log.empty());

@@ -29,7 +29,7 @@ STANDARD = set(
     "version cstddef cstdint limits new initializer_list type_traits concepts compare bit utility tuple array span optional".split()
 )
 # Where the host build puts a fake in the machine's place; guarded by NEST_MODULE.
-FAKES = {("kvm/cpu/cpu.hpp", "tests/fake/cpu.hpp"), ("kvm/cpu/pacga.hpp", "tests/fake/pacga.hpp")}
+FAKES = {("arch/cpu.hpp", "tests/fake/cpu.hpp")}
 
 
 def room_of(path: str) -> str:

@@ -6,17 +6,8 @@
 namespace nest::vgic {
 
 // Interrupts off, around the guest. ICC_SRE_EL2.Enable clear makes ICC_SRE_EL1 trap; TC, TALL0, TALL1 trap the rest.
-template <arch::Cpu C>
-void hide(C& cpu) {
-    using H = arch::ICH_HCR_EL2;
-    cpu.write(H::of(H::mask<H::TC, H::TALL0, H::TALL1, H::TDIR>()));
-    cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw & ~u64{8}));
-}
+void hide(arch::Cpu& cpu);
 
-template <arch::Cpu C>
-void unhide(C& cpu) {
-    cpu.write(arch::ICH_HCR_EL2{});
-    cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw | 8));
-}
+void unhide(arch::Cpu& cpu);
 
 }  // namespace nest::vgic

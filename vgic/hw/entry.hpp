@@ -31,14 +31,12 @@ template <typename F>
 #undef NEST_LR
     }
 }
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void write_list_register(C& cpu, unsigned i, u64 value) {
+[[gnu::always_inline]] inline void write_list_register(arch::Cpu& cpu, unsigned i, u64 value) {
     with_list_register(i, [&]<typename R>(R) { cpu.write(R::of(value)); });
 }
-template <arch::Cpu C>
-[[gnu::always_inline]] inline u64 read_list_register(C& cpu, unsigned i) {
+[[gnu::always_inline]] inline u64 read_list_register(arch::Cpu& cpu, unsigned i) {
     u64 value = 0;
-    with_list_register(i, [&]<typename R>(R) { value = cpu.template read<R>().raw; });
+    with_list_register(i, [&]<typename R>(R) { value = cpu.read<R>().raw; });
     return value;
 }
 
@@ -63,23 +61,20 @@ template <typename F>
 inline constexpr u64 kSreEnable = 8;  // ICC_SRE_EL2.Enable: EL1 may write ICC_SRE_EL1
 
 // Where GICv2 compatibility exists, the guest must not fall back to it.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void trap_sre(C& cpu, const HostGic& gic) {
+[[gnu::always_inline]] inline void trap_sre(arch::Cpu& cpu, const HostGic& gic) {
     if (gic.v2_compat)
-        cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw & ~kSreEnable));
+        cpu.write(arch::ICC_SRE_EL2::of(cpu.read<arch::ICC_SRE_EL2>().raw & ~kSreEnable));
 }
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void release_sre(C& cpu, const HostGic& gic) {
+[[gnu::always_inline]] inline void release_sre(arch::Cpu& cpu, const HostGic& gic) {
     if (gic.v2_compat)
-        cpu.write(arch::ICC_SRE_EL2::of(cpu.template read<arch::ICC_SRE_EL2>().raw | kSreEnable));
+        cpu.write(arch::ICC_SRE_EL2::of(cpu.read<arch::ICC_SRE_EL2>().raw | kSreEnable));
 }
 
 // Reads back the first `used` list registers, which were written as `written`, and clears them. Those that
 // ICH_ELRSR_EL2 calls empty need not be read.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void take_list_registers(C& cpu, const u64 (&written)[kMaxListRegisters], unsigned used,
+[[gnu::always_inline]] inline void take_list_registers(arch::Cpu& cpu, const u64 (&written)[kMaxListRegisters], unsigned used,
                                                        u64 (&now)[kMaxListRegisters]) {
-    const u64 empty = cpu.template read<arch::ICH_ELRSR_EL2>().raw;
+    const u64 empty = cpu.read<arch::ICH_ELRSR_EL2>().raw;
     for (unsigned i = 0; i < used; i++) {
         now[i] = empty >> i & 1 ? written[i] & ~arch::ListRegister::State::kMask : read_list_register(cpu, i);
         write_list_register(cpu, i, 0);
@@ -90,38 +85,16 @@ template <arch::Cpu C>
 
 // Once per physical CPU, before any guest runs there: list registers come up unknown, and flush writes only those that
 // it uses.
-template <arch::Cpu C>
-void init_cpu(C& cpu, const HostGic& gic) {
-    for (unsigned i = 0; i < gic.list_registers(); i++)
-        detail::write_list_register(cpu, i, 0);
-    cpu.write(arch::ICH_HCR_EL2{});
-    cpu.isb();
-}
+void init_cpu(arch::Cpu& cpu, const HostGic& gic);
 
-template <arch::Cpu C>
-void load(C& cpu, CpuInterface& state) {
-    const HostGic& gic = state.distributor->gic();
-    detail::trap_sre(cpu, gic);
-    cpu.write(arch::ICH_VMCR_EL2::of(state.hw.vmcr));
-    state.hw.vmcr_dirty = false;
-    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
-        cpu.write(R::of(group ? state.hw.ap1r[n] : state.hw.ap0r[n]));
-    });
-}
+void load(arch::Cpu& cpu, CpuInterface& state);
 
 // Only the active priorities, for the emulation of ICC_RPR_EL1 while the vCPU stays loaded.
-template <arch::Cpu C>
-void save_active_priorities(C& cpu, CpuInterface& state) {
-    detail::for_each_active_priorities(
-        state.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
-            (group ? state.hw.ap1r : state.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
-        });
-}
+void save_active_priorities(arch::Cpu& cpu, CpuInterface& state);
 
-template <arch::Cpu C>
-void put(C& cpu, CpuInterface& state) {
+inline void put(arch::Cpu& cpu, CpuInterface& state) {
     if (!state.hw.vmcr_dirty)
-        state.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
+        state.hw.vmcr = cpu.read<arch::ICH_VMCR_EL2>().raw;
     save_active_priorities(cpu, state);
     detail::release_sre(cpu, state.distributor->gic());
 }
@@ -129,16 +102,14 @@ void put(C& cpu, CpuInterface& state) {
 namespace detail {
 
 // What flush() does where no interrupt wants a list register.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void flush_idle(C& cpu, CpuInterface& state) {
+[[gnu::always_inline]] inline void flush_idle(arch::Cpu& cpu, CpuInterface& state) {
     state.hw.hcr = arch::ICH_HCR_EL2::En::kMask | choose_dir_trap(state, 0, false);
     cpu.write(arch::ICH_HCR_EL2::of(state.hw.hcr));
 }
 
 }  // namespace detail
 
-template <arch::Cpu C>
-inline void flush(C& cpu, CpuInterface& state) {
+inline void flush(arch::Cpu& cpu, CpuInterface& state) {
     HardwareState& hw = state.hw;
     if (hw.vmcr_dirty) [[unlikely]] {
         cpu.write(arch::ICH_VMCR_EL2::of(hw.vmcr));
@@ -162,17 +133,16 @@ inline void note_eoi_mode(CpuInterface& state) {
         state.distributor->note_split_eoi(state, split);
 }
 
-template <arch::Cpu C>
-inline void sync(C& cpu, CpuInterface& state) {
+inline void sync(arch::Cpu& cpu, CpuInterface& state) {
     HardwareState& hw = state.hw;
     __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
     if (hw.used)
         detail::take_list_registers(cpu, hw.lr, hw.used, now);
-    hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
+    hw.vmcr = cpu.read<arch::ICH_VMCR_EL2>().raw;
     unsigned eois = 0;
     if (state.lr_lacks_active) [[unlikely]]
         eois = static_cast<unsigned>(
-            cpu.template read<arch::ICH_HCR_EL2>().template get<arch::ICH_HCR_EL2::EOIcount>());
+            cpu.read<arch::ICH_HCR_EL2>().get<arch::ICH_HCR_EL2::EOIcount>());
     cpu.write(arch::ICH_HCR_EL2{});
 
     note_eoi_mode(state);
@@ -182,10 +152,9 @@ inline void sync(C& cpu, CpuInterface& state) {
 
 // Tier 0: takes back list registers whose interrupts have all ended, as a guest's handlers leave them. False: there is
 // another, or it is not for tier 0; then sync() will.
-template <arch::Cpu C>
-inline bool sync_ended(C& cpu, CpuInterface& state) {
+inline bool sync_ended(arch::Cpu& cpu, CpuInterface& state) {
     const unsigned used = state.hw.used;
-    const u64 empty = cpu.template read<arch::ICH_ELRSR_EL2>().raw;
+    const u64 empty = cpu.read<arch::ICH_ELRSR_EL2>().raw;
     if ((~empty & ((u64{1} << used) - 1)) || !fold_ended_list_registers(state))
         return false;
     for (unsigned i = 0; i < used; i++)

@@ -42,18 +42,16 @@ constexpr u64 kVmcrKnown =
                              arch::ICH_VMCR_EL2::VEOIM, arch::ICH_VMCR_EL2::VCBPR, arch::ICH_VMCR_EL2::VFIQEn,
                              arch::ICH_VMCR_EL2::VENG1, arch::ICH_VMCR_EL2::VENG0>();
 
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void write_l2_vmcr(C& cpu, const vncr::RegisterFile& file) {
+[[gnu::always_inline]] inline void write_l2_vmcr(arch::Cpu& cpu, const vncr::RegisterFile& file) {
     cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & kVmcrKnown));
 }
 
 // What L2 changes without an exit, besides list registers and active priorities: ICH_VMCR_EL2 and EOIcount.
-template <arch::Cpu C>
-[[gnu::always_inline]] inline void read_l2_controls(C& cpu, vncr::RegisterFile& file) {
+[[gnu::always_inline]] inline void read_l2_controls(arch::Cpu& cpu, vncr::RegisterFile& file) {
     using arch::ICH_HCR_EL2;
-    file.set(cpu.template read<arch::ICH_VMCR_EL2>());
-    const u64 eois = cpu.template read<ICH_HCR_EL2>().template get<ICH_HCR_EL2::EOIcount>();
-    file.set(file.get<ICH_HCR_EL2>().template with<ICH_HCR_EL2::EOIcount>(eois));
+    file.set(cpu.read<arch::ICH_VMCR_EL2>());
+    const u64 eois = cpu.read<ICH_HCR_EL2>().get<ICH_HCR_EL2::EOIcount>();
+    file.set(file.get<ICH_HCR_EL2>().with<ICH_HCR_EL2::EOIcount>(eois));
 }
 
 // Of ICH_HCR_EL2's enables, those whose cause is there already with what hardware was given. That may be fewer list
@@ -69,31 +67,12 @@ inline u64 met_as_loaded(const NestedInterface& nested) {
 
 }  // namespace detail
 
-template <arch::Cpu C>
-void load_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
-    const HostGic& gic = l1.distributor->gic();
-    detail::trap_sre(cpu, gic);
-    detail::write_l2_vmcr(cpu, file);
-    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned, unsigned) {
-        cpu.write(R::of(static_cast<u32>(file.get<R>().raw)));
-    });
-    nested.loaded = true;
-    nested.empty = false;
-}
+void load_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file);
 
 // ICH_VMCR_EL2 is in the file already, since the last sync.
-template <arch::Cpu C>
-void put_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
-    const HostGic& gic = l1.distributor->gic();
-    detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned, unsigned) {
-        file.set(cpu.template read<R>());
-    });
-    detail::release_sre(cpu, gic);
-    nested.loaded = false;
-}
+void put_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file);
 
-template <arch::Cpu C>
-inline void flush_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
+inline void flush_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
     fill_nested(l1, nested, file);
     // An interrupt that is high before L2's first instruction would end each of its runs there. L1's own level is looked
     // at when L2 comes out for another reason.
@@ -103,8 +82,7 @@ inline void flush_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, cons
         detail::write_list_register(cpu, i, nested.lr[i]);
 }
 
-template <arch::Cpu C>
-inline void sync_nested(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+inline void sync_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
     __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
     if (nested.used)
         detail::take_list_registers(cpu, nested.lr, nested.used, now);
@@ -122,16 +100,15 @@ struct NestedEntry {
     bool empty;   // they are all 0
     bool high;    // nested_maintenance()
 };
-template <arch::Cpu C>
-inline void enter_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file,
+inline void enter_nested_in_tier0(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file,
                                   NestedEntry how) {
     const HostGic& gic = l1.distributor->gic();
     const vncr::RegisterFile::View view = file.view();
-    l1.hw.vmcr = cpu.template read<arch::ICH_VMCR_EL2>().raw;
+    l1.hw.vmcr = cpu.read<arch::ICH_VMCR_EL2>().raw;
     note_eoi_mode(l1);
     cpu.write(arch::ICH_VMCR_EL2::of(view.get(arch::SysReg::ICH_VMCR_EL2) & detail::kVmcrKnown));
     detail::for_each_active_priorities(gic.active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
-        (group ? l1.hw.ap1r : l1.hw.ap0r)[n] = static_cast<u32>(cpu.template read<R>().raw);
+        (group ? l1.hw.ap1r : l1.hw.ap0r)[n] = static_cast<u32>(cpu.read<R>().raw);
         cpu.write(R::of(static_cast<u32>(view.get(R::kReg))));
     });
     if (how.filled) [[unlikely]]
@@ -141,8 +118,7 @@ inline void enter_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nes
     nested.loaded = true;
     nested.empty = how.empty;
 }
-template <arch::Cpu C>
-inline void leave_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
+inline void leave_nested_in_tier0(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
     if (nested.used) [[unlikely]]
         sync_nested(cpu, l1, nested, file);
     else
@@ -151,7 +127,7 @@ inline void leave_nested_in_tier0(C& cpu, CpuInterface& l1, NestedInterface& nes
     cpu.write(arch::ICH_VMCR_EL2::of(l1.hw.vmcr));
     detail::for_each_active_priorities(
         l1.distributor->gic().active_priority_registers(), [&]<typename R>(R, unsigned group, unsigned n) {
-            view.set(R::kReg, cpu.template read<R>().raw);
+            view.set(R::kReg, cpu.read<R>().raw);
             cpu.write(R::of(group ? l1.hw.ap1r[n] : l1.hw.ap0r[n]));
         });
     // What came up for L1 meanwhile comes with a kick, which ends the run before it begins.

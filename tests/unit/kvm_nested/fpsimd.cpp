@@ -25,7 +25,7 @@ struct NestedFpTest : NestedVmTest {
 // Making a shadow allocates, and reclaim may write back through a file system's checksums. The fake aborts there.
 TEST_F(NestedFpTest, AreGivenBackBeforeAShadowIsMade) {
     bool owned = false, given_back = false;
-    nested::Shadow<Cpu>* first = nullptr;
+    Shadow* first = nullptr;
     guest_does({uses_fp(),
                 [&](GuestContext&) {
                     owned = core().fp_loaded;

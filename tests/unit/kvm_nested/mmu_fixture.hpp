@@ -2,9 +2,9 @@
 // A VM with virtual EL2 on the fake machine: L1's memory is the test's, and L1's registers and tables are written as L1
 // would. The vCPU is in L2, its state in memory.
 #pragma once
+#include <kvm/memory/shadows.hpp>
 #include <kvm/nested/l1_stage2.hpp>
 #include <kvm/vel2/entry.hpp>
-#include <nested/mmu/mmu.hpp>
 #include <tests/unit/kvm_run/fixture.hpp>
 
 namespace nest::kvm {

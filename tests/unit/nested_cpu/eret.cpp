@@ -29,14 +29,15 @@ struct EretTest : Vel2Test {
         load_world(cpu, v, sources());
         cpu.registers[SysReg::TCR_EL12] = kTcr48;
         cpu.log.clear();
+        cpu.authentication_code = [this](u64 address, u64 modifier, const u64(&key)[2]) {
+            modifier_seen = modifier;
+            return toy_pac(address, modifier, key);
+        };
     }
     Returned eret(u64 spsr, u64 elr = 0x1000, u64 esr = kEret) {
         cpu.registers[SysReg::SPSR_EL12] = spsr;
         cpu.registers[SysReg::ELR_EL12] = elr;
-        return emulate_eret(cpu, v, esr, [this](FakeCpu&, u64 address, u64 modifier, const u64(&key)[2]) {
-            modifier_seen = modifier;
-            return toy_pac(address, modifier, key);
-        });
+        return emulate_eret(cpu, v, esr);
     }
     u64 sign(u64 address, u64 modifier, u64 low, u64 high, u64 tcr = kTcr48) {
         const PacLayout l = pac_layout(tcr, address >> 55 & 1);

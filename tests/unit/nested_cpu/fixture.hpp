@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A vCPU with virtual EL2 on a FakeCpu.
 #pragma once
+#include <arch/cpu.hpp>
 #include <gtest/gtest.h>
 #include <nested/cpu/exception.hpp>
 #include <nested/vel2/el2_registers.hpp>
-#include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
 #include <tests/unit/nested_cpu/inputs.hpp>
 

@@ -2,6 +2,7 @@
 // The switch between virtual EL2 and L2: what moves, what stays, and in which order.
 #include <nested/cpu/world_switch.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
+#include <vhe/load_put.hpp>
 
 namespace nest::nested {
 namespace {

@@ -26,9 +26,9 @@ std::ostream& operator<<(std::ostream& out, const Cost& c) {
 }
 template <typename Fn>
 Cost cost_of(CountedWorld& w, Fn fn) {
-    w.cpu.forget();
+    w.forget();
     fn();
-    return {w.cpu.loads, w.cpu.stores, w.cpu.tlbis};
+    return {CountedMemory::loads, CountedMemory::stores, w.cpu.tlbis};
 }
 Cost unmap_cost(CountedWorld& w, u64 start, u64 bytes) {
     return cost_of(w, [&] { w.unmap(start, bytes); });

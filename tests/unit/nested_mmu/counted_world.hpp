@@ -5,85 +5,46 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <nested/mmu/mmu.hpp>
+#include <nested/mmu/mmu_impl.hpp>
 #include <tests/fake/port.hpp>
 #include <vector>
 
 namespace nest::test {
 
-// Registers and no log.
-class PlainCpu {
-public:
-    u64 tlbis = 0;
-    template <typename R>
-    R read() { return R::of(value<R>); }
-    template <typename R>
-    void write(R reg) { value<R> = reg.raw; }
-    void isb() {}
-    void esb() {}
-    template <arch::Barrier B>
-    void dsb() {}
-    template <arch::Tlbi Op>
-    void tlbi(u64 = 0) { tlbis++; }
-    template <arch::AddressTranslation Op>
-    bool at(u64) { return true; }
-    template <arch::CacheOp Op>
-    void cache(u64 = 0) {}
-
-private:
-    template <typename R>
-    static inline u64 value = 0;
-};
-struct CountedCpu : PlainCpu {
-    u64 loads = 0, stores = 0;  // of entries of shadow tables
-    void forget() { loads = stores = tlbis = 0; }
-};
-static_assert(arch::Cpu<CountedCpu>);
-
-}  // namespace nest::test
-
-namespace nest::stage2 {
-
-template <>
-class KernelPolicy<test::CountedCpu, arch::L2Ipa> : public KernelPolicy<test::PlainCpu, arch::L2Ipa> {
-    using Base = KernelPolicy<test::PlainCpu, arch::L2Ipa>;
+// Shadow tables whose entries are counted as they are touched.
+class CountedMemory : public stage2::KernelPolicy<arch::L2Ipa> {
+    using Base = stage2::KernelPolicy<arch::L2Ipa>;
 
 public:
-    KernelPolicy(test::CountedCpu& cpu, const HostFeatures& host, const TlbTarget& target)
-        : Base(cpu, host, target), cpu_(cpu) {}
+    static inline u64 loads = 0, stores = 0;  // of all shadows since forget()
+
+    using Base::Base;
     u64 load(const u64* slot) const {
-        cpu_.loads++;
+        loads++;
         return Base::load(slot);
     }
     void store(u64* slot, u64 value) {
-        cpu_.stores++;
+        stores++;
         Base::store(slot, value);
     }
     bool compare_exchange(u64* slot, u64 expected, u64 desired) {
-        cpu_.stores++;
+        stores++;
         return Base::compare_exchange(slot, expected, desired);
     }
-
-private:
-    test::CountedCpu& cpu_;
 };
-
-}  // namespace nest::stage2
-
-namespace nest::test {
 
 // L1 has `bytes` of memory from kBase on, and maps all of it to its guests at L2 address 0, in leaves of 2^leaf_shift.
 class CountedWorld {
 public:
-    using Canonical = stage2::Stage2<CountedCpu, arch::Ipa>;
-    using Shadow = nested::Shadow<CountedCpu>;
+    using Canonical = stage2::Stage2<arch::Ipa>;
+    using Shadow = nested::Shadow<CountedMemory>;
     struct View {
         const Canonical& tables;
         stage2::Leaf walk(arch::Ipa ipa) const { return tables.walk(ipa); }
         arch::Ipa limit() const { return tables.limit(); }
         static bool in_linear_map(const stage2::Leaf&) { return true; }
     };
-    using Mmu = nested::ShadowMmu<CountedCpu, View>;
+    using Mmu = nested::ShadowMmu<View, CountedMemory>;
 
     static constexpr u64 kTables = 0x4000'0000;   // L1's stage-2 tables: real memory
     static constexpr unsigned kTablesOrder = 12;  // 16 MiB: enough for 7 GiB in pages
@@ -93,6 +54,7 @@ public:
     static constexpr unsigned kVcpus = 16;  // 64 shadows
 
     CountedWorld(u64 bytes, unsigned leaf_shift, unsigned live) : bytes_(bytes), leaf_shift_(leaf_shift) {
+        cpu.record = arch::Cpu::Record::kCounts;
         check(vmids.init(16, 4).ok(), "vmids");
         check(canonical.init(40, host).ok(), "canonical");
         check(mmu.init(kVcpus, 40, host).ok(), "mmu");
@@ -133,6 +95,7 @@ public:
         shadows.push_back(s.value());
         return *s.value();
     }
+    void forget() { CountedMemory::loads = CountedMemory::stores = cpu.tlbis = 0; }
     u64 leaf_bytes() const { return u64{1} << leaf_shift_; }
     // L2 touches this address; one leaf comes.
     nested::FaultOutcome touch(Shadow& s, u64 l2) {
@@ -161,9 +124,9 @@ public:
         mmu.unmap_gfns((kBase + start) / kPage, (kBase + start + bytes) / kPage, nested::Cause::kNotifier);
     }
 
-    CountedCpu cpu;
+    arch::Cpu cpu;
     stage2::HostFeatures host{.parange = 5, .haf = true, .vmid16 = true, .xnx = true, .fwb = true, .ttl = true};
-    stage2::VmidAllocator<CountedCpu> vmids{cpu};
+    stage2::VmidAllocator vmids{cpu};
     SpinLock lock{NEST_LOCK_MMU};
     Canonical canonical{cpu, vmids};
     View view{canonical};

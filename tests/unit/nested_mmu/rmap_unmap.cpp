@@ -26,9 +26,9 @@ public:
         for (CountedWorld::Shadow* s : w.shadows)
             touch(*s);
         const size_t before = w.mmu.rmap().count();
-        w.cpu.forget();
+        w.forget();
         w.unmap(kAt, M2);
-        const u64 loads = w.cpu.loads, leaves = before - w.mmu.rmap().count();
+        const u64 loads = test::CountedMemory::loads, leaves = before - w.mmu.rmap().count();
         ASSERT_EQ(leaves, pages.size() * w.shadows.size());
         // The walk from the root, the links of tables back up to it, and the look for a neighbour; then each table that
         // really has become empty is read once.

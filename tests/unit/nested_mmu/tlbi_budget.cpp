@@ -15,7 +15,7 @@ struct TlbiBudget : testing::TestWithParam<ShadowTlbi::What> {
     static constexpr unsigned kShadows = 64, kPages = 40, kBudget = 4096;
     static constexpr u16 kVmid = 5;
 
-    World world{64, kShadows / ShadowPool<test::WatchedCpu>::kPerVcpu};
+    World world{64, kShadows / ShadowPool<test::WatchedMemory>::kPerVcpu};
     MmuFeatures vm;
 
     void SetUp() override {
@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Scopes, TlbiBudget,
 TEST(TlbiBudgetOfPages, EachTlbiCounts) {
     constexpr unsigned kShadows = 64;
     constexpr u16 kVmid = 5;
-    World world{64, kShadows / ShadowPool<test::WatchedCpu>::kPerVcpu};
+    World world{64, kShadows / ShadowPool<test::WatchedMemory>::kPerVcpu};
     MmuFeatures vm;
     vm.pa_bits = 48;
     vm.stage2_granules = 7;

@@ -3,9 +3,9 @@
 // frames without content for large blocks, a canonical stage 2, a ShadowMmu, and a second walker to check them with.
 #pragma once
 #include <functional>
-#include <nested/mmu/mmu.hpp>
+#include <nested/mmu/mmu_impl.hpp>
 #include <random>
-#include <tests/unit/nested_mmu/watched_cpu.hpp>
+#include <tests/unit/nested_mmu/watched_memory.hpp>
 #include <tests/unit/stage2/fake_table_memory.hpp>
 
 namespace nest::test {
@@ -19,8 +19,8 @@ using nested::Resolution;
 
 class World {
 public:
-    using Canonical = stage2::Stage2<WatchedCpu, Ipa>;
-    using Shadow = nested::Shadow<WatchedCpu>;
+    using Canonical = stage2::Stage2<Ipa>;
+    using Shadow = nested::Shadow<WatchedMemory>;
     // What kvm/ wraps its canonical tables in.
     struct View {
         const Canonical& tables;
@@ -28,7 +28,7 @@ public:
         Ipa limit() const { return tables.limit(); }
         bool in_linear_map(const stage2::Leaf& leaf) const { return leaf.attributes.type == stage2::MemoryType::Normal; }
     };
-    using Mmu = nested::ShadowMmu<WatchedCpu, View>;
+    using Mmu = nested::ShadowMmu<View, WatchedMemory>;
 
     static constexpr u64 kRamBase = 0x4000'0000, kRamBytes = 0x40'0000;
     static constexpr u64 kBigBase = 0x8000'0000, kBigBytes = 0x1'8000'0000;  // 6 GiB
@@ -36,17 +36,18 @@ public:
 
     explicit World(size_t rmap_pages = 64, unsigned vcpus = 4, bool fwb = true) {
         host.fwb = fwb;
+        cpu.log_cleaning = false;  // gigabytes
         ram = static_cast<u8*>(nest_port_pages_alloc(10, false));
         check(vmids.init(16, 4).ok(), "vmids");
         check(canonical.init(40, host).ok(), "canonical");
-        check(mmu.init(vcpus, cpu.shadow_ipa_bits, host, rmap_pages).ok(), "mmu");
+        check(mmu.init(vcpus, WatchedMemory::kIpaBits, host, rmap_pages).ok(), "mmu");
         Guard guard(lock);
         mmu.pool().set_vcpus(vcpus);
     }
     ~World() {
-        stage2::KernelPolicy<WatchedCpu, L2Ipa>::thread_is_destroying = true;
+        WatchedMemory::thread_is_destroying = true;
         mmu.destroy();
-        stage2::KernelPolicy<WatchedCpu, L2Ipa>::thread_is_destroying = false;
+        WatchedMemory::thread_is_destroying = false;
         canonical.destroy();
         cache.drain();
         nest_port_pages_free(ram, 10);
@@ -155,9 +156,9 @@ public:
         return *s.value();
     }
 
-    WatchedCpu cpu;
+    arch::Cpu cpu;
     stage2::HostFeatures host{.parange = 5, .haf = true, .vmid16 = true, .xnx = true, .fwb = true, .ttl = true};
-    stage2::VmidAllocator<WatchedCpu> vmids{cpu};
+    stage2::VmidAllocator vmids{cpu};
     SpinLock lock{NEST_LOCK_MMU};
     Canonical canonical{cpu, vmids};
     View view{canonical};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Cache maintenance and the cache of table pages.
+#include <arch/cpu.hpp>
 #include <gtest/gtest.h>
 #include <stage2/cache_maintenance.hpp>
 #include <stage2/table_cache.hpp>
-#include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
 
 namespace nest::test {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is put where nothing was needs no invalidation; but other CPUs' walkers must see it before the operation is over, or
 // they fault once more on what is mapped ([DDI0487] D8.2.6: a DSB orders the store before what the walker reads afterwards).
+#include <arch/cpu.hpp>
 #include <stage2/stage2.hpp>
-#include <tests/fake/cpu.hpp>
 #include <tests/unit/stage2/fixture.hpp>
 
 namespace nest::test {
@@ -47,9 +47,9 @@ TEST(PublishingTest, IsABarrierForAllCpus) {
     port().reset();
     FakeCpu cpu;
     cpu.registers[arch::SysReg::HCR_EL2] = arch::HCR_EL2::mask<arch::HCR_EL2::E2H, arch::HCR_EL2::TGE>();
-    stage2::VmidAllocator<FakeCpu> vmids{cpu};
+    stage2::VmidAllocator vmids{cpu};
     ASSERT_TRUE(vmids.init(8, 4).ok());
-    stage2::Stage2<FakeCpu> s2(cpu, vmids);
+    stage2::Stage2<> s2(cpu, vmids);
     stage2::TableCache cache;
     ASSERT_TRUE(s2.init(40, {.parange = 5, .fwb = true, .ctr = 0x8444'c004}).ok());
     ASSERT_TRUE(s2.top_up(cache).ok());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage2 as kvm/ uses it: real policy, FakeCpu, allocation failures, life and death.
+#include <arch/cpu.hpp>
 #include <gtest/gtest.h>
 #include <stage2/stage2.hpp>
-#include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
 #include <tests/unit/stage2/fake_table_memory.hpp>
 
@@ -27,13 +27,13 @@ public:
         return n;
     }
     FakeCpu cpu;
-    VmidAllocator<FakeCpu> vmids{cpu};
+    VmidAllocator vmids{cpu};
     HostFeatures host = {.parange = 5, .cnp = true, .fwb = true, .ttl = true, .ctr = 0x8444'c004};
 };
 
 // Two vCPUs of a VM share its VMID, and TLBs keep what each one's stage 1 said.
 TEST_F(Stage2Test, KnowsWhoRanLastOnEachCpu) {
-    Stage2<FakeCpu> s2(cpu, vmids), other(cpu, vmids);
+    Stage2<> s2(cpu, vmids), other(cpu, vmids);
     ASSERT_TRUE(s2.init(40, host).ok());
     ASSERT_TRUE(other.init(40, host).ok());
     EXPECT_FALSE(s2.change_runner(1, 7)) << "nobody has run there";
@@ -56,7 +56,7 @@ TEST_F(Stage2Test, DropsStageOneHereInTheGuestsRegime) {
 }
 
 TEST_F(Stage2Test, RegistersDescribeTheTable) {
-    Stage2<FakeCpu> s2(cpu, vmids);
+    Stage2<> s2(cpu, vmids);
     TableCache cache;
     ASSERT_TRUE(s2.init(40, host).ok());
     ASSERT_TRUE(s2.top_up(cache).ok());
@@ -74,7 +74,7 @@ TEST_F(Stage2Test, RegistersDescribeTheTable) {
 }
 
 TEST_F(Stage2Test, RefusedSizesAndEveryMissingAllocation) {
-    Stage2<FakeCpu> s2(cpu, vmids);
+    Stage2<> s2(cpu, vmids);
     EXPECT_EQ(s2.init(49, host).error(), Errno::kInval);
     host.parange = 2;
     EXPECT_EQ(s2.init(41, host).error(), Errno::kInval);
@@ -95,7 +95,7 @@ TEST_F(Stage2Test, RefusedSizesAndEveryMissingAllocation) {
 }
 
 TEST_F(Stage2Test, UnderASpinlockNothingSleeps) {
-    Stage2<FakeCpu> s2(cpu, vmids);
+    Stage2<> s2(cpu, vmids);
     TableCache cache;
     ASSERT_TRUE(s2.init(40, host).ok());
     ASSERT_TRUE(s2.top_up(cache).ok());
@@ -117,7 +117,7 @@ TEST_F(Stage2Test, UnderASpinlockNothingSleeps) {
 
 TEST_F(Stage2Test, WithoutFwbNewMemoryIsWrittenBack) {
     host.fwb = false;
-    Stage2<FakeCpu> s2(cpu, vmids);
+    Stage2<> s2(cpu, vmids);
     TableCache cache;
     ASSERT_TRUE(s2.init(40, host).ok());
     ASSERT_TRUE(s2.top_up(cache).ok());
@@ -137,7 +137,7 @@ TEST_F(Stage2Test, WithoutFwbNewMemoryIsWrittenBack) {
 
 TEST_F(Stage2Test, DeathInvalidatesThenFreesAll) {
     size_t before = port().live_runs;
-    Stage2<FakeCpu> s2(cpu, vmids);
+    Stage2<> s2(cpu, vmids);
     TableCache cache;
     ASSERT_TRUE(s2.init(48, host).ok());
     for (u64 i = 0; i < 20; i++) {
@@ -157,7 +157,7 @@ TEST_F(Stage2Test, DeathInvalidatesThenFreesAll) {
 
 // A VMID's generation is beside its number, and bits 63:56 of VTTBR_EL2 are RES0 with VMIDs of 8 bits.
 TEST_F(Stage2Test, AnInvalidationNamesTheVmidThatTheTableIsLoadedWith) {
-    Stage2<FakeCpu> s2(cpu, vmids);
+    Stage2<> s2(cpu, vmids);
     TableCache cache;
     ASSERT_TRUE(s2.init(40, host).ok());
     ASSERT_TRUE(s2.top_up(cache).ok());
@@ -172,7 +172,7 @@ TEST_F(Stage2Test, AnInvalidationNamesTheVmidThatTheTableIsLoadedWith) {
 }
 
 TEST_F(Stage2Test, ManyRetiredTablesAskToBeReaped) {
-    Stage2<FakeCpu> s2(cpu, vmids);
+    Stage2<> s2(cpu, vmids);
     TableCache cache;
     ASSERT_TRUE(s2.init(40, host).ok());
     for (unsigned i = 0; i < 40; i++) {
@@ -186,8 +186,8 @@ TEST_F(Stage2Test, ManyRetiredTablesAskToBeReaped) {
 }
 
 TEST_F(Stage2Test, TwoSpacesOnOneCpuHaveTheirOwnVmids) {
-    Stage2<FakeCpu> a(cpu, vmids);
-    Stage2<FakeCpu, arch::L2Ipa> shadow(cpu, vmids);
+    Stage2<> a(cpu, vmids);
+    Stage2<arch::L2Ipa> shadow(cpu, vmids);
     ASSERT_TRUE(a.init(40, host).ok());
     ASSERT_TRUE(shadow.init(44, host).ok());
     auto vmid = [](arch::VTTBR_EL2 v) { return v.get<arch::VTTBR_EL2::VMID>(); };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // VMID allocation: generations, roll-over, CPUs that keep running over it.
+#include <arch/cpu.hpp>
 #include <gtest/gtest.h>
 #include <memory>
 #include <set>
 #include <stage2/vmid.hpp>
-#include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
 #include <thread>
 
@@ -23,7 +23,7 @@ public:
         return n;
     }
     // Loads enough fresh ones on `on` to begin a new generation.
-    void roll_over(VmidAllocator<FakeCpu>& a, unsigned on) {
+    void roll_over(VmidAllocator& a, unsigned on) {
         u64 generation = a.generation();
         while (a.generation() == generation) {
             fillers.push_back(std::make_unique<Vmid>());
@@ -35,11 +35,11 @@ public:
 };
 
 TEST_F(VmidTest, InitChecksSizesAndMemory) {
-    VmidAllocator<FakeCpu> a(cpu);
+    VmidAllocator a(cpu);
     EXPECT_EQ(a.init(8, 255, false).error(), Errno::kNoSpc);
-    EXPECT_TRUE(VmidAllocator<FakeCpu>(cpu).init(8, 254, false).ok());
+    EXPECT_TRUE(VmidAllocator(cpu).init(8, 254, false).ok());
     EXPECT_EQ(a.init(8, 128).error(), Errno::kNoSpc) << "two for each";
-    EXPECT_TRUE(VmidAllocator<FakeCpu>(cpu).init(8, 127).ok());
+    EXPECT_TRUE(VmidAllocator(cpu).init(8, 127).ok());
     for (u64 n : {1, 2}) {
         port().fail_allocation = n;
         EXPECT_EQ(a.init(8, 4).error(), Errno::kNoMem);
@@ -48,7 +48,7 @@ TEST_F(VmidTest, InitChecksSizesAndMemory) {
 }
 
 TEST_F(VmidTest, EachAddressSpaceGetsItsOwnAndKeepsIt) {
-    VmidAllocator<FakeCpu> a(cpu);
+    VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, 4).ok());
     std::vector<Vmid> vmids(255);
     std::set<u64> numbers;
@@ -65,7 +65,7 @@ TEST_F(VmidTest, EachAddressSpaceGetsItsOwnAndKeepsIt) {
 }
 
 TEST_F(VmidTest, ARollOverFlushesAndSparesWhatRuns) {
-    VmidAllocator<FakeCpu> a(cpu);
+    VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, 4).ok());
     Vmid running, idle;
     u64 kept = a.load_on_cpu(running, 1);
@@ -102,7 +102,7 @@ TEST_F(VmidTest, ARollOverFlushesAndSparesWhatRuns) {
 }
 
 TEST_F(VmidTest, TwoRollOversStillSpareIt) {
-    VmidAllocator<FakeCpu> a(cpu);
+    VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, 4).ok());
     Vmid running;
     u64 kept = a.load_on_cpu(running, 1);
@@ -116,7 +116,7 @@ TEST_F(VmidTest, TwoRollOversStillSpareIt) {
 // A vCPU with virtual EL2 goes back and forth between its VM's VMID and a shadow's: both are its CPU's over a roll-over, and
 // none of its changes takes the lock.
 TEST_F(VmidTest, ACpuRunsAVmsAndAShadows) {
-    VmidAllocator<FakeCpu> a(cpu);
+    VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, 4).ok());
     Vmid vm, shadow;
     const u64 of_vm = a.load_on_cpu(vm, 1, VmidUse::kVm), of_shadow = a.load_on_cpu(shadow, 1, VmidUse::kShadow);
@@ -155,7 +155,7 @@ TEST_F(VmidTest, ACpuRunsAVmsAndAShadows) {
 }
 
 TEST_F(VmidTest, OneThatWasNeverLoadedIsNotTakenForOneThatIsGone) {
-    VmidAllocator<FakeCpu> a(cpu);
+    VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, 4).ok());
     Vmid first, later;
     EXPECT_NE(a.load_on_cpu(first, 1), 0u) << "on a CPU that has run none";
@@ -164,7 +164,7 @@ TEST_F(VmidTest, OneThatWasNeverLoadedIsNotTakenForOneThatIsGone) {
 }
 
 TEST_F(VmidTest, AnIdleOneComesBackUnderItsNumberIfItIsFree) {
-    VmidAllocator<FakeCpu> a(cpu);
+    VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, 4).ok());
     Vmid idle;
     for (unsigned i = 0; i < 100; i++) {
@@ -176,20 +176,11 @@ TEST_F(VmidTest, AnIdleOneComesBackUnderItsNumberIfItIsFree) {
     EXPECT_EQ(a.load_on_cpu(idle, 1), number);
 }
 
-// For threads: FakeCpu's log is not theirs to share.
-struct QuietCpu : FakeCpu {
-    template <arch::Barrier B>
-    void dsb() {}
-    template <Tlbi Op>
-    void tlbi(u64 = 0) {}
-    void isb() {}
-};
-
 // At no time do two address spaces that run have one number.
 TEST_F(VmidTest, ManyCpusNeverShareANumber) {
     constexpr unsigned kCpus = 4;
-    QuietCpu quiet;
-    VmidAllocator<QuietCpu> a(quiet);
+    cpu.record = FakeCpu::Record::kNothing;
+    VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, kCpus).ok());
     std::vector<Vmid> vmids(600);
     Atomic<u64> running[256] = {};

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A machine with a running counter and two EL1 timers, and interrupt lines that remember what they were told.
 #pragma once
+#include <arch/cpu.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
-#include <timer/vcpu_timers.hpp>
+#include <timer/load_put.hpp>
 
 namespace nest::timer {
 
@@ -29,19 +29,18 @@ struct Machine : test::FakeCpu {
         const u64 cval = registers[v ? SysReg::CNTV_CVAL_EL02 : SysReg::CNTP_CVAL_EL02];
         return ctl | ((ctl & 1) && count - offset(slot) >= cval ? 4 : 0);
     }
-    template <typename R>
-    R read() {
-        if constexpr (R::kReg == SysReg::CNTPCT_EL0)
-            registers[R::kReg] = count;
-        if constexpr (R::kReg == SysReg::CNTV_CTL_EL02 || R::kReg == SysReg::CNTP_CTL_EL02) {
-            const u64 kept = registers[R::kReg];
-            registers[R::kReg] = ctl(R::kReg == SysReg::CNTV_CTL_EL02 ? Slot::kVirtual : Slot::kPhysical);
-            const R value = FakeCpu::read<R>();
-            registers[R::kReg] = kept;
-            return value;
-        }
-        return FakeCpu::read<R>();
+    Machine() {
+        reads_as = [this](SysReg reg, u64 kept) {
+            switch (reg) {
+            case SysReg::CNTPCT_EL0: return count;
+            case SysReg::CNTV_CTL_EL02: return ctl(Slot::kVirtual);
+            case SysReg::CNTP_CTL_EL02: return ctl(Slot::kPhysical);
+            default: return kept;
+            }
+        };
     }
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
     std::vector<Event> writes_and_isbs() const {
         std::vector<Event> result;
         for (const Event& e : log)

@@ -2,7 +2,7 @@
 // FakeGuest: the virtual CPU interface of [IHI0069] chapter 6 as a guest sees it, acting on the ICH_* registers of a
 // FakeCpu between flush() and sync(). Interrupt acknowledge, priority drop, deactivation, EOIcount, maintenance.
 #pragma once
-#include <tests/fake/cpu.hpp>
+#include <arch/cpu.hpp>
 #include <vgic/hw/entry.hpp>
 
 namespace nest::test {

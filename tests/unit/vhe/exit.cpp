@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Where a fault was: HPFAR_EL2 when it is valid, else the guest's own translation.
+#include <arch/cpu.hpp>
 #include <gtest/gtest.h>
-#include <tests/fake/cpu.hpp>
 #include <vhe/exit.hpp>
 
 namespace nest::vhe {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The order of the world switch: what the emulator forgives and hardware does not.
+#include <arch/cpu.hpp>
 #include <gtest/gtest.h>
-#include <tests/fake/cpu.hpp>
 #include <tests/fake/port.hpp>
-#include <vhe/world_switch.hpp>
+#include <vhe/load_put.hpp>
 
 namespace nest::vhe {
 namespace {

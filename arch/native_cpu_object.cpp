@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/cpu/cpu.hpp>
+#include <arch/cpu.hpp>
 
-namespace nest::kvm {
+namespace nest::arch {
 
 constinit Cpu the_cpu;  // without state
 
-}  // namespace nest::kvm
+}  // namespace nest::arch

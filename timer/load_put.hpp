@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// VcpuTimers::load() and put(), for the vCPU's own (kvm/run/load.cpp): as calls of their own they would make an exit to the VMM
+// two in a hundred dearer.
+#pragma once
+#include <timer/vcpu_timers.hpp>
+
+namespace nest::timer {
+namespace detail {
+
+class IrqsOff {
+public:
+    IrqsOff() : flags_(nest_port_irq_save()) {}
+    ~IrqsOff() { nest_port_irq_restore(flags_); }
+    IrqsOff(const IrqsOff&) = delete;
+    IrqsOff& operator=(const IrqsOff&) = delete;
+
+private:
+    unsigned long flags_;
+};
+
+}  // namespace detail
+
+// The comparison must be complete before a timer may assert: one ISB stands between CVALs, offsets and CTLs.
+[[gnu::always_inline]] inline void VcpuTimers::restore_all(arch::Cpu& cpu) {
+    generation_ = vm_->generation();
+    TimerContext& v = context(direct(Slot::kVirtual));
+    TimerContext& p = context(direct(Slot::kPhysical));
+    has_cntpoff_ = vm_->host().cntpoff;
+    el2_share_ = vm_->physical_offset().load_relaxed();
+    restore_compare<Slot::kVirtual>(cpu, v, v.offset());
+    restore_compare<Slot::kPhysical>(cpu, p, p.offset());
+    cpu.isb();
+    write_ctl(cpu, Slot::kVirtual, v.ctl() & kCtlWritable);
+    write_ctl(cpu, Slot::kPhysical, p.ctl() & kCtlWritable);
+    v.in_hardware = p.in_hardware = true;
+    v.level = p.level = false;  // from here on the vGIC samples the lines itself
+    // Both: the physical offset behind them is the VM's.
+    for (bool hyp : {false, true})
+        trap_bits_[hyp] = trap_bits(traps_of(hyp));
+    set_traps(cpu, trap_bits_[has_el2_ && hyp_is_direct()]);
+}
+
+// One ISB for both: the timers are off, and the next owner's registers come after it.
+[[gnu::always_inline]] inline void VcpuTimers::save(arch::Cpu& cpu) {
+    for (Slot slot : kSlots) {
+        TimerContext& t = context(direct(slot));
+        t.set_ctl(read_ctl(cpu, slot) & (kCtlWritable | kCtlIStatus));
+        if (!mirrored(slot))
+            t.set_cval(read_cval(cpu, slot));
+        write_ctl(cpu, slot, 0);
+    }
+    cpu.isb();
+    for (Slot slot : kSlots)
+        context(direct(slot)).in_hardware = false;
+}
+
+inline void VcpuTimers::load(arch::Cpu& cpu) {
+    if (!enabled_ || loaded_)
+        return;
+    cancel_soft();
+    wait_ = {};
+    set_el1_count_.holds = false;
+    const u64 now = host_count(cpu);
+    detail::IrqsOff off;
+    claim_lines(now);
+    guest_regime_ = false;
+    restore_all(cpu);
+    loaded_ = true;
+    if (has_el2_) {
+        evaluate_soft(now, false);
+        arm_soft(now);
+    }
+    soft_dirty_ = false;
+}
+
+inline void VcpuTimers::put(arch::Cpu& cpu, const Wait& wait) {
+    if (!loaded_)
+        return;
+    IrqGuard guard(soft_lock_);
+    save(cpu);
+    loaded_ = false;
+    wait_ = wait;
+    if (wait.blocking)
+        arm_soft(host_count(cpu));
+}
+
+}  // namespace nest::timer

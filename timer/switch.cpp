@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What changes of a vCPU's timers while they are loaded.
+#include <timer/load_put.hpp>
+
+namespace nest::timer {
+
+void VcpuTimers::sync_watched(arch::Cpu& cpu) {
+    if (has_el2_ && !soft_dirty_)
+        soft_dirty_ = soft_changed();
+    if (irqchip_in_kernel_)
+        return;
+    for (Slot slot : kSlots) {
+        if (!ppi_held_[index_of(slot)] || asserted(cpu, direct(slot)))
+            continue;
+        ppi_held_[index_of(slot)] = false;
+        lines_->set_physical_active(slot, false);
+    }
+}
+
+[[gnu::noinline]] void VcpuTimers::reload(arch::Cpu& cpu) {
+    detail::IrqsOff off;
+    save(cpu);
+    restore_all(cpu);
+}
+
+void VcpuTimers::flush_changed(arch::Cpu& cpu) {
+    if (loaded_ && vm_->generation() != generation_) [[unlikely]]
+        reload(cpu);
+    soft_dirty_ = false;
+    if (!has_el2_)
+        return;
+    cancel_soft();
+    const u64 now = host_count(cpu);
+    evaluate_soft(now, false);
+    arm_soft(now);
+}
+
+void VcpuTimers::shift_regime(arch::Cpu& cpu, bool guest) {
+    if (guest == guest_regime_)
+        return;
+    TimerContext& t = context(direct(Slot::kPhysical));
+    guest_regime_ = guest;
+    if (guest) {
+        write_cval(cpu, Slot::kPhysical, t.cval());
+    } else {
+        t.set_cval(read_cval(cpu, Slot::kPhysical));
+        write_cval(cpu, Slot::kPhysical, t.host_compare(host_count(cpu)));
+    }
+    cpu.isb();
+}
+
+void VcpuTimers::switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
+    if (hyp_is_direct() == hyp)
+        return;
+    if (loaded_) {
+        cancel_soft();
+        detail::IrqsOff off;
+        save(cpu);
+    }
+    l1_controls_ = l1;
+    make_direct(hyp);
+    catch_up();
+    if (!loaded_)
+        return;
+    const u64 now = host_count(cpu);
+    {
+        detail::IrqsOff off;
+        claim_lines(now);
+        restore_all(cpu);
+    }
+    // The vGIC sampled the lines of those that left the hardware itself: tell it where all soft ones stand.
+    evaluate_soft(now, true);
+    arm_soft(now);
+    soft_dirty_ = false;
+}
+
+}  // namespace nest::timer
