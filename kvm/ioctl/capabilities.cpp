@@ -8,9 +8,11 @@
 
 namespace nest::kvm {
 
-long check_extension(u64 capability) {
+namespace {
+
+// Of these there is nothing to say but that they are there, on any machine.
+bool always_there(u64 capability) {
     using namespace abi;
-    const u64 features = supported_vcpu_features(false);
     switch (capability) {
     case KVM_CAP_IRQCHIP:
     case KVM_CAP_USER_MEMORY:
@@ -50,7 +52,20 @@ long check_extension(u64 capability) {
     case KVM_CAP_COUNTER_OFFSET:
     case KVM_CAP_HALT_POLL:
     case KVM_CAP_ARM_WRITABLE_IMP_ID_REGS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+}  // namespace
+
+long check_extension(u64 capability) {
+    using namespace abi;
+    if (always_there(capability))
         return 1;
+    const u64 features = supported_vcpu_features(false);
+    switch (capability) {
     case KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES:
         return 1 << 0;  // the feature-ID space
     case KVM_CAP_NR_VCPUS:

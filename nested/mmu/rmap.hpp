@@ -66,12 +66,7 @@ public:
         for (unsigned level = 1; level <= stage2::kLastLevel && count(); level++) {
             const u64 first = start >> kGroupBits[level], last = (end - 1) >> kGroupBits[level];
             if (last - first >= groups_.size()) {
-                for (size_t b = 0; b < groups_.size(); b++)
-                    for (RmapGroup *group = groups_.head(b), *next; group; group = next) {
-                        next = group->next_in_bucket;  // with its last leaf the group goes
-                        if ((group->key & kLevelMask) == level)
-                            visit(*group, start, end, fn);
-                    }
+                visit_level(level, start, end, fn);
                 continue;
             }
             for (u64 group = first; group <= last && count(); group++)
@@ -112,6 +107,16 @@ private:
             if (leaf.gfn < end && start < leaf.gfn + leaf.frames())
                 fn(leaf);
         }
+    }
+    // All groups of the level, bucket by bucket: for a range that names more groups than there are buckets.
+    template <typename Fn>
+    void visit_level(unsigned level, u64 start, u64 end, Fn& fn) {
+        for (size_t b = 0; b < groups_.size(); b++)
+            for (RmapGroup *group = groups_.head(b), *next; group; group = next) {
+                next = group->next_in_bucket;  // with its last leaf the group goes
+                if ((group->key & kLevelMask) == level)
+                    visit(*group, start, end, fn);
+            }
     }
 
     using Places = GrowingBuckets<RmapNode, RmapPages, &RmapPages::place, &RmapPages::places, RmapPages::kPlacesPerPage>;

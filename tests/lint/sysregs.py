@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Checks every row of arch/sysregs.def against the assembler: a name that it knows must have the row's encoding.
+"""Checks every row of arch/sysregs.def, and of what it includes, against the assembler: a name that it knows must have the
+row's encoding.
 
 Names that this assembler does not know yet are counted, not failed; but at least three quarters must be known.
 """
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 AS = "aarch64-linux-gnu-as"
 MARCH = "armv8.6-a+sve+sme+memtag+profile+rng+pauth"
 
@@ -31,9 +33,15 @@ def assemble(lines: list[str]) -> tuple[list[int], set[int]]:
     return [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)], refused
 
 
+def text_of(table: str) -> str:
+    """The table's text, with that of the files that it includes in their places."""
+    text = (ROOT / table).read_text()
+    return re.sub(r"^#include <([^>]+)>$", lambda m: text_of(m.group(1)), text, flags=re.M)
+
+
 def main() -> int:
-    table = Path(__file__).resolve().parents[2] / "arch/sysregs.def"
-    rows = re.findall(r"^SYSREG\((\w+),\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+),", table.read_text(), re.M)
+    table = text_of("arch/sysregs.def")
+    rows = re.findall(r"^SYSREG\((\w+),\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+),", table, re.M)
     # A write-only register has no MRS: the MSR form differs in one bit, which the comparison leaves out.
     by_name, refused = assemble([f"mrs x0, {r[0]}" for r in rows])
     written, refused_write = assemble([f"msr {r[0]}, x0" for r in rows])
