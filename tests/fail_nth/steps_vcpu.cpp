@@ -23,15 +23,14 @@ Trial map() {
     const ScenePtr scene = make_scene();
     scene->with_vcpu();
     const size_t size = scene->run_size();
-    return {[scene, size]() -> long {
-                return injector().call([&] {
-                    void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, scene->vcpu->file().number(), 0);
-                    if (at == MAP_FAILED)
-                        return -1;
-                    munmap(at, size);
-                    return 0;
-                });
-            }};
+    const auto map_and_unmap = [scene, size] {
+        void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, scene->vcpu->file().number(), 0);
+        if (at == MAP_FAILED)
+            return -1;
+        munmap(at, size);
+        return 0;
+    };
+    return {[map_and_unmap]() -> long { return injector().call(map_and_unmap); }};
 }
 
 Trial init(Level level) {

@@ -49,88 +49,130 @@ void check_pstate(u64 pstate) {
     check(!(pstate & ~known_spsr_bits(false)));
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+Features features_of_vm() {
     Features f;
     f.set(Feature::kRas, true).set(Feature::kFgt, true).set(Feature::kNv2, true).set(Feature::kPauth, true);
     f.pac = Pac::kFaultCombined;
-    const Config config(f, true);
-    test::FakeCpu cpu;
-    vhe::GuestContext context{};
-    vncr::RegisterFile file;
-    if (!file.init())
-        return 0;
-    VirtualEl2 v(context, file);
-    v.enable(config);
-    static vncr::Translations none;
-    v.vncr = &none;
-    reset_el2(v);
+    return f;
+}
+vhe::SwitchFeatures features_of_host() {
     vhe::SwitchFeatures features{};
     features.pauth = features.fgt = features.hcrx = true;
-    const vhe::HostContext host{};
-    const vhe::TrapConfig ours{};
-    const SwitchArgs args{};
-    load_world(cpu, v, TrapSources{ours, features, host});
-    vhe::load_vel2(cpu, file);
+    return features;
+}
 
-    u64 marker = 1;
+// A vCPU with virtual EL2.
+class Run {
+public:
+    // False: no memory.
+    bool start() {
+        if (!file_.init())
+            return false;
+        v_.enable(config_);
+        static vncr::Translations none;
+        v_.vncr = &none;
+        reset_el2(v_);
+        load_world(cpu_, v_, TrapSources{ours_, features_, host_});
+        vhe::load_vel2(cpu_, file_);
+        return true;
+    }
+    void step(const Step& s) {
+        cpu_.log.clear();
+        if (v_.in_vel2() && !v_.at_el0() && (s.what & 1))
+            exception_return(s);
+        else
+            exception(s);
+    }
+
+private:
+    void exception_return(const Step& s) {
+        set_registers(s);
+        const u64 before_pc = context_.pc, before = context_.pstate;
+        const unsigned old_sp = before & 1;
+        const bool authenticated = s.what & 4;
+        const u64 esr = u64{0x1a} << 26 | (authenticated ? 2 : 0);
+        const Model want = model_return(s.spsr, s.hcr & arch::HCR_EL2::TGE::kMask, old_sp);
+        const Returned r = emulate_eret(cpu_, v_, esr);
+        if (r == Returned::kFpac) {
+            check(authenticated && (s.what & 2));
+            check(context_.pc == before_pc && context_.pstate == before && cpu_.log.empty());
+            take_exception(cpu_, v_, fpac_exception(esr), args_);
+            check_pstate(context_.pstate);
+            return;
+        }
+        check(r != Returned::kUndefined);
+        check_pstate(context_.pstate);
+        check(authenticated || context_.pc == s.elr);
+        if (r == Returned::kGuest)
+            check_guest(s, want);
+        else
+            check_vel2(s, want, old_sp);
+    }
+    void set_registers(const Step& s) {
+        file_.set(SysReg::HCR_EL2, s.hcr);
+        file_.set(SysReg::CPTR_EL2, u64{s.cptr} << 20);
+        file_.set(SysReg::MDSCR_EL1, s.mdscr);
+        cpu_.registers[SysReg::SPSR_EL12] = s.spsr;
+        cpu_.registers[SysReg::ELR_EL12] = s.elr;
+        cpu_.registers[SysReg::SCTLR_EL12] = s.what & 2 ? arch::SCTLR_EL1::EnIA::kMask : 0;
+    }
+    // The return leads to L2: and then the world is switched.
+    void check_guest(const Step& s, const Model& want) {
+        check(!want.illegal && want.el < 2 && !(s.hcr & arch::HCR_EL2::TGE::kMask));
+        check((context_.pstate & 0xf) == (want.el << 2 | want.sp));
+        cpu_.registers[SysReg::VBAR_EL12] = marker_;
+        switch_to_guest(cpu_, v_, args_);
+        check(file_.get(SysReg::VBAR_EL2) == marker_ && v_.in_guest());
+        check(!(cpu_.registers[SysReg::HCR_EL2] & arch::HCR_EL2::TGE::kMask));
+        marker_ += 0x800;
+    }
+    // The return leads to virtual EL2 or its user space, or is illegal.
+    void check_vel2(const Step& s, const Model& want, unsigned old_sp) {
+        const u64 guest_mode = to_guest_view(context_.pstate) & 0xf;
+        if (want.illegal) {
+            check(guest_mode == (8 | old_sp) && (context_.pstate & P::IL::kMask));
+            check((context_.pstate & 0xf00003c0) == (s.spsr & 0xf00003c0));
+        } else {
+            check(guest_mode == (want.el << 2 | want.sp));
+            check((want.el == 2) || (s.hcr & arch::HCR_EL2::TGE::kMask));
+        }
+    }
+    // An exception, from wherever the vCPU is.
+    void exception(const Step& s) {
+        const u64 from = v_.guest_pstate();
+        const bool was_guest = v_.in_guest();
+        context_.pc = s.elr;
+        const bool switched = take_exception(cpu_, v_, Exception::stage2(s.spsr, s.elr, s.hcr), args_);
+        check(switched == was_guest && v_.in_vel2() && !v_.at_el0());
+        check_pstate(context_.pstate);
+        check((context_.pstate & 0x3cf) == (0x3c0 | arch::kModeEL1h));
+        check(cpu_.registers[SysReg::SPSR_EL12] == from && cpu_.registers[SysReg::ELR_EL12] == s.elr);
+        check(cpu_.registers[SysReg::ESR_EL12] == s.spsr && file_.get(SysReg::HPFAR_EL2) == s.hcr);
+        check((context_.pc - cpu_.registers[SysReg::VBAR_EL12]) <= 0x600);
+    }
+
+    const Config config_{features_of_vm(), true};
+    const vhe::SwitchFeatures features_ = features_of_host();
+    const vhe::HostContext host_{};
+    const vhe::TrapConfig ours_{};
+    const SwitchArgs args_{};
+    test::FakeCpu cpu_;
+    vhe::GuestContext context_{};
+    vncr::RegisterFile file_;
+    VirtualEl2 v_{context_, file_};
+    u64 marker_ = 1;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    Run run;
+    if (!run.start())
+        return 0;
     for (; size >= sizeof(Step); data += sizeof(Step), size -= sizeof(Step)) {
         Step s;
         std::memcpy(&s, data, sizeof(s));
-        cpu.log.clear();
-        if (v.in_vel2() && !v.at_el0() && (s.what & 1)) {
-            file.set(SysReg::HCR_EL2, s.hcr);
-            file.set(SysReg::CPTR_EL2, u64{s.cptr} << 20);
-            file.set(SysReg::MDSCR_EL1, s.mdscr);
-            cpu.registers[SysReg::SPSR_EL12] = s.spsr;
-            cpu.registers[SysReg::ELR_EL12] = s.elr;
-            cpu.registers[SysReg::SCTLR_EL12] = s.what & 2 ? arch::SCTLR_EL1::EnIA::kMask : 0;
-            const u64 before_pc = context.pc, before = context.pstate;
-            const unsigned old_sp = before & 1;
-            const bool authenticated = s.what & 4;
-            const u64 esr = u64{0x1a} << 26 | (authenticated ? 2 : 0);
-            const Model want = model_return(s.spsr, s.hcr & arch::HCR_EL2::TGE::kMask, old_sp);
-            const Returned r = emulate_eret(cpu, v, esr);
-            if (r == Returned::kFpac) {
-                check(authenticated && (s.what & 2));
-                check(context.pc == before_pc && context.pstate == before && cpu.log.empty());
-                take_exception(cpu, v, fpac_exception(esr), args);
-                check_pstate(context.pstate);
-                continue;
-            }
-            check(r != Returned::kUndefined);
-            check_pstate(context.pstate);
-            check(authenticated || context.pc == s.elr);
-            const u64 guest_mode = to_guest_view(context.pstate) & 0xf;
-            if (r == Returned::kGuest) {
-                check(!want.illegal && want.el < 2 && !(s.hcr & arch::HCR_EL2::TGE::kMask));
-                check((context.pstate & 0xf) == (want.el << 2 | want.sp));
-                cpu.registers[SysReg::VBAR_EL12] = marker;
-                switch_to_guest(cpu, v, args);
-                check(file.get(SysReg::VBAR_EL2) == marker && v.in_guest());
-                check(!(cpu.registers[SysReg::HCR_EL2] & arch::HCR_EL2::TGE::kMask));
-                marker += 0x800;
-            } else if (want.illegal) {
-                check(guest_mode == (8 | old_sp) && (context.pstate & P::IL::kMask));
-                check((context.pstate & 0xf00003c0) == (s.spsr & 0xf00003c0));
-            } else {
-                check(guest_mode == (want.el << 2 | want.sp));
-                check((want.el == 2) || (s.hcr & arch::HCR_EL2::TGE::kMask));
-            }
-            continue;
-        }
-        // Anything else is an exception, from wherever we are.
-        const u64 from = v.guest_pstate();
-        const bool was_guest = v.in_guest();
-        context.pc = s.elr;
-        const bool switched = take_exception(cpu, v, Exception::stage2(s.spsr, s.elr, s.hcr), args);
-        check(switched == was_guest && v.in_vel2() && !v.at_el0());
-        check_pstate(context.pstate);
-        check((context.pstate & 0x3cf) == (0x3c0 | arch::kModeEL1h));
-        check(cpu.registers[SysReg::SPSR_EL12] == from && cpu.registers[SysReg::ELR_EL12] == s.elr);
-        check(cpu.registers[SysReg::ESR_EL12] == s.spsr && file.get(SysReg::HPFAR_EL2) == s.hcr);
-        check((context.pc - cpu.registers[SysReg::VBAR_EL12]) <= 0x600);
+        run.step(s);
     }
     return 0;
 }

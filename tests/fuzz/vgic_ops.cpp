@@ -72,32 +72,10 @@ public:
                 mmio(who, frame(i) + 0x380, bit);
             }
             break;
-        case 8:
-            if (!i.active) {
-                i.priority = (who & 31) < 29 ? (who & 31u) * 8 : 0;
-                mmio(which, (vgic::is_private(i.intid) ? frame(i) : Machine::gicd(0)) + 0x400 + i.intid, i.priority, 1);
-            }
-            break;
-        case 9:
-            if (i.owner < 0 && !i.active) {
-                i.edge = who & 1;
-                const u64 word = Machine::gicd(0xc00 + i.intid / 16 * 4);
-                const u32 field = 3u << i.intid % 16 * 2;
-                mmio(which, word, (m_.read(0, word) & ~field) | (i.edge ? 2u : 0u) << i.intid % 16 * 2);
-            }
-            break;
-        case 10:
-            if (i.owner < 0) {
-                i.target = who % (kVcpus + 1);
-                mmio(which, Machine::gicd(0x6000 + 8 * i.intid), i.target, 8);
-            }
-            break;
-        case 11:
-            if (vgic::is_sgi(i.intid)) {
-                i.latch = true;
-                vgic::send_sgi(m_.cpu(who % kVcpus), arch::SysReg::ICC_SGI1R_EL1, u64{i.intid} << 24 | 1u << v);
-            }
-            break;
+        case 8: set_priority(i, which, who); break;
+        case 9: set_trigger(i, which, who & 1); break;
+        case 10: set_target(i, which, who % (kVcpus + 1)); break;
+        case 11: send_sgi(i, who % kVcpus, v); break;
         case 12: enter(who % kVcpus); break;
         case 13: leave(who % kVcpus, false); break;
         case 14: acknowledge(who % kVcpus); break;
@@ -168,6 +146,33 @@ private:
         m_.write(v, address, value, length);
         if (was)
             enter(v);
+    }
+    void set_priority(Interrupt& i, unsigned by, u8 chosen) {
+        if (i.active)
+            return;
+        i.priority = (chosen & 31) < 29 ? (chosen & 31u) * 8 : 0;
+        mmio(by, (vgic::is_private(i.intid) ? frame(i) : Machine::gicd(0)) + 0x400 + i.intid, i.priority, 1);
+    }
+    void set_trigger(Interrupt& i, unsigned by, bool edge) {
+        if (i.owner >= 0 || i.active)
+            return;
+        i.edge = edge;
+        const u64 word = Machine::gicd(0xc00 + i.intid / 16 * 4);
+        const u32 field = 3u << i.intid % 16 * 2;
+        mmio(by, word, (m_.read(0, word) & ~field) | (i.edge ? 2u : 0u) << i.intid % 16 * 2);
+    }
+    // kVcpus: a vCPU that there is not.
+    void set_target(Interrupt& i, unsigned by, unsigned target) {
+        if (i.owner >= 0)
+            return;
+        i.target = target;
+        mmio(by, Machine::gicd(0x6000 + 8 * i.intid), i.target, 8);
+    }
+    void send_sgi(Interrupt& i, unsigned from, unsigned to) {
+        if (!vgic::is_sgi(i.intid))
+            return;
+        i.latch = true;
+        vgic::send_sgi(m_.cpu(from), arch::SysReg::ICC_SGI1R_EL1, u64{i.intid} << 24 | 1u << to);
     }
     void enter(unsigned v) {
         if (!in_guest_[v]) {

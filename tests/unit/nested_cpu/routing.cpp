@@ -76,6 +76,23 @@ struct Routing : Vel2Test {
         l1(CPTR_EL2{}.with<CPTR_EL2::FPEN>(3));
     }
     Route sysreg(Encoding e, bool is_read) { return route(v, sysreg_esr(e, is_read)); }
+    // With each bit of the control's register alone, set or cleared: those of its masks trap, and no others.
+    void expect_each_bit(const Row& row, const Control& c, Encoding e, bool is_read) {
+        const u64 mask = is_read ? c.read : c.write;
+        for (unsigned i = 0; i < 64; i++) {
+            const u64 bit = u64{1} << i;
+            quiet();
+            if (c.clear && !(mask & bit))
+                continue;
+            l1(c.reg, c.clear ? file.get(c.reg) & ~bit : file.get(c.reg) | bit);
+            // A bit that the masks leave out cannot trap; IMO and the like are all in.
+            const bool exists = config.masks.apply(c.reg, bit) & bit & ~config.masks.apply(c.reg, 0);
+            const bool traps = c.clear || (mask & bit && exists);
+            const bool memory = v.hcr().get<H::NV>() && std::string(row.name) == "ACTLR_EL1";
+            EXPECT_EQ(sysreg(e, is_read), traps ? Route::kForward : memory ? Route::kVncr : Route::kOurs)
+                << row.name << " " << row.control << " bit " << i << " read " << is_read;
+        }
+    }
 };
 
 TEST_F(Routing, RowsByTheirControl) {
@@ -85,22 +102,8 @@ TEST_F(Routing, RowsByTheirControl) {
             for (bool is_read : {false, true}) {
                 quiet();
                 EXPECT_EQ(sysreg(e, is_read), Route::kOurs) << row.name << is_read;
-                if (!c)
-                    continue;
-                const u64 mask = is_read ? c->read : c->write;
-                for (unsigned i = 0; i < 64; i++) {
-                    const u64 bit = u64{1} << i;
-                    quiet();
-                    if (c->clear && !(mask & bit))
-                        continue;
-                    l1(c->reg, c->clear ? file.get(c->reg) & ~bit : file.get(c->reg) | bit);
-                    // A bit that the masks leave out cannot trap; IMO and the like are all in.
-                    const bool exists = config.masks.apply(c->reg, bit) & bit & ~config.masks.apply(c->reg, 0);
-                    const bool traps = c->clear || (mask & bit && exists);
-                    const bool memory = v.hcr().get<H::NV>() && std::string(row.name) == "ACTLR_EL1";
-                    EXPECT_EQ(sysreg(e, is_read), traps ? Route::kForward : memory ? Route::kVncr : Route::kOurs)
-                        << row.name << " " << row.control << " bit " << i << " read " << is_read;
-                }
+                if (c)
+                    expect_each_bit(row, *c, e, is_read);
             }
     }
 }

@@ -87,29 +87,37 @@ const TlbiRow kTlbis[] = {
 // TG 1 (4 KiB): a range that is not widened.
 constexpr u64 kRange4k = u64{1} << 46;
 
+// The table's row of this encoding; null if it has none.
+template <typename Row, size_t kRows>
+const Row* row_of(const Row (&table)[kRows], unsigned op1, unsigned crm, unsigned op2) {
+    for (const Row& r : table)
+        if (r.op1 == op1 && r.crm == crm && r.op2 == op2)
+            return &r;
+    return nullptr;
+}
+
+void expect_as_in_the_table(unsigned op1, unsigned crn, unsigned crm, unsigned op2) {
+    const TlbiRow* row = row_of(kTlbis, op1, crm, op2);
+    TlbiOp op;
+    const bool ok = decode_tlbi(encode(1, op1, crn, crm, op2), kRange4k, every_feature(), true, false, op);
+    ASSERT_EQ(ok, row != nullptr) << op1 << " " << crm << " " << op2;
+    if (!row)
+        return;
+    EXPECT_EQ(op.scope, row->scope) << row->name;
+    EXPECT_EQ(op.shareability, row->shareability) << row->name;
+    EXPECT_EQ(op.range, row->range) << row->name;
+    EXPECT_EQ(op.last_level, row->last) << row->name;
+    EXPECT_EQ(op.nxs, crn == 9) << row->name;
+    const bool own = op1 == 4 && (row->scope == Sc::kStage1 || row->scope == Sc::kVa);
+    EXPECT_EQ(op.regime, own ? Regime::kEl20 : Regime::kEl10) << row->name;
+}
+
 TEST(Tlbi, EveryEncoding) {
-    const Features all = every_feature();
     for (unsigned op1 : {0u, 4u})
         for (unsigned crn : {8u, 9u})
             for (unsigned crm = 0; crm < 16; crm++)
-                for (unsigned op2 = 0; op2 < 8; op2++) {
-                    const TlbiRow* row = nullptr;
-                    for (const TlbiRow& r : kTlbis)
-                        if (r.op1 == op1 && r.crm == crm && r.op2 == op2)
-                            row = &r;
-                    TlbiOp op;
-                    const bool ok = decode_tlbi(encode(1, op1, crn, crm, op2), kRange4k, all, true, false, op);
-                    ASSERT_EQ(ok, row != nullptr) << op1 << " " << crm << " " << op2;
-                    if (!row)
-                        continue;
-                    EXPECT_EQ(op.scope, row->scope) << row->name;
-                    EXPECT_EQ(op.shareability, row->shareability) << row->name;
-                    EXPECT_EQ(op.range, row->range) << row->name;
-                    EXPECT_EQ(op.last_level, row->last) << row->name;
-                    EXPECT_EQ(op.nxs, crn == 9) << row->name;
-                    const bool own = op1 == 4 && (row->scope == Sc::kStage1 || row->scope == Sc::kVa);
-                    EXPECT_EQ(op.regime, own ? Regime::kEl20 : Regime::kEl10) << row->name;
-                }
+                for (unsigned op2 = 0; op2 < 8; op2++)
+                    ASSERT_NO_FATAL_FAILURE(expect_as_in_the_table(op1, crn, crm, op2));
 }
 
 TEST(Tlbi, FeaturesGateTheirForms) {
@@ -232,10 +240,7 @@ TEST(At, EveryEncoding) {
     for (unsigned op1 : {0u, 4u})
         for (unsigned crm : {8u, 9u})
             for (unsigned op2 = 0; op2 < 8; op2++) {
-                const Row* row = nullptr;
-                for (const Row& r : rows)
-                    if (r.op1 == op1 && r.crm == crm && r.op2 == op2)
-                        row = &r;
+                const Row* row = row_of(rows, op1, crm, op2);
                 AtOp op;
                 const auto e = encode(1, op1, 7, crm, op2);
                 ASSERT_EQ(decode_at(e, 0x77, every_feature(), true, false, op), row != nullptr) << op1 << crm << op2;

@@ -125,89 +125,114 @@ TEST_P(LeafOfAnySize, GoesAsAWholeByAnyOfItsPages) {
     for (const u64 offset : places())
         EXPECT_TRUE(mapped(offset)) << "the range ends before it";
 }
+std::string name_of(const testing::TestParamInfo<Shape>& i) {
+    const Shape& s = i.param;
+    return std::to_string(1 << (s.granule - 10)) + "K_level" + std::to_string(s.level);
+}
 INSTANTIATE_TEST_SUITE_P(Granules, LeafOfAnySize,
                          testing::Values(Shape{12, 1}, Shape{12, 2}, Shape{12, 3}, Shape{14, 2}, Shape{14, 3},
                                          Shape{16, 2}, Shape{16, 3}),
-                         [](const auto& i) {
-                             const Shape& s = i.param;
-                             return std::to_string(1 << (s.granule - 10)) + "K_level" + std::to_string(s.level);
-                         });
+                         name_of);
+
+// An L1 with three tables, one for each level, and a shadow of them.
+class ThreeTables {
+public:
+    // Overwrites entries, by no rule, until it has to stop: with nothing, tables, L1's memory and what is not L1's.
+    void scribble(const Atomic<bool>& stop) {
+        constexpr u64 kData = World::kRamBase + 0x20'0000;  // has content, should it be taken for a table
+        const u64 entries[] = {
+            0, ~u64{0}, World::kRamBase | 3, (World::kRamBase + 0x1000) | 3, (World::kRamBase + 0x2000) | 3,
+            kData | kBits | 3, World::kBigBase | kBits | 1, (kData | (kBits & ~u64{1 << 10}) | 3),
+            (kData | kBits | 3 | u64{1} << 51) & ~u64{1 << 7},
+            u64{0x1000'0000} | kBits | 3, u64{1} << 47 | kBits | 1, 0xffff'ffff'f000'0000 | kBits | 3,
+        };
+        std::mt19937 random(3);
+        while (!stop.load_acquire()) {
+            u64* entry = world_.word(Ipa(World::kRamBase + (random() % 3) * 0x1000 + 8 * (random() % 4)));
+            __atomic_store_n(entry, entries[random() % std::size(entries)], __ATOMIC_RELAXED);
+        }
+    }
+    // One try of L2, not until it succeeds: if there is a leaf afterwards, it leads to L1's memory.
+    void attempt(const L2Fault& f) {
+        Resolution r;
+        {
+            Guard guard(world_.lock);
+            r = world_.mmu.resolve(shadow_, &regime_, f, world_.cache);
+            const stage2::Leaf leaf = shadow_.tables.walk(f.ipa);
+            ASSERT_TRUE(!leaf.valid || is_l1s(leaf.pa.raw)) << std::hex << leaf.pa.raw;
+        }
+        if (r.outcome == FaultOutcome::kNeedTables)
+            World::check(World::Mmu::top_up(shadow_, world_.cache).ok(), "memory");
+        else if (r.outcome == FaultOutcome::kBringIn)
+            (void)world_.bring_in(r.canonical, r.write);
+    }
+    void invalidate_all() {
+        World::Mmu::Cursor cursor;
+        Guard guard(world_.lock);
+        ASSERT_TRUE(world_.mmu.invalidate({}, cursor, ~0u));
+    }
+    // Tables by a rule, of which nothing is known yet: page i of each last table is page i of the large memory.
+    void put_in_order() {
+        for (u64 i = 0; i < 4; i++) {
+            *world_.word(Ipa(World::kRamBase + 8 * i)) = (World::kRamBase + 0x1000) | 3;
+            *world_.word(Ipa(World::kRamBase + 0x1000 + 8 * i)) = (World::kRamBase + 0x2000) | 3;
+            *world_.word(Ipa(World::kRamBase + 0x2000 + 8 * i)) = (World::kBigBase + i * kPage) | kBits | 3;
+        }
+        ASSERT_NO_FATAL_FAILURE(invalidate_all());
+        EXPECT_EQ(world_.mmu.rmap().count(), 0u);
+    }
+    void expect_in_order() {
+        for (u64 i = 0; i < 64; i++) {
+            L2Fault f;
+            f.ipa = L2Ipa((i >> 4) << 30 | (i >> 2 & 3) << 21 | (i & 3) << 12);
+            ASSERT_EQ(world_.access(shadow_, &regime_, f).outcome, FaultOutcome::kResolved);
+            EXPECT_EQ(shadow_.tables.walk(f.ipa).pa.raw, World::kBigPa + (i & 3) * kPage);
+        }
+    }
+
+private:
+    using V = arch::VTCR_EL2;
+
+    static MmuFeatures features() {
+        MmuFeatures vm;
+        vm.pa_bits = 48;
+        vm.stage2_granules = 1;
+        vm.access_flag = vm.dirty_state = true;
+        return vm;
+    }
+    bool is_l1s(u64 pa) {
+        const u64 ram = world_.backing(World::kRamBase).raw;
+        const bool in_ram = pa >= ram && pa < ram + World::kRamBytes;
+        const bool in_big = pa >= World::kBigPa && pa < World::kBigPa + World::kBigBytes;
+        return in_ram || in_big;
+    }
+
+    World world_;
+    const V vtcr_ = V::of(arch::kVtcrRes1).with<V::SL0>(1).with<V::T0SZ>(32).with<V::PS>(5).with<V::HA>(1).with<V::HD>(1);
+    const Stage2Regime regime_ = stage2_regime(arch::VTTBR_EL2::of(World::kRamBase), vtcr_, false, false, features());
+    World::Shadow& shadow_ = world_.get({World::kRamBase, vtcr_.raw, 1, true});
+};
 
 // Another CPU of L1 writes its tables all the time, by no rule. Whatever is read on the way, a leaf leads to memory of
 // L1's, each attempt ends, and after an invalidation the tables of that moment are all that counts.
 TEST(Hostile, TablesThatChangeWhileTheyAreWalked) {
-    World world;
-    using V = arch::VTCR_EL2;
-    MmuFeatures vm;
-    vm.pa_bits = 48;
-    vm.stage2_granules = 1;
-    vm.access_flag = vm.dirty_state = true;
-    const V vtcr =
-        V::of(arch::kVtcrRes1).with<V::SL0>(1).with<V::T0SZ>(32).with<V::PS>(5).with<V::HA>(1).with<V::HD>(1);
-    const auto vttbr = arch::VTTBR_EL2::of(World::kRamBase);
-    const Stage2Regime regime = stage2_regime(vttbr, vtcr, false, false, vm);
-    World::Shadow& s = world.get({World::kRamBase, vtcr.raw, 1, true});
-    constexpr u64 kData = World::kRamBase + 0x20'0000;  // has content, should it be taken for a table
-    const u64 entries[] = {
-        0, ~u64{0}, World::kRamBase | 3, (World::kRamBase + 0x1000) | 3, (World::kRamBase + 0x2000) | 3,
-        kData | kBits | 3, World::kBigBase | kBits | 1, (kData | (kBits & ~u64{1 << 10}) | 3),
-        (kData | kBits | 3 | u64{1} << 51) & ~u64{1 << 7},
-        u64{0x1000'0000} | kBits | 3, u64{1} << 47 | kBits | 1, 0xffff'ffff'f000'0000 | kBits | 3,
-    };
+    ThreeTables tables;
     Atomic<bool> stop;
-    std::thread l1([&] {
-        std::mt19937 random(3);
-        while (!stop.load_acquire()) {
-            u64* entry = world.word(Ipa(World::kRamBase + (random() % 3) * 0x1000 + 8 * (random() % 4)));
-            __atomic_store_n(entry, entries[random() % std::size(entries)], __ATOMIC_RELAXED);
-        }
-    });
+    std::thread l1([&] { tables.scribble(stop); });
     std::mt19937 random(4);
     for (unsigned i = 0; i < 20000; i++) {
         L2Fault f;
         f.ipa = L2Ipa(u64{random() % 4} << 30 | u64{random() % 4} << 21 | u64{random() % 4} << 12);
         f.write = random() % 2;
-        Resolution r;
-        {
-            Guard guard(world.lock);
-            r = world.mmu.resolve(s, &regime, f, world.cache);
-            const stage2::Leaf leaf = s.tables.walk(f.ipa);
-            if (leaf.valid) {
-                const u64 pa = leaf.pa.raw, ram = world.backing(World::kRamBase).raw;
-                const bool in_ram = pa >= ram && pa < ram + World::kRamBytes;
-                const bool in_big = pa >= World::kBigPa && pa < World::kBigPa + World::kBigBytes;
-                ASSERT_TRUE(in_ram || in_big) << std::hex << pa;
-            }
-        }
-        if (r.outcome == FaultOutcome::kNeedTables)
-            World::check(World::Mmu::top_up(s, world.cache).ok(), "memory");
-        else if (r.outcome == FaultOutcome::kBringIn)
-            (void)world.bring_in(r.canonical, r.write);
+        ASSERT_NO_FATAL_FAILURE(tables.attempt(f));
         if (i % 64 == 0) {
-            World::Mmu::Cursor cursor;
-            Guard guard(world.lock);
-            ASSERT_TRUE(world.mmu.invalidate({}, cursor, ~0u));
+            ASSERT_NO_FATAL_FAILURE(tables.invalidate_all());
         }
     }
     stop.store_release(true);
     l1.join();
-    for (u64 i = 0; i < 4; i++) {
-        *world.word(Ipa(World::kRamBase + 8 * i)) = (World::kRamBase + 0x1000) | 3;
-        *world.word(Ipa(World::kRamBase + 0x1000 + 8 * i)) = (World::kRamBase + 0x2000) | 3;
-        *world.word(Ipa(World::kRamBase + 0x2000 + 8 * i)) = (World::kBigBase + i * kPage) | kBits | 3;
-    }
-    World::Mmu::Cursor cursor;
-    {
-        Guard guard(world.lock);
-        ASSERT_TRUE(world.mmu.invalidate({}, cursor, ~0u));
-    }
-    EXPECT_EQ(world.mmu.rmap().count(), 0u);
-    for (u64 i = 0; i < 64; i++) {
-        L2Fault f;
-        f.ipa = L2Ipa((i >> 4) << 30 | (i >> 2 & 3) << 21 | (i & 3) << 12);
-        ASSERT_EQ(world.access(s, &regime, f).outcome, FaultOutcome::kResolved);
-        EXPECT_EQ(s.tables.walk(f.ipa).pa.raw, World::kBigPa + (i & 3) * kPage);
-    }
+    ASSERT_NO_FATAL_FAILURE(tables.put_in_order());
+    ASSERT_NO_FATAL_FAILURE(tables.expect_in_order());
 }
 
 }  // namespace

@@ -45,22 +45,25 @@ TEST(HostFeatures, AreReadFromTheRightFields) {
     EXPECT_FALSE(host_features(0, 0, 0, u64{1} << 56, 0).tlbirange);  // only the outer-shareable forms
 }
 
+// The bits say: readable, writable, executable; FWB; with software bits.
+void expect_encodes_and_decodes(unsigned bits, ExecAt at, MemoryType type, unsigned level) {
+    PteFormat f{(bits & 8) != 0, true};
+    Attributes a{{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, at}, type, static_cast<u8>(bits & 16 ? 0xa : 0)};
+    if (!a.prot.x)
+        a.prot.x_at = ExecAt::Both;
+    Pte p = f.leaf(arch::Pa(0xabc'4000'0000), level, a);
+    EXPECT_EQ(f.attributes(p), a);
+    EXPECT_TRUE(p.is_leaf(level));
+    EXPECT_FALSE(p.is_table(level));
+    EXPECT_EQ(p.output().raw, 0xabc'4000'0000u);
+}
+
 TEST(Pte, EncodesAndDecodesEveryCombination) {
     for (unsigned bits = 0; bits < 32; bits++)
         for (ExecAt at : {ExecAt::Both, ExecAt::El0Only, ExecAt::El1Only})
             for (MemoryType type : {MemoryType::Normal, MemoryType::NormalNC, MemoryType::Device_nGnRE})
-                for (unsigned level = 1; level <= 3; level++) {
-                    PteFormat f{(bits & 8) != 0, true};
-                    Attributes a{{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, at}, type,
-                                 static_cast<u8>(bits & 16 ? 0xa : 0)};
-                    if (!a.prot.x)
-                        a.prot.x_at = ExecAt::Both;
-                    Pte p = f.leaf(arch::Pa(0xabc'4000'0000), level, a);
-                    EXPECT_EQ(f.attributes(p), a);
-                    EXPECT_TRUE(p.is_leaf(level));
-                    EXPECT_FALSE(p.is_table(level));
-                    EXPECT_EQ(p.output().raw, 0xabc'4000'0000u);
-                }
+                for (unsigned level = 1; level <= 3; level++)
+                    expect_encodes_and_decodes(bits, at, type, level);
 }
 
 TEST(Pte, PermissionOrder) {

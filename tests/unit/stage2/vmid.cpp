@@ -176,6 +176,29 @@ TEST_F(VmidTest, AnIdleOneComesBackUnderItsNumberIfItIsFree) {
     EXPECT_EQ(a.load_on_cpu(idle, 1), number);
 }
 
+// Who runs under each number, as the CPUs say themselves.
+class Runners {
+public:
+    // False: another address space runs under this number.
+    bool enter(u64 number, u64 owner) {
+        bool alone = true;
+        for (u64 old = running_[number].load_relaxed();;) {
+            const u64 owner_before = old >> 32, users = old & 0xffff;
+            if (users && owner_before != owner)
+                alone = false;
+            if (running_[number].compare_exchange_acq_rel(old, owner << 32 | (users + 1)))
+                return alone;
+        }
+    }
+    void leave(u64 number) {
+        for (u64 old = running_[number].load_relaxed(); !running_[number].compare_exchange_acq_rel(old, old - 1);) {
+        }
+    }
+
+private:
+    Atomic<u64> running_[256] = {};  // owner in the high half, users in the low
+};
+
 // At no time do two address spaces that run have one number.
 TEST_F(VmidTest, ManyCpusNeverShareANumber) {
     constexpr unsigned kCpus = 4;
@@ -183,30 +206,20 @@ TEST_F(VmidTest, ManyCpusNeverShareANumber) {
     VmidAllocator a(cpu);
     ASSERT_TRUE(a.init(8, kCpus).ok());
     std::vector<Vmid> vmids(600);
-    Atomic<u64> running[256] = {};
+    Runners runners;
     Atomic<u64> clashes;
     std::vector<std::thread> threads;
     for (unsigned c = 0; c < kCpus; c++)
         threads.emplace_back([&, c] {
             // Each runs one of either use until it loads another one for that.
             u64 held[2] = {};
-            const auto let_go = [&](u64 n) {
-                for (u64 old = running[n].load_relaxed(); !running[n].compare_exchange_acq_rel(old, old - 1);) {
-                }
-            };
             for (unsigned i = 0; i < 20000; i++) {
                 const unsigned which = (i * 7 + c * 151) % 600, use = which % 2;
                 if (held[use])
-                    let_go(held[use]);
-                const u64 n = held[use] = a.load_on_cpu(vmids[which], c, static_cast<VmidUse>(use));
-                // Owner in the high half, users in the low.
-                for (u64 old = running[n].load_relaxed();;) {
-                    const u64 owner = old >> 32, users = old & 0xffff;
-                    if (users && owner != which)
-                        clashes.fetch_add_relaxed(1);
-                    if (running[n].compare_exchange_acq_rel(old, u64{which} << 32 | (users + 1)))
-                        break;
-                }
+                    runners.leave(held[use]);
+                held[use] = a.load_on_cpu(vmids[which], c, static_cast<VmidUse>(use));
+                if (!runners.enter(held[use], which))
+                    clashes.fetch_add_relaxed(1);
             }
         });
     for (auto& t : threads)

@@ -141,4 +141,12 @@ protected:
     u64 start_ns = 0;
 };
 
+// What L1 and its guest see: the pair that runs is in hardware, the other fires by the hrtimer.
+struct NestedTest : TimerTest {
+    static constexpr TimerAccess kHvCtl{TimerId::kHypVirtual, TimerReg::kControl};
+    static constexpr TimerAccess kHvCval{TimerId::kHypVirtual, TimerReg::kCompare};
+    NestedTest() { timers.init_el2(&cntvoff); }
+    u64 cntvoff = 1000;
+};
+
 }  // namespace nest::timer

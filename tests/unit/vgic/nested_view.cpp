@@ -19,18 +19,19 @@ TEST_F(NestedView, Vtr) {
 }
 
 TEST_F(NestedView, EndedAndEmptyByEveryStateOfAListRegister) {
-    for (unsigned position = 0; position < 4; position++)
+    for (unsigned position = 0; position < 4; position++) {
+        for (unsigned i = 0; i < 4; i++)
+            set_lr(i, soft(40 + i));
         for (u64 state = 0; state < 4; state++)
             for (const u64 hw : {0, 1})
                 for (const u64 eoi : {0, 1}) {
-                    for (unsigned i = 0; i < 4; i++)
-                        set_lr(i, soft(40 + i));
                     set_lr(position, soft(50, state).with<L::HW>(hw).with<L::EOI>(eoi));
                     const u64 bit = u64{1} << position;
                     EXPECT_EQ(vgic::nested_eisr(file, 4), state == 0 && !hw && eoi ? bit : 0);
                     EXPECT_EQ(vgic::nested_elrsr(file, 4), state == 0 && (hw || !eoi) ? bit : 0);
                     EXPECT_EQ(vgic::nested_misr(file, 4) & Misr::EOI::kMask, state == 0 && !hw && eoi ? 1u : 0u);
                 }
+    }
 }
 
 TEST_F(NestedView, OnlyExistingListRegistersCount) {
