@@ -7,7 +7,7 @@ namespace nest::vhe {
 
 enum class Next : u8 {
     kResume,  // enter the guest again, from where the handler stands (tier 0: at once)
-    kHost,    // tier 0 cannot decide this: leave the guest context and ask tier 1
+    kTier1,   // tier 0 cannot decide this: leave the guest context and ask tier 1
     kUser,    // kvm_run is filled in: return to the VMM with 0
     kError,   // return the error that the handler recorded
 };

@@ -80,7 +80,7 @@ Next flat_sysreg(Vcpu& vcpu) {
 Next own_sysreg(Vcpu& vcpu) {
     switch (emulate_own_sysreg(vcpu, false)) {
     case nested::Outcome::kUndefined: return undefined(vcpu);
-    case nested::Outcome::kHost: return Next::kResume;  // once more
+    case nested::Outcome::kTier1: return Next::kResume;  // once more
     case nested::Outcome::kFlat: return flat_sysreg(vcpu);
     case nested::Outcome::kDone: break;
     }

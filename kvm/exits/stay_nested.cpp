@@ -79,8 +79,8 @@ Next own_sysreg(Vcpu& vcpu) {
     case nested::Outcome::kUndefined:
         inject_undefined(vcpu);
         return Next::kResume;
-    case nested::Outcome::kHost:
-        return Next::kHost;
+    case nested::Outcome::kTier1:
+        return Next::kTier1;
     case nested::Outcome::kFlat:
         break;
     }

@@ -13,13 +13,13 @@ namespace {
 using namespace arch;
 
 Next hypercall(Vcpu& vcpu) {
-    return smccc_answers_from_registers(vcpu.vm.smccc, vcpu.hooks.caller(), vcpu.context.x) ? Next::kResume : Next::kHost;
+    return smccc_answers_from_registers(vcpu.vm.smccc, vcpu.hooks.caller(), vcpu.context.x) ? Next::kResume : Next::kTier1;
 }
 
 // The preferred return address of a trapped SMC is the SMC itself. Only immediate 0 is a call of the SMCCC.
 Next secure_call(Vcpu& vcpu) {
-    if (vcpu.context.esr & 0xffff || hypercall(vcpu) == Next::kHost)
-        return Next::kHost;
+    if (vcpu.context.esr & 0xffff || hypercall(vcpu) == Next::kTier1)
+        return Next::kTier1;
     skip_instruction(vcpu);
     return Next::kResume;
 }
@@ -29,8 +29,8 @@ Next sysreg(Vcpu& vcpu) {
     const Emulation result =
         emulate_sysreg(vcpu, SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask), vcpu.hooks);
     vcpu.hooks.in_tier0 = false;
-    if (result == Emulation::kHost)
-        return Next::kHost;
+    if (result == Emulation::kTier1)
+        return Next::kTier1;
     finish_trap(vcpu, result);
     return Next::kResume;
 }
@@ -40,7 +40,7 @@ Next sysreg(Vcpu& vcpu) {
 Next handle_flat_exit(Vcpu& vcpu) {
     // A VMM that steps the guest must hear of each instruction.
     if (vcpu.debug.control) [[unlikely]]
-        return Next::kHost;
+        return Next::kTier1;
     switch (vhe::exception_class(vcpu.context.esr)) {
     case Ec::kHvc64:
         return hypercall(vcpu);
@@ -51,7 +51,7 @@ Next handle_flat_exit(Vcpu& vcpu) {
     case Ec::kDataAbortLower:
         return load_from_vgic(vcpu);
     default:
-        return Next::kHost;
+        return Next::kTier1;
     }
 }
 

@@ -30,12 +30,12 @@ Next load_from_vgic(Vcpu& vcpu) {
     const u64 esr = vcpu.context.esr;
     const AbortIss iss = vhe::abort_iss(esr);
     if (!vcpu.has_gic() || vhe::fault_type(esr) != arch::kFscTranslation || !is_load(iss))
-        return Next::kHost;
+        return Next::kTier1;
     const arch::Ipa ipa = vhe::fault_ipa(vcpu.context);
     const unsigned bytes = 1u << iss.get<AbortIss::SAS>();
     u64 value = 0;
     if (!vgic::mmio_read_in_tier0(vcpu.gic, ipa, bytes, value) || !is_no_memory(vcpu, ipa))
-        return Next::kHost;
+        return Next::kTier1;
     // The regime in force has its SCTLR in the hardware's EL1 register, be it EL1's or virtual EL2's.
     const u64 sctlr = cpu().read<arch::SCTLR_EL12>().raw;
     const MmioAccess access = decode_mmio(iss, ipa, vcpu, sctlr);

@@ -107,7 +107,7 @@ Next make_young(Vcpu& vcpu, Ipa page) {
     {
         ReadGuard slots(vcpu.vm.slots_lock);
         if (!vcpu.vm.slots.find(gfn_of(page), vcpu.slot_hint))
-            return Next::kHost;
+            return Next::kTier1;
     }
     Guard guard(vcpu.vm.mmu_lock);
     // Gone meanwhile: the next attempt is a translation fault.

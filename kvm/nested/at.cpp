@@ -92,13 +92,13 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
         {
             const TierGuard guard(vm_.mmu_lock, in_tier0);
             if (!guard)
-                return Outcome::kHost;
+                return Outcome::kTier1;
             t = translate(op, registers, regime, stage2, pan, mmu().memory());
             less_allowed = t.status() == WalkStatus::kAbsent && canonical_.walk(t.absent()).valid;
         }
         if (t.status() == WalkStatus::kAbsent) {
             if (in_tier0)
-                return Outcome::kHost;
+                return Outcome::kTier1;
             if (bring_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == Backing::kMapped) {
                 if (nest_port_vcpu_work_pending())
                     break;  // a poisoned page comes no sooner
@@ -113,7 +113,7 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
         vcpu.write(SysReg::PAR_EL1, par.raw);
         return Outcome::kDone;
     }
-    return Outcome::kHost;  // the instruction is executed again, and signals get through
+    return Outcome::kTier1;  // the instruction is executed again, and signals get through
 }
 
 }  // namespace nest::kvm

@@ -43,12 +43,12 @@ Next error(Vcpu& vcpu, Errno e) {
     return Next::kError;
 }
 
-// The canonical stage 2 has to answer first. kHost: it does now, or something came in between.
+// The canonical stage 2 has to answer first. kTier1: it does now, or something came in between.
 Next answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
     const Backing backing = bring_in(vcpu, {r.canonical, r.write, r.exec, r.permission, !r.of_table && fault.on_walk});
     switch (backing) {
     case Backing::kMapped:
-        return Next::kHost;
+        return Next::kTier1;
     case Backing::kError:
         return Next::kError;
     default:
@@ -73,18 +73,18 @@ bool NestedMmu::translate_l2(Vcpu& vcpu, L2Ipa from, Ipa& to) {
 Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
     Shadow* const shadow = vcpu.shadow_use.shadow;
     if (!shadow || !is_for_walk(vcpu.context.esr))
-        return Next::kHost;
+        return Next::kTier1;
     const L2Fault fault = decode(vcpu);
     const nested::Stage2Regime* const regime = l1_stage2(vcpu);
     Resolution r;
     {
         const TierGuard guard(vm_.mmu_lock, true);
         if (!guard)
-            return Next::kHost;
+            return Next::kTier1;
         r = mmu().resolve(*shadow, regime, fault, vcpu.tables, nested::Reclaim::kLater);
     }
     if (r.outcome != FaultOutcome::kForward && r.outcome != FaultOutcome::kResolved)
-        return Next::kHost;
+        return Next::kTier1;
     trace_shadow_fault(vcpu, fault.ipa, r.outcome);
     if (r.outcome == FaultOutcome::kForward)
         forward(vcpu, fault, r.fsc);
@@ -119,7 +119,7 @@ Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
         case FaultOutcome::kNeedTables:
             break;
         case FaultOutcome::kBringIn:
-            if (const Next next = answer_from_memory(vcpu, fault, r); next != Next::kHost)
+            if (const Next next = answer_from_memory(vcpu, fault, r); next != Next::kTier1)
                 return next;
             break;
         }

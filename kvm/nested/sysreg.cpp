@@ -62,7 +62,7 @@ private:
         NestedVncr& vncr = vcpu_.vm.nested_vncr;
         if (in_tier0_) {
             if (vncr.in_use() && !vncr.drop_in_tier0(vcpu_, op)) [[unlikely]]
-                return Outcome::kHost;
+                return Outcome::kTier1;
             nested::execute_own_tlbi(cpu(), op, operand);
         } else {
             vncr.drop(op);

@@ -23,14 +23,14 @@ nested::Outcome NestedMmu::tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 ope
         {
             const TierGuard guard(vm_.mmu_lock, in_tier0);
             if (!guard)
-                return nested::Outcome::kHost;
+                return nested::Outcome::kTier1;
             const bool done = in_tier0 ? mmu().invalidate_at_once(scope, kTier0Budget) : mmu().invalidate(scope, cursor);
             if (done)
                 return nested::Outcome::kDone;
         }
         // A signal must not wait for an L1 whose other vCPUs map faster than this one unmaps.
         if (in_tier0 || nest_port_vcpu_work_pending())
-            return nested::Outcome::kHost;
+            return nested::Outcome::kTier1;
         nest_port_relax();
     }
 }

@@ -128,7 +128,7 @@ Next NestedVncr::access(Vcpu& vcpu) {
             return Next::kResume;
         }
         if (found.kind != Found::kPage)
-            return Next::kHost;
+            return Next::kTier1;
         page = found.page;
     }
     // Interrupts are off from before the look at the page until after its use: who drops it waits for that.

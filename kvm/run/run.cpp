@@ -39,7 +39,7 @@ void take_requests(Vcpu& vcpu) {
         record_stolen_time(vcpu);
 }
 
-// What other threads asked for. kHost: look again, the guest may not be entered yet.
+// What other threads asked for. kTier1: look again, the guest may not be entered yet.
 Next serve_requests(Vcpu& vcpu) {
     // Before the looks that it asks for. Taken after them, the one of a stop_all() in between would be lost: its kick came
     // while we were outside the guest, and the stopped vCPU would run.
@@ -50,16 +50,16 @@ Next serve_requests(Vcpu& vcpu) {
     }
     if (vcpu.power.get() == PowerState::kStopped) {
         wait_for(vcpu, WaitFor::kPower);
-        return Next::kHost;
+        return Next::kTier1;
     }
     if (vcpu.vm.halted()) {
         wait_for(vcpu, WaitFor::kHaltEnd);
-        return Next::kHost;
+        return Next::kTier1;
     }
     // Before a suspended vCPU blocks, too: a request ends its wait, and one that stays would end each wait at once.
     take_requests(vcpu);
     if (vcpu.power.get() == PowerState::kSuspended) [[unlikely]]
-        return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kHost;
+        return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kTier1;
     return Next::kResume;
 }
 

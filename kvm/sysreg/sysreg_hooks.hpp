@@ -10,11 +10,11 @@ enum class Emulation : u8 {
     kDone,       // executed: step over the instruction
     kUndefined,  // UNDEFINED in the guest
     kIdTrap,     // EC 0x18 to the guest's EL1: FEAT_IDST
-    kHost,       // not possible in tier 0: leave the guest context and emulate the same access again
+    kTier1,      // not possible in tier 0: leave the guest context and emulate the same access again
 };
 
 // Context: that of emulate_sysreg. `value` is the result of a read, the operand of a write. An implementation that cannot
-// finish with interrupts off answers kHost in tier 0, before it changed anything.
+// finish with interrupts off answers kTier1 in tier 0, before it changed anything.
 class SysregHooks {
 public:
     // CNT* registers at their EL0 names.
@@ -27,7 +27,7 @@ public:
     virtual Emulation set_way() = 0;
     // Under HCR_EL2.TVM: SCTLR_EL1.{M,C} changed as a pair between "both set" and not.
     virtual Emulation caches_switched(bool enabled) = 0;
-    // Before a write that changes MDSCR_EL1, a breakpoint register or the OS Lock. kHost in tier 0: the hardware gets the
+    // Before a write that changes MDSCR_EL1, a breakpoint register or the OS Lock. kTier1 in tier 0: the hardware gets the
     // new values at the next activation only (kvm/cpu/guest_debug.hpp). kDone otherwise.
     virtual Emulation debug_write() = 0;
 

@@ -86,7 +86,7 @@ public:
 
     // ---- a stage-2 abort of L2: the vCPU's last exit
 
-    // Tier 0. kResume: resolved, or taken to virtual EL2; kHost.
+    // Tier 0. kResume: resolved, or taken to virtual EL2; kTier1.
     Next resolve_in_tier0(Vcpu& vcpu);
     // Tier 1, the vCPU loaded or not; sleeps. kResume, kUser (kvm_run filled in), or kError with vcpu.error set.
     Next resolve_l2_fault(Vcpu& vcpu);
@@ -98,7 +98,7 @@ public:
 
     // ---- instructions of virtual EL2
 
-    // Of Regime::kEl10. kDone, or in tier 0 also kHost; then the same again in tier 1 completes it.
+    // Of Regime::kEl10. kDone, or in tier 0 also kTier1; then the same again in tier 1 completes it.
     nested::Outcome tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand, bool in_tier0);
     // Either regime; the result is in PAR_EL1. Answers as above. Tables of L1's that lie where there is no memory give
     // what hardware gives for a bus error on a walk.

@@ -13,7 +13,7 @@ public:
     explicit VcpuHooks(Vcpu& vcpu) : vcpu_(vcpu) {}
 
     // Interrupts off and the guest's context loaded while true: whatever would sleep or needs the vGIC synced answers
-    // kHost.
+    // kTier1.
     bool in_tier0 = false;
 
     // SysregHooks

@@ -9,11 +9,11 @@ namespace nest::nested {
 enum class Outcome : u8 {
     kDone,       // executed; PC is past it and Rt is set
     kUndefined,  // take_exception(Exception::undefined())
-    kHost,  // not possible in tier 0: leave the guest context and emulate the same access again; nothing has changed
+    kTier1,  // not possible in tier 0: leave the guest context and emulate the same access again; nothing has changed
     kFlat,  // nothing of virtual EL2's: as for a flat guest (kvm/sysreg/sysreg_traps.cpp)
 };
 
-// Context: that of the exit. An implementation answers kDone, kUndefined, or kHost before it changed anything.
+// Context: that of the exit. An implementation answers kDone, kUndefined, or kTier1 before it changed anything.
 class El2Hooks {
 public:
     // CNTHP_*, CNTHV_*, and the EL02 names.

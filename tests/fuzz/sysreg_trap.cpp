@@ -61,7 +61,7 @@ private:
 };
 
 void one_access(CpuState& state, Input& in) {
-    constexpr Emulation answers[] = {Emulation::kDone, Emulation::kUndefined, Emulation::kHost, Emulation::kDone};
+    constexpr Emulation answers[] = {Emulation::kDone, Emulation::kUndefined, Emulation::kTier1, Emulation::kDone};
     constexpr u64 modes[] = {0, 4, 5, 5};  // AArch32 has no MSR and MRS of this kind
     u64 choice = in.take(1);
     Hooks hooks(answers[choice & 3]);
@@ -91,7 +91,7 @@ void one_access(CpuState& state, Input& in) {
         check(!std::memcmp(&debug, &state.debug.guest, sizeof(debug)));
         check(state.read(SysReg::SCTLR_EL1) == sctlr && state.read(SysReg::VBAR_EL1) == vbar);
     }
-    if (result == Emulation::kHost) {
+    if (result == Emulation::kTier1) {
         check((choice & 3) == 2);
         return;
     }

@@ -180,17 +180,17 @@ TEST(SysregTraps, TranslationControlTellsOfTheCaches) {
     EXPECT_EQ(m.hooks.calls[0].value, 1u);
     EXPECT_EQ(write(m, SysReg::SCTLR_EL1, both | 8), kDone);
     EXPECT_EQ(m.hooks.calls.size(), 1u);
-    m.hooks.answer = Emulation::kHost;
-    EXPECT_EQ(write(m, SysReg::SCTLR_EL1, 0), Emulation::kHost);
+    m.hooks.answer = Emulation::kTier1;
+    EXPECT_EQ(write(m, SysReg::SCTLR_EL1, 0), Emulation::kTier1);
     EXPECT_EQ(m->read(SysReg::SCTLR_EL1), both | 8) << "changed although the hook could not follow";
 }
 
 TEST(SysregTraps, DebugWritesLeaveTierZeroBeforeTheyChangeAnything) {
     Machine m;
-    m.hooks.answer = Emulation::kHost;
-    EXPECT_EQ(write(m, SysReg::MDSCR_EL1, 0x8000), Emulation::kHost);
-    EXPECT_EQ(write(m, encode(2, 0, 0, 3, 5), 0x1e5), Emulation::kHost);
-    EXPECT_EQ(write(m, SysReg::OSLAR_EL1, 1), Emulation::kHost);
+    m.hooks.answer = Emulation::kTier1;
+    EXPECT_EQ(write(m, SysReg::MDSCR_EL1, 0x8000), Emulation::kTier1);
+    EXPECT_EQ(write(m, encode(2, 0, 0, 3, 5), 0x1e5), Emulation::kTier1);
+    EXPECT_EQ(write(m, SysReg::OSLAR_EL1, 1), Emulation::kTier1);
     EXPECT_EQ(m->regs.get(SysReg::MDSCR_EL1), 0u);
     EXPECT_EQ(m->debug.guest.bcr[3], 0u);
     EXPECT_FALSE(m->debug.os_lock);

@@ -151,13 +151,13 @@ TEST_F(AtTest, TierZeroWalksWhatIsThere) {
     AtOp o = op(Regime::kEl20);
     o.va = kVa;
     core().regs.set(SysReg::PAR_EL1, 0xdead);
-    EXPECT_EQ(mmu().at(core(), o, true), Outcome::kHost);
+    EXPECT_EQ(mmu().at(core(), o, true), Outcome::kTier1);
     EXPECT_EQ(core().regs.get(SysReg::PAR_EL1), 0xdeadu) << "nothing has changed";
     EXPECT_EQ(mmu().at(core(), o, false), Outcome::kDone);
     core().regs.set(SysReg::PAR_EL1, 0xdead);
     {
         Guard guard(core().vm.mmu_lock);
-        EXPECT_EQ(mmu().at(core(), o, true), Outcome::kHost);
+        EXPECT_EQ(mmu().at(core(), o, true), Outcome::kTier1);
     }
     EXPECT_EQ(mmu().at(core(), o, true), Outcome::kDone);
     EXPECT_EQ(core().regs.get(SysReg::PAR_EL1) & 0xffff'f001, kData);

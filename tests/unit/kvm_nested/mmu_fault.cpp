@@ -63,7 +63,7 @@ TEST_F(NestedVmTest, WhatL1DoesNotMapIsForwarded) {
 TEST_F(NestedVmTest, TierZeroDoesWhatNeedsNoMemory) {
     map_l2(kL2, kData);
     map_l2(kL2 + kPage, kData);  // the same frame once more
-    EXPECT_EQ(access_in_tier0(kL2), Next::kHost) << "L1's tables are not there";
+    EXPECT_EQ(access_in_tier0(kL2), Next::kTier1) << "L1's tables are not there";
     EXPECT_EQ(access(kL2), Next::kResume);
     const u64 allocations = test::port().allocation_calls;
     EXPECT_EQ(access_in_tier0(kL2 + kPage), Next::kResume);
@@ -79,7 +79,7 @@ TEST_F(NestedVmTest, TierZeroNeverWaitsForTheLock) {
     ASSERT_EQ(access(kL2), Next::kResume);
     {
         Guard guard(core().vm.mmu_lock);
-        EXPECT_EQ(access_in_tier0(kL2 + kPage), Next::kHost);
+        EXPECT_EQ(access_in_tier0(kL2 + kPage), Next::kTier1);
         EXPECT_TRUE(core().vel2.in_guest());
     }
     EXPECT_EQ(access_in_tier0(kL2 + kPage), Next::kResume);
@@ -180,7 +180,7 @@ TEST_F(NestedVmTest, TablesOfL2sInADeviceAreABusError) {
     ASSERT_EQ(access(kL2, kTranslation3 | kWrite), Next::kResume);
     ASSERT_EQ(shadow_leaf(kL2).attributes.type, stage2::MemoryType::Device_nGnRE);
     set_l1(SysReg::ESR_EL1, 0);
-    EXPECT_EQ(access_in_tier0(kL2, kPermission3 | kS1ptw), Next::kHost);
+    EXPECT_EQ(access_in_tier0(kL2, kPermission3 | kS1ptw), Next::kTier1);
     EXPECT_EQ(access(kL2, kPermission3 | kS1ptw), Next::kResume) << "and after L2 has used it";
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x14u);
     EXPECT_TRUE(core().vel2.in_guest());

@@ -203,7 +203,7 @@ TEST_F(NestedVmTest, ASignalEndsALongTlbi) {
         ASSERT_EQ(access(kL2 + i * kBlock), Next::kResume);
     }
     test::port().entry_blocked = true;
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kHost);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kTier1);
     EXPECT_TRUE(shadow_leaf(kL2 + (kTables - 1) * kBlock).valid);
     test::port().entry_blocked = false;
     EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kDone);
@@ -215,7 +215,7 @@ TEST_F(NestedVmTest, ATlbiInTierZeroNeverWaits) {
     ASSERT_EQ(access(kL2), Next::kResume);
     {
         Guard guard(core().vm.mmu_lock);
-        EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kHost);
+        EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kTier1);
     }
     EXPECT_TRUE(shadow_leaf(kL2).valid);
     EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kDone);
@@ -251,7 +251,7 @@ TEST_F(NestedVmTest, ALargeTlbiIsDoneInPieces) {
         map_l2(kL2 + i * kPage, kData + i % 2 * 64 * kPage);
         ASSERT_EQ(access(kL2 + i * kPage), Next::kResume);
     }
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kHost);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kTier1);
     EXPECT_TRUE(shadow_leaf(kL2 + (kPages - 1) * kPage).valid);
     unsigned pieces = 0;
     test::port().on_relax = [&] {

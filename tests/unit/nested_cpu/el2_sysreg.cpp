@@ -153,10 +153,10 @@ TEST_F(El2Sysreg, GicAndTimersAndSre) {
 }
 
 TEST_F(El2Sysreg, HookThatCannotFinishLeavesEverything) {
-    hooks.answer = Outcome::kHost;
+    hooks.answer = Outcome::kTier1;
     const u64 pc = context.pc;
-    EXPECT_EQ(access(encode(1, 4, 8, 3, 6), false), Outcome::kHost);
-    EXPECT_EQ(access(encoding_of(SysReg::ICH_MISR_EL2), true, 0x77), Outcome::kHost);
+    EXPECT_EQ(access(encode(1, 4, 8, 3, 6), false), Outcome::kTier1);
+    EXPECT_EQ(access(encoding_of(SysReg::ICH_MISR_EL2), true, 0x77), Outcome::kTier1);
     EXPECT_EQ(context.x[5], 0x77u);
     EXPECT_EQ(context.pc, pc);
 }
