@@ -213,7 +213,7 @@ void VcpuTimers::set_virtual_count_of_el1() {
     set.holds = true;
 }
 
-void VcpuTimers::follow_virtual_offset() {
+void VcpuTimers::virtual_offset_was_set() {
     auto& set = set_el1_count_;
     if (!set.holds || set.share == context(TimerId::kVirtual).vcpu_share() || set.generation != vm_->generation())
         return;

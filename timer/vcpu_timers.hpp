@@ -107,12 +107,12 @@ public:
     // CNTVOFF_EL2 of the moment. Setting either moves the VM's offset so that reading it gives the value; so a VMM may
     // stop its VM's clock by either, and what it reads and writes back changes nothing. A VMM that restores registers in
     // the order of their numbers sets TIMER_CNT before CNTVOFF_EL2: as long as the vCPU has not run since, a later change
-    // of CNTVOFF_EL2 by ONE_REG leaves TIMER_CNT as set, and moves PTIMER_CNT (follow_virtual_offset()). Set in any order
+    // of CNTVOFF_EL2 by ONE_REG leaves TIMER_CNT as set, and moves PTIMER_CNT (virtual_offset_was_set()). Set in any order
     // the three come out right. After KVM_ARM_SET_COUNTER_OFFSET none of these moves any offset.
     u64 get_one_reg(TimerAccess access, u64 host_count) const;
     void set_one_reg(TimerAccess access, u64 value, u64 host_count);
     // After a KVM_SET_ONE_REG that may have been CNTVOFF_EL2's.
-    void follow_virtual_offset();
+    void virtual_offset_was_set();
 
     // For a VMM that has the interrupt controller: brings kDeviceIrq* in `level` up to date; true when it changed, and
     // then KVM_RUN must return.

@@ -126,7 +126,7 @@ Next handle(Vcpu& vcpu, bool& changes_worlds) {
 // After the registers have changed worlds: what serves the world follows at once, if no interrupt, timer or new shadow is
 // involved. False: by way of the host.
 template <World to>
-bool follow_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
+bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     constexpr bool hyp = to == World::kVel2;
     if (vcpu.serror.pending)
         return false;
@@ -135,7 +135,7 @@ bool follow_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
         return false;
     if (!hyp && !vcpu.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
         return false;
-    // With a vGIC the timers' lines are the kernel's; and world_changed() says that the other pair is in the hardware.
+    // With a vGIC the timers' lines are the kernel's; and switch_pending() says that the other pair is in the hardware.
     if (!vcpu.timers.exchange<hyp>(c, vcpu.vel2.get<CNTHCTL_EL2>()))
         return false;
     vcpu.served_world = to;
@@ -149,9 +149,9 @@ bool follow_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     return true;
 }
 
-bool follow_world_in_tier0(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
-    return vcpu.vel2.in_guest() ? follow_to<World::kGuest>(c, here, vcpu, tally)
-                                : follow_to<World::kVel2>(c, here, vcpu, tally);
+bool complete_switch_fast(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
+    return vcpu.vel2.in_guest() ? complete_switch_fast_to<World::kGuest>(c, here, vcpu, tally)
+                                : complete_switch_fast_to<World::kVel2>(c, here, vcpu, tally);
 }
 
 }  // namespace
@@ -164,7 +164,7 @@ bool follow_world_in_tier0(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
 #endif
 Exit stay_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
     // Of debug registers, an exit that changes worlds moves MDSCR_EL1 alone.
-    bool debug_is_quiet = false;
+    bool mdscr_alone = false;
     Tally tally(vcpu.stats);
     for (;;) {
         Exit exit = run_guest(here, vcpu);
@@ -181,14 +181,14 @@ Exit stay_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
             return exit;
         tally.decided++;
         exit.handled = true;
-        if (!(debug_is_quiet && changes_worlds && vcpu.regs.get<MDSCR_EL1>() == debug.mdscr)) {
-            if (!follow_debug(vcpu, debug))
+        if (!(mdscr_alone && changes_worlds && vcpu.regs.get<MDSCR_EL1>() == debug.mdscr)) {
+            if (!refresh_debug(vcpu, debug))
                 return exit;
-            debug_is_quiet = stays_quiet(vcpu, debug);
+            mdscr_alone = only_mdscr_matters(vcpu, debug);
         }
         if (vcpu.has_requests()) [[unlikely]]
             return exit;
-        if (world_changed(vcpu) ? !follow_world_in_tier0(c, here, vcpu, tally) : vcpu.timers.needs_flush()) [[unlikely]]
+        if (switch_pending(vcpu) ? !complete_switch_fast(c, here, vcpu, tally) : vcpu.timers.needs_flush()) [[unlikely]]
             return exit;
     }
 }

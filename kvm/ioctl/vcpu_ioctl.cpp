@@ -84,10 +84,10 @@ void settle(Vcpu& vcpu) {
 }
 
 // What lies elsewhere and depends on a register that the VMM may have set just now.
-void follow_registers(Vcpu& vcpu) {
+void registers_were_set(Vcpu& vcpu) {
     if (vcpu.has_gic())
         vcpu.vm.gic.distributor()->set_affinity(vcpu.gic, vcpu.regs.get(arch::SysReg::MPIDR_EL1));
-    vcpu.timers.follow_virtual_offset();
+    vcpu.timers.virtual_offset_was_set();
 }
 
 Status registers(Vcpu& vcpu, unsigned cmd, u64 arg) {
@@ -101,7 +101,7 @@ Status registers(Vcpu& vcpu, unsigned cmd, u64 arg) {
     if (cmd == KVM_GET_ONE_REG)
         return get_one_reg(vcpu, providers.span(), request);
     NEST_TRY(set_one_reg(vcpu, providers.span(), request));
-    follow_registers(vcpu);
+    registers_were_set(vcpu);
     return kOk;
 }
 

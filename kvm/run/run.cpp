@@ -78,7 +78,7 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     Cpu& c = cpu();
     nest_port_preempt_disable();
     if (vcpu.vel2.present())
-        follow_world(vcpu);
+        complete_switch(vcpu);
     vcpu.timers.flush(c);
     nest_port_irq_disable();
     vcpu.in_guest.store_relaxed(true);

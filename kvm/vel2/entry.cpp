@@ -22,7 +22,7 @@ nested::DebugTraps debug_traps(const Vcpu& vcpu) {
 }
 
 // The debug registers that must trap at virtual EL2 follow from what either world has done to them.
-void follow_debug_traps(Vcpu& vcpu) {
+void refresh_debug_traps(Vcpu& vcpu) {
     if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.debug_traps) [[unlikely]]
         vcpu.make_request(Request::kTraps);
 }
@@ -81,14 +81,14 @@ void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
     } else {
         const PreemptionOff here;
         nested::take_exception(cpu(), vcpu.vel2, exception, {vcpu.fp_loaded, vcpu.serror.pending, true});
-        follow_debug_traps(vcpu);
+        refresh_debug_traps(vcpu);
     }
 }
 
-bool follow_debug_change(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+bool refresh_changed_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
     if (!nested::refresh_mdscr(cpu(), loaded, debug_entry(vcpu)))
         return false;
-    follow_debug_traps(vcpu);
+    refresh_debug_traps(vcpu);
     return true;
 }
 
@@ -111,9 +111,9 @@ void preempt_l2(Vcpu& vcpu) {
         forward_to_vel2(vcpu, Exception::interrupt(vector));
 }
 
-void follow_world(Vcpu& vcpu) {
+void complete_switch(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
-    if (world_changed(vcpu)) {
+    if (switch_pending(vcpu)) {
         const CNTHCTL_EL2 l1 = v.get<CNTHCTL_EL2>();
         if (!switch_quiet_timers(vcpu, l1))
             vcpu.timers.switch_direct(cpu(), v.in_vel2(), l1);

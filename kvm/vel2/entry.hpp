@@ -3,7 +3,7 @@
 // machine has to follow when the vCPU changes between virtual EL2 and L2.
 //
 // The registers change worlds at once, in tier 0 (nested/cpu/world_switch.hpp). Timers, list registers and stage 2 follow by
-// way of the host, before the next entry: follow_world().
+// way of the host, before the next entry: complete_switch().
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 #include <nested/cpu/exception.hpp>
@@ -25,18 +25,18 @@ void forward_to_vel2(Vcpu& vcpu, const nested::Exception& exception);
 
 // Tier 0, after an exit was handled: MDSCR_EL1, which virtual EL2 may write without our seeing it, takes effect. `loaded`:
 // what activate() gave the hardware, kept up to date. False: the next entry has to go by way of the host.
-bool follow_debug_change(Vcpu& vcpu, vhe::DebugEntry& loaded);
+bool refresh_changed_debug(Vcpu& vcpu, vhe::DebugEntry& loaded);
 // Nothing but MDSCR_EL1's own value can ask for more than what is loaded, as long as no debug register is written.
-inline bool stays_quiet(const Vcpu& vcpu, const vhe::DebugEntry& loaded) {
+inline bool only_mdscr_matters(const Vcpu& vcpu, const vhe::DebugEntry& loaded) {
     using M = arch::MDSCR_EL1;
     // Of an MDSCR_EL1 without KDE.
     const auto traps = nested::debug_traps_for(vcpu.debug.armed, M{}, false, vcpu.vel2.hypervises());
     return !loaded.bank && !(loaded.mdscr.raw & M::mask<M::MDE, M::KDE>()) && vcpu.debug.control == 0 &&
            !vcpu.debug.os_lock && traps == vcpu.debug_traps;
 }
-inline bool follow_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
-    return (vcpu.regs.get<arch::MDSCR_EL1>() == loaded.mdscr && stays_quiet(vcpu, loaded)) ||
-           follow_debug_change(vcpu, loaded);
+inline bool refresh_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+    return (vcpu.regs.get<arch::MDSCR_EL1>() == loaded.mdscr && only_mdscr_matters(vcpu, loaded)) ||
+           refresh_changed_debug(vcpu, loaded);
 }
 
 // An interrupt or SError for L1 ends L2's time. Before an entry, tier 1.
@@ -45,11 +45,11 @@ void preempt_l2(Vcpu& vcpu);
 bool must_preempt_l2(Vcpu& vcpu);
 
 // Brings timers in line with the world that the vCPU is in. Before an entry: preemption off, interrupts on, vGIC synced.
-void follow_world(Vcpu& vcpu);
+void complete_switch(Vcpu& vcpu);
 // Stage 2 of L2. Before an entry, preemption on; may sleep. ENOMEM.
 Status prepare_world(Vcpu& vcpu);
 
 // Do timers, vGIC and stage 2 still serve the world that the vCPU was in? Then an entry needs the way by the host.
-inline bool world_changed(const Vcpu& vcpu) { return vcpu.vel2.world() != vcpu.served_world; }
+inline bool switch_pending(const Vcpu& vcpu) { return vcpu.vel2.world() != vcpu.served_world; }
 
 }  // namespace nest::kvm

@@ -90,7 +90,7 @@ inline void switch_to_guest(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     cpu.write(midr);
     cpu.write(mpidr);
     v.set_world(World::kGuest);
-    v.world_traps.follow_l1(v.config(), file);
+    v.world_traps.refresh_l2_traps(v.config(), file);
     load_l2_serror(cpu, v);
     v.world_traps.exchange(cpu, l2);
     const HCR_EL2 hcr = l2.hcr;

@@ -21,7 +21,7 @@ inline DebugTraps debug_traps_for(bool armed, arch::MDSCR_EL1 mdscr, bool taken,
 // to itself. `fgt`: the machine has FEAT_FGT, without which the debug registers can only be trapped all together.
 vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, const Config& config, DebugTraps debug, bool fgt, bool e2h);
 
-// L2: ours and L1's together. L1 writes its own without an exit: WorldTraps::follow_l1() looks at every entry.
+// L2: ours and L1's together. L1 writes its own without an exit: WorldTraps::refresh_l2_traps() looks at every entry.
 // HCR_EL2.VSE is in it, unlike in ours, when L1 has a virtual SError pending for L2.
 vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, const vncr::RegisterFile& file);
 

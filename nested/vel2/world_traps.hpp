@@ -32,11 +32,11 @@ public:
     // calls gives the hardware all of the present world's.
     void make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, bool e2h);
     // L2's, if L1 has written one of the registers behind them since.
-    void follow_l1(const Config& config, const vncr::RegisterFile& file) {
+    void refresh_l2_traps(const Config& config, const vncr::RegisterFile& file) {
         if (L1Controls::of(file).differ(l1_)) [[unlikely]]
             make_l2(config, file);
     }
-    // L2's accesses to EL2 go to a page of L1's, or trap. Until follow_l1() or make() finds other controls.
+    // L2's accesses to EL2 go to a page of L1's, or trap. Until refresh_l2_traps() or make() finds other controls.
     void l2_redirects(bool on) { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::NV2>(on); }
     // L2 has taken the virtual SError that L1 had left pending.
     void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }

@@ -16,7 +16,7 @@ public:
     // One that is active and in no list register.
     void deactivate_one(unsigned intid) { deactivate_one(intid, false); }
     // The same when hardware has already deactivated the physical interrupt behind it.
-    void follow_hardware(unsigned intid) { deactivate_one(intid, true); }
+    void note_deactivation(unsigned intid) { deactivate_one(intid, true); }
     // An SPI in any state, which may be in anybody's list register: that vCPU is kicked, and hears of it at its sync.
     void deactivate_spi(unsigned intid);
     // The SPI lock held, the vCPU's not.

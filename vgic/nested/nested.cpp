@@ -77,7 +77,7 @@ void deactivate_for_l2(CpuInterface& l1, unsigned intid, bool done_by_hardware) 
         if (!(l1.own.active & bit_of(intid)))
             return;
         if (done_by_hardware)
-            fold.follow_hardware(intid);
+            fold.note_deactivation(intid);
         else
             fold.deactivate_one(intid);
         l1.refresh();

@@ -14,7 +14,7 @@ struct El2Clock : NestedTest {
     u64 get(TimerAccess access) { return timers.get_one_reg(access, cpu.count); }
     void set_cntvoff(u64 value) {
         cntvoff = value;
-        timers.follow_virtual_offset();
+        timers.virtual_offset_was_set();
     }
 };
 
@@ -57,7 +57,7 @@ TEST_F(El2Clock, RestoredInAnyOrder) {
                 off = kOff;
             else
                 restored.set_one_reg(c == 'p' ? kPCount : kVCount, c == 'p' ? kP : kP - kOff, cpu.count);
-            restored.follow_virtual_offset();
+            restored.virtual_offset_was_set();
         }
         EXPECT_EQ(restored.get_one_reg(kPCount, cpu.count), kP);
         EXPECT_EQ(restored.get_one_reg(kVCount, cpu.count), kP - kOff);
