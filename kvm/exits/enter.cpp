@@ -5,7 +5,7 @@
 #include <kvm/cpu/guest_debug.hpp>
 #include <kvm/cpu/inject.hpp>
 #include <kvm/exits/stage2_load.hpp>
-#include <kvm/exits/stay.hpp>
+#include <kvm/exits/run_in_guest.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
@@ -105,7 +105,7 @@ CPTR_EL2 cptr_for(const Vcpu& vcpu) {
 
 }  // namespace
 
-Exit stay_flat(Cpu& c, PerCpu& here, Vcpu& vcpu) {
+Exit run_in_guest_flat(Cpu& c, PerCpu& here, Vcpu& vcpu) {
     for (;;) {
         Exit exit = run_guest(here, vcpu);
         if (exit.kind != vhe::ExitKind::kSync)
@@ -139,7 +139,7 @@ Exit enter_guest(Vcpu& vcpu) {
         stage2::drop_stage1_here(c);
     vcpu.guest_context = true;
     vcpu.timers.enter_guest_regime(c);
-    const Exit exit = vcpu.vel2.present() ? stay_nested(c, here, vcpu, debug) : stay_flat(c, here, vcpu);
+    const Exit exit = vcpu.vel2.present() ? run_in_guest_nested(c, here, vcpu, debug) : run_in_guest_flat(c, here, vcpu);
     if (vcpu.vel2.present())
         nested::sync_l2_serror(c, vcpu.vel2);
     if (vcpu.serror.pending)

@@ -16,7 +16,7 @@ inline Exit run_guest(PerCpu& here, Vcpu& vcpu) {
 }
 
 // Guest context loaded, all exceptions masked. `debug`: what activate() gave the hardware; follows MDSCR_EL1.
-Exit stay_flat(Cpu& c, PerCpu& here, Vcpu& vcpu);
-Exit stay_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug);
+Exit run_in_guest_flat(Cpu& c, PerCpu& here, Vcpu& vcpu);
+Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug);
 
 }  // namespace nest::kvm

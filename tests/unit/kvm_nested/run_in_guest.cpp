@@ -15,7 +15,7 @@ using vhe::ExitKind;
 using vhe::GuestContext;
 using Step = std::function<ExitKind(GuestContext&)>;
 
-struct StayTest : NestedVmTest {
+struct RunInGuestTest : NestedVmTest {
     static constexpr u64 kVector = 0xffff'0400;
     void* gic = nullptr;
 
@@ -84,7 +84,7 @@ struct StayTest : NestedVmTest {
     unsigned stays_ = 0;
 };
 
-TEST_F(StayTest, WorldsChangeWithoutTheHost) {
+TEST_F(RunInGuestTest, WorldsChangeWithoutTheHost) {
     const u64 switches = core().stats.nested_tier0_switches, forwards = core().stats.nested_forwards;
     const unsigned enters = test::port().guest_enters;
     stay({hvc(), eret(), hvc(), eret()});
@@ -100,7 +100,7 @@ TEST_F(StayTest, WorldsChangeWithoutTheHost) {
 }
 
 // It comes up while L1 is on its way to L2: L1 takes it before L2 executes anything.
-TEST_F(StayTest, ASerrorForL1GoesBeforeL2) {
+TEST_F(RunInGuestTest, ASerrorForL1GoesBeforeL2) {
     u64 pc = 0;
     stay({hvc(), eret([&] {
               set_hcr(H::mask<H::VM, H::IMO, H::FMO, H::AMO>());
@@ -117,7 +117,7 @@ TEST_F(StayTest, ASerrorForL1GoesBeforeL2) {
 }
 
 // L1's timer comes due while L2 runs: the vGIC hears of that last of all before the next entry.
-TEST_F(StayTest, AnInterruptForL1JustBeforeTheEntryGoesBeforeL2) {
+TEST_F(RunInGuestTest, AnInterruptForL1JustBeforeTheEntryGoesBeforeL2) {
     const u32 ppi = core().timers.guest_intid(timer::TimerId::kHypPhysical);
     {
         IrqGuard guard(core().gic.lock);
@@ -149,7 +149,7 @@ TEST_F(StayTest, AnInterruptForL1JustBeforeTheEntryGoesBeforeL2) {
 }
 
 // L2 looks whether it may leave system registers: L1's interrupts in progress, saved while L2's interface is in hardware, stay.
-TEST_F(StayTest, L2sReadOfIccSreLeavesL1sPrioritiesAlone) {
+TEST_F(RunInGuestTest, L2sReadOfIccSreLeavesL1sPrioritiesAlone) {
     u64 saved = 0, answer = 0;
     stay({hvc(), eret([] { cpu().registers[SysReg::ICH_AP1R0_EL2] = 0x80; }),
           [](GuestContext&) {
@@ -167,21 +167,21 @@ TEST_F(StayTest, L2sReadOfIccSreLeavesL1sPrioritiesAlone) {
     EXPECT_EQ(saved, 0x80u);
 }
 
-TEST_F(StayTest, MdscrFollows) {
+TEST_F(RunInGuestTest, MdscrFollows) {
     constexpr u64 kTdcc = 1 << 12;
     EXPECT_EQ(at_next_entry(SysReg::MDSCR_EL1, [&] { set_l1(SysReg::MDSCR_EL1, kTdcc); }), kTdcc);
     EXPECT_EQ(stays_, 1u);
 }
 
 // L1 arms its breakpoints for L2: these are loaded by way of the host.
-TEST_F(StayTest, BreakpointsEndTheStay) {
+TEST_F(RunInGuestTest, BreakpointsEndTheStay) {
     constexpr u64 kMde = 1 << 15;
     EXPECT_EQ(at_next_entry(SysReg::MDSCR_EL1, [&] { set_l1(SysReg::MDSCR_EL1, kMde); }) & kMde, kMde);
     EXPECT_EQ(stays_, 2u);
 }
 
 // HCR_EL2.HCD is RES0 where there is an EL3.
-TEST_F(StayTest, AnHvcIsL1sWhateverItWrites) {
+TEST_F(RunInGuestTest, AnHvcIsL1sWhateverItWrites) {
     u64 pc = 0;
     stay({hvc(), eret([&] { set_hcr(H::mask<H::VM, H::IMO, H::FMO, H::HCD>()); }), hvc(), [&](GuestContext& c) {
               pc = c.pc;
@@ -192,19 +192,19 @@ TEST_F(StayTest, AnHvcIsL1sWhateverItWrites) {
     EXPECT_EQ(pc, kVector);
 }
 
-TEST_F(StayTest, TrapsOfL1Follow) {
+TEST_F(RunInGuestTest, TrapsOfL1Follow) {
     EXPECT_TRUE(at_next_entry(SysReg::HCR_EL2, [&] { set_hcr(H::mask<H::VM, H::IMO, H::FMO, H::TACR>()); }) &
                 H::TACR::kMask);
     EXPECT_EQ(stays_, 1u);
 }
 
-TEST_F(StayTest, L2sVirtualOffsetFollows) {
+TEST_F(RunInGuestTest, L2sVirtualOffsetFollows) {
     const u64 before = at_next_entry(SysReg::CNTVOFF_EL2, [] {});
     EXPECT_EQ(at_next_entry(SysReg::CNTVOFF_EL2, [&] { set_l1(SysReg::CNTVOFF_EL2, 0x1234); }), before + 0x1234);
     EXPECT_EQ(stays_, 1u);
 }
 
-TEST_F(StayTest, AListRegisterThatL1FillsReachesL2) {
+TEST_F(RunInGuestTest, AListRegisterThatL1FillsReachesL2) {
     const u64 lr = arch::ListRegister{}
                        .with<arch::ListRegister::State>(arch::kLrPending)
                        .with<arch::ListRegister::Group>(1)
@@ -213,7 +213,7 @@ TEST_F(StayTest, AListRegisterThatL1FillsReachesL2) {
     EXPECT_EQ(stays_, 1u);
 }
 
-TEST_F(StayTest, AMaintenanceInterruptThatL1EnablesEndsTheStay) {
+TEST_F(RunInGuestTest, AMaintenanceInterruptThatL1EnablesEndsTheStay) {
     EXPECT_FALSE(core().maintenance_level);
     at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_l1(SysReg::ICH_HCR_EL2, 1 | 1 << 3); });  // NPIE: none is pending
     EXPECT_TRUE(core().maintenance_level);
@@ -221,7 +221,7 @@ TEST_F(StayTest, AMaintenanceInterruptThatL1EnablesEndsTheStay) {
 }
 
 // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
-TEST_F(StayTest, WithoutImoTheInterfaceStaysL1s) {
+TEST_F(RunInGuestTest, WithoutImoTheInterfaceStaysL1s) {
     at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::VM::kMask); });
     EXPECT_EQ(stays_, 1u);
     EXPECT_FALSE(core().l2_gic.loaded);
@@ -231,7 +231,7 @@ TEST_F(StayTest, WithoutImoTheInterfaceStaysL1s) {
 }
 
 // L1 gives this vCPU another guest: its stage 2 is the one that L2 runs on, the first time and each time.
-TEST_F(StayTest, AnotherVttbrIsAnotherShadow) {
+TEST_F(RunInGuestTest, AnotherVttbrIsAnotherShadow) {
     using V = arch::VTTBR_EL2;
     const u64 one = u64{1} << 48 | kRoot, two = u64{2} << 48 | (kRoot + 0x10'0000);
     const auto loaded = [&](u64 vttbr) {
@@ -253,7 +253,7 @@ TEST_F(StayTest, AnotherVttbrIsAnotherShadow) {
 }
 
 // Another vCPU of L1's has run the same guest on this CPU: what TLBs know of its stage 1 goes before L2 runs.
-TEST_F(StayTest, EntriesOfAnotherVcpuGoInTierZero) {
+TEST_F(RunInGuestTest, EntriesOfAnotherVcpuGoInTierZero) {
     using test::Event;
     const auto flushes = [&](std::function<void()> first) {
         std::vector<Event> log;

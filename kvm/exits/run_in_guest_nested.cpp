@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Tier 0 of a vCPU with virtual EL2.
-#include <kvm/exits/stay.hpp>
+#include <kvm/exits/run_in_guest.hpp>
 
 #include <kvm/cpu/inject.hpp>
 #include <kvm/exits/stage2_load.hpp>
@@ -162,7 +162,7 @@ bool complete_switch_fast(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
 #ifdef NEST_MODULE
 [[gnu::flatten]]
 #endif
-Exit stay_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
+Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
     // Of debug registers, an exit that changes worlds moves MDSCR_EL1 alone.
     bool mdscr_alone = false;
     Tally tally(vcpu.stats);
