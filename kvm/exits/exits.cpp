@@ -89,7 +89,7 @@ Next own_sysreg(Vcpu& vcpu) {
 
 Next sysreg(Vcpu& vcpu) {
     if (vcpu.vel2.in_guest() && nested::route(vcpu.vel2, vcpu.context.esr) == nested::Route::kVncr)
-        return vcpu.vm.nested_vncr.bring_in_page(vcpu);
+        return vcpu.vm.nested_vncr.fault_in_page(vcpu);
     return vcpu.vel2.in_vel2() && !vcpu.at_el0() ? own_sysreg(vcpu) : flat_sysreg(vcpu);
 }
 

@@ -127,17 +127,17 @@ Next handle_guest_abort(Vcpu& vcpu) {
     if (f.type != kFscTranslation && f.type != kFscPermission && f.type != kFscAccessFlag)
         return handle_other_abort(vcpu);
     if (f.ipa >= vcpu.vm.stage2.tables().limit())
-        return handle_no_memory(vcpu, f.ipa, Backing::kNone);
+        return handle_no_memory(vcpu, f.ipa, FaultInResult::kNone);
     if (f.type == kFscAccessFlag && make_young(vcpu, f.ipa.align_down(kPageSize)) == Next::kResume)
         return Next::kResume;
-    switch (const Backing backing = bring_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission, f.on_walk})) {
-    case Backing::kMapped: return Next::kResume;
-    case Backing::kError: return Next::kError;
+    switch (const FaultInResult result = fault_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission, f.on_walk})) {
+    case FaultInResult::kMapped: return Next::kResume;
+    case FaultInResult::kError: return Next::kError;
     default: return handle_no_memory(vcpu, f.ipa, backing);
     }
 }
 
-Next handle_no_memory(Vcpu& vcpu, Ipa ipa, Backing why) {
+Next handle_no_memory(Vcpu& vcpu, Ipa ipa, FaultInResult why) {
     const Fault f = decode(vcpu);
     // An address that no stage-2 table of ours can translate: beyond the machine, an address size fault of stage 1's
     // output; between the VM's size and the machine's, nothing answers there.
@@ -151,7 +151,7 @@ Next handle_no_memory(Vcpu& vcpu, Ipa ipa, Backing why) {
         skip_instruction(vcpu);  // nothing is cached of what is no memory
         return Next::kResume;
     }
-    const Next next = handle_mmio(vcpu, ipa, why == Backing::kReadOnly);
+    const Next next = handle_mmio(vcpu, ipa, why == FaultInResult::kReadOnly);
     // Nobody can tell what the instruction does. The VMM hears so (ENOSYS) of its own guest, L1; L2 must not end L1's life.
     return next == Next::kError && vcpu.vel2.in_guest() ? external_abort(vcpu, f) : next;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage-2 faults: bring the VMM's page in and map it, or find that there is no memory there.
 #pragma once
-#include <kvm/fault/bring_in.hpp>
+#include <kvm/fault/fault_in.hpp>
 
 namespace nest::kvm {
 
@@ -13,7 +13,7 @@ Next handle_guest_abort(Vcpu& vcpu);
 // Its parts, for L2's as well (kvm/nested/fault.cpp). Each takes the last exit, and answers as it does.
 
 // No memory answers the access: a device emulates it, or the guest gets an abort. `ipa`: behind L1's stage 2, L1's.
-Next handle_no_memory(Vcpu& vcpu, arch::Ipa ipa, Backing why);
+Next handle_no_memory(Vcpu& vcpu, arch::Ipa ipa, FaultInResult why);
 // It has nothing to do with what stage 2 maps: the machine's bus error, or what nobody expects.
 Next handle_other_abort(Vcpu& vcpu);
 

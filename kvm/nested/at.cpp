@@ -2,7 +2,7 @@
 // L1's AT instructions: [DDI0487] C5.3, D8.15. Walked in software, since hardware has neither L1's stage 2 nor, at
 // virtual EL2, L2's stage 1. These walks go through the caches, also where L1's registers (HCR_EL2.CD, VTCR_EL2.IRGN0) make
 // hardware's walks Non-cacheable: an L1 that wrote its tables past the caches has invalidated them there, as it must.
-#include <kvm/fault/bring_in.hpp>
+#include <kvm/fault/fault_in.hpp>
 #include <kvm/memory/mmu_lock.hpp>
 #include <kvm/memory/shadows.hpp>
 #include <kvm/nested/l1_stage2.hpp>
@@ -99,7 +99,7 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
         if (t.status() == WalkStatus::kAbsent) {
             if (in_tier0)
                 return Outcome::kTier1;
-            if (bring_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == Backing::kMapped) {
+            if (fault_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == FaultInResult::kMapped) {
                 if (nest_port_vcpu_work_pending())
                     break;  // a poisoned page comes no sooner
                 continue;

@@ -45,17 +45,17 @@ Next error(Vcpu& vcpu, Errno e) {
 
 // The canonical stage 2 has to answer first. kTier1: it does now, or something came in between.
 Next answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
-    const Backing backing = bring_in(vcpu, {r.canonical, r.write, r.exec, r.permission, !r.of_table && fault.on_walk});
-    switch (backing) {
-    case Backing::kMapped:
+    const FaultInResult result = fault_in(vcpu, {r.canonical, r.write, r.exec, r.permission, !r.of_table && fault.on_walk});
+    switch (result) {
+    case FaultInResult::kMapped:
         return Next::kTier1;
-    case Backing::kError:
+    case FaultInResult::kError:
         return Next::kError;
     default:
         break;
     }
     if (!r.of_table)
-        return handle_no_memory(vcpu, r.canonical, backing);
+        return handle_no_memory(vcpu, r.canonical, result);
     forward(vcpu, fault, r.fsc);
     return Next::kResume;
 }
@@ -118,7 +118,7 @@ Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
             return error(vcpu, Errno::kFault);
         case FaultOutcome::kNeedTables:
             break;
-        case FaultOutcome::kBringIn:
+        case FaultOutcome::kFaultIn:
             if (const Next next = answer_from_memory(vcpu, fault, r); next != Next::kTier1)
                 return next;
             break;

@@ -60,7 +60,7 @@ void NestedMmu::report(VmStats& stats) {
     set_stat(stats.shadow_evictions, now.evictions);
     set_stat(stats.shadow_faults_mapped, now.mapped);
     set_stat(stats.shadow_faults_forwarded, now.forwarded);
-    set_stat(stats.shadow_faults_brought_in, now.brought_in);
+    set_stat(stats.shadow_faults_brought_in, now.faulted_in);
     set_stat(stats.shadow_dropped_by_tlbi, now[nested::Cause::kTlbi]);
     set_stat(stats.shadow_dropped_by_notifier, now[nested::Cause::kNotifier]);
     set_stat(stats.shadow_dropped_by_memslot, now[nested::Cause::kMemslot]);

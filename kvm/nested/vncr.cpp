@@ -4,7 +4,7 @@
 #include <kvm/vm/nested_vncr.hpp>
 
 #include <kvm/cpu/instruction_skip.hpp>
-#include <kvm/fault/bring_in.hpp>
+#include <kvm/fault/fault_in.hpp>
 #include <kvm/memory/mmu_lock.hpp>
 #include <kvm/nested/l1_stage2.hpp>
 #include <kvm/vel2/entry.hpp>
@@ -139,7 +139,7 @@ Next NestedVncr::access(Vcpu& vcpu) {
     return Next::kResume;
 }
 
-Next NestedVncr::bring_in_page(Vcpu& vcpu) {
+Next NestedVncr::fault_in_page(Vcpu& vcpu) {
     release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
     const Access a = decode(vcpu);
     if (a.alias != SysReg::kCount)
@@ -152,10 +152,10 @@ Next NestedVncr::bring_in_page(Vcpu& vcpu) {
             found = look_up(vcpu, name, !a.is_read);
         }
         if (found.kind == Found::kAbsent) {
-            const Backing backing = bring_in(vcpu, found.need);
-            if (backing == Backing::kError)
+            const FaultInResult result = fault_in(vcpu, found.need);
+            if (result == FaultInResult::kError)
                 return Next::kError;
-            if (backing != Backing::kMapped)
+            if (result != FaultInResult::kMapped)
                 found.kind = Found::kFault;
         }
         if (found.kind == Found::kFault)

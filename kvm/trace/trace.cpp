@@ -50,7 +50,7 @@ constexpr nest_trace_fault name_of(FaultOutcome outcome) {
     switch (outcome) {
     case FaultOutcome::kResolved: return NEST_TRACE_MAPPED;
     case FaultOutcome::kForward: return NEST_TRACE_TO_L1;
-    case FaultOutcome::kBringIn: return NEST_TRACE_BRING_IN;
+    case FaultOutcome::kFaultIn: return NEST_TRACE_BRING_IN;
     case FaultOutcome::kNeedTables: return NEST_TRACE_NO_TABLES;
     case FaultOutcome::kGaveUp: break;
     }

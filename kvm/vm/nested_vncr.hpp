@@ -25,11 +25,11 @@ public:
 
     // ---- Route::kVncr: the last exit is an access of L2 that NV2 redirects
 
-    // Makes it, and lets hardware make the next ones. kResume: done, or L1 has taken the abort; kTier1: bring_in_page().
+    // Makes it, and lets hardware make the next ones. kResume: done, or L1 has taken the abort; kTier1: fault_in_page().
     // Tier 0.
     Next access(Vcpu& vcpu);
     // What access() may need: then L2 executes the instruction again. kResume, kError. Tier 1, the vCPU loaded; sleeps.
-    Next bring_in_page(Vcpu& vcpu);
+    Next fault_in_page(Vcpu& vcpu);
 
     // ---- L1's TLBI of its own regime
 

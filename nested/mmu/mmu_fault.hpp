@@ -12,9 +12,9 @@ inline Resolution forward(u8 fsc) {
     r.fsc = fsc;
     return r;
 }
-inline Resolution bring_in(arch::Ipa at, bool write, bool exec, bool permission) {
+inline Resolution fault_in(arch::Ipa at, bool write, bool exec, bool permission) {
     Resolution r;
-    r.outcome = FaultOutcome::kBringIn;
+    r.outcome = FaultOutcome::kFaultIn;
     r.canonical = at;
     r.write = write;
     r.exec = exec;
@@ -35,8 +35,8 @@ Resolution ShadowMmu<Canonical, Memory>::resolve(Shadow& shadow, const Stage2Reg
         stats_.forwarded++;
         return forward(l1.fsc);
     case WalkStatus::kAbsent: {
-        stats_.brought_in += reclaim == Reclaim::kNow;  // tier 0 only finds out; tier 1 asks again, and does it
-        Resolution r = bring_in(l1.absent, l1.absent_write, false, l1.absent_write && canonical_.walk(l1.absent).valid);
+        stats_.faulted_in += reclaim == Reclaim::kNow;  // tier 0 only finds out; tier 1 asks again, and does it
+        Resolution r = fault_in(l1.absent, l1.absent_write, false, l1.absent_write && canonical_.walk(l1.absent).valid);
         r.of_table = true;
         r.fsc = l1.fsc;
         return r;
@@ -60,8 +60,8 @@ Resolution ShadowMmu<Canonical, Memory>::resolve(Shadow& shadow, const Stage2Reg
     // Devices of the machine are never walked: whoever is asked to bring one in refuses.
     const bool walks_device = f.on_walk && canonical.attributes.type == stage2::MemoryType::Device_nGnRE;
     if (!canonical.valid || !allowed.r || (f.write && !allowed.w) || (f.exec && !allowed.x) || walks_device) {
-        stats_.brought_in += reclaim == Reclaim::kNow;
-        return bring_in(l1.output, f.write, f.exec, canonical.valid);
+        stats_.faulted_in += reclaim == Reclaim::kNow;
+        return fault_in(l1.output, f.write, f.exec, canonical.valid);
     }
     // A fetch that came this far may be executed by both, and so by the leaf: a table holds nothing executable that is not
     // Write-Back, and compose() keeps such memory so.

@@ -14,7 +14,7 @@ struct MmuStats {
     u64 evictions = 0;
     u64 mapped = 0;      // faults that ended in a leaf
     u64 forwarded = 0;   // faults that were L1's
-    u64 brought_in = 0;  // faults that the canonical stage 2 had to answer first
+    u64 faulted_in = 0;  // faults that the canonical stage 2 had to answer first
     u64 invalidations[static_cast<unsigned>(Cause::kCount)] = {};  // leaves or ranges dropped, by cause
     u64 untracked = 0;   // leaves that the reverse map had no room for
     u64 overflows = 0;   // shadows dropped whole because of that

@@ -22,7 +22,7 @@ L2Fault decode_l2_fault(u64 esr, u64 far, u64 hpfar, u64 pstate, bool protected_
 enum class FaultOutcome : u8 {
     kResolved,    // mapped: let L2 try again
     kForward,     // L1's to handle: abort to virtual EL2 with `fsc`, HPFAR_EL2 of the fault
-    kBringIn,     // the canonical stage 2 has to map `canonical` first, then try again
+    kFaultIn,     // the canonical stage 2 has to map `canonical` first, then try again
     kNeedTables,  // the vCPU's table cache is empty: top it up (top_up_count()) and try again; or only do that, after
                   // a look whether somebody wants the CPU or the lock
     kGaveUp,      // the mmu could not map what both sides allow: -EFAULT to the VMM
@@ -30,9 +30,9 @@ enum class FaultOutcome : u8 {
 
 struct Resolution {
     FaultOutcome outcome = FaultOutcome::kResolved;
-    // kForward; kBringIn for a table of L1: what L1 gets when no memory is there (an external abort on its walk).
+    // kForward; kFaultIn for a table of L1: what L1 gets when no memory is there (an external abort on its walk).
     u8 fsc = 0;
-    // kBringIn: an access to L1's IPA `canonical`. `of_table`: made by L1's own stage-2 walk, not by L2: where no memory
+    // kFaultIn: an access to L1's IPA `canonical`. `of_table`: made by L1's own stage-2 walk, not by L2: where no memory
     // is (or read-only memory, for a write), forward `fsc`. Otherwise L2's access itself has to be emulated or refused.
     bool of_table = false;
     bool write = false, exec = false;

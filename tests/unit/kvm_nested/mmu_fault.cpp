@@ -20,7 +20,7 @@ TEST_F(NestedVmTest, TablesAndPageAreBroughtInAndMapped) {
     EXPECT_FALSE(leaf.attributes.prot.w && !canonical_leaf(kData).attributes.prot.w);
     EXPECT_TRUE(canonical_leaf(kRoot).valid);
     EXPECT_EQ(stats().mapped, 1u);
-    EXPECT_EQ(stats().brought_in, 4u) << "three tables, one page";
+    EXPECT_EQ(stats().faulted_in, 4u) << "three tables, one page";
 }
 
 TEST_F(NestedVmTest, WritesNeedBothSides) {

@@ -128,7 +128,7 @@ struct NestedVmTest : VmTest {
         m.misses = s.shadow_misses;
         m.mapped = s.shadow_faults_mapped;
         m.forwarded = s.shadow_faults_forwarded;
-        m.brought_in = s.shadow_faults_brought_in;
+        m.faulted_in = s.shadow_faults_brought_in;
         m[nested::Cause::kTlbi] = s.shadow_dropped_by_tlbi;
         m[nested::Cause::kNotifier] = s.shadow_dropped_by_notifier;
         m[nested::Cause::kMemslot] = s.shadow_dropped_by_memslot;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A VMM that answers its own page faults (userfaultfd) and changes its slots before it does.
 #include <future>
-#include <kvm/fault/bring_in.hpp>
+#include <kvm/fault/fault_in.hpp>
 #include <kvm/memory/guest_memory.hpp>
 #include <tests/unit/kvm_run/fault_fixture.hpp>
 #include <thread>
@@ -46,7 +46,7 @@ struct SlowMemory : FaultTest {
         ASSERT_EQ(set_slot(1, kOther, k2M, k2M), 0);
     }
     Vcpu& other() { return *reinterpret_cast<Vcpu*>(second); }
-    Backing fault(Vcpu& who, u64 ipa) { return bring_in(who, {arch::Ipa(ipa), true}); }
+    FaultInResult fault(Vcpu& who, u64 ipa) { return fault_in(who, {arch::Ipa(ipa), true}); }
     template <typename Fn>
     static auto in_thread(Fn fn) { return std::async(std::launch::async, fn); }
 };
@@ -64,13 +64,13 @@ TEST_F(SlowMemory, AFaultThatWaitsForItsPageHoldsUpNeitherSlotsNorFaults) {
     auto removal = in_thread([&] { return set_slot(0, 0, 0, 0); });
     EXPECT_EQ(removal.wait_for(kPatience), std::future_status::ready) << "its own slot goes";
     stuck.let_go();
-    EXPECT_EQ(waiting.get(), Backing::kMapped);
+    EXPECT_EQ(waiting.get(), FaultInResult::kMapped);
     EXPECT_EQ(change.get(), 0);
-    EXPECT_EQ(third.get(), Backing::kMapped);
+    EXPECT_EQ(third.get(), FaultInResult::kMapped);
     EXPECT_EQ(removal.get(), 0);
     EXPECT_TRUE(leaf(kOther).valid);
     EXPECT_FALSE(leaf(kGpa).valid) << "the page came for a slot that had gone";
-    EXPECT_EQ(fault(core(), kGpa), Backing::kNone);
+    EXPECT_EQ(fault(core(), kGpa), FaultInResult::kNone);
 }
 
 // The page comes when the slot's frames have been unmapped and the slot itself is still there.
@@ -85,7 +85,7 @@ TEST_F(SlowMemory, AFaultThatWaitedMapsNothingOfASlotOnItsWayOut) {
             return;
         through = true;
         stuck.let_go();
-        EXPECT_EQ(waiting.get(), Backing::kMapped);
+        EXPECT_EQ(waiting.get(), FaultInResult::kMapped);
     };
     EXPECT_EQ(set_slot(0, 0, 0, 0), 0);
     EXPECT_TRUE(through);
@@ -99,21 +99,21 @@ TEST_F(SlowMemory, AFaultThatWaitedMapsNothingOfASlotThatMoved) {
     stuck.wait_for_it();
     ASSERT_EQ(set_slot(0, kGpa + 2 * k2M, 0, k2M, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
     stuck.let_go();
-    EXPECT_EQ(waiting.get(), Backing::kMapped);
+    EXPECT_EQ(waiting.get(), FaultInResult::kMapped);
     EXPECT_FALSE(leaf(kGpa).valid);
     test::port().on_page_get = nullptr;
-    EXPECT_EQ(fault(core(), kGpa + 2 * k2M), Backing::kMapped);
+    EXPECT_EQ(fault(core(), kGpa + 2 * k2M), FaultInResult::kMapped);
     EXPECT_EQ(leaf(kGpa + 2 * k2M).pa.raw, kPa);
 }
 
 TEST_F(SlowMemory, AFaultThatWaitedKnowsOfALogThatHasBegun) {
     Stuck stuck(hva(k2M));
     test::port().on_page_get = stuck.hook();
-    auto waiting = in_thread([&] { return bring_in(core(), {arch::Ipa(kOther)}); });  // reads, and gets it writable
+    auto waiting = in_thread([&] { return fault_in(core(), {arch::Ipa(kOther)}); });  // reads, and gets it writable
     stuck.wait_for_it();
     ASSERT_EQ(set_slot(1, kOther, k2M, k2M, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
     stuck.let_go();
-    EXPECT_EQ(waiting.get(), Backing::kMapped);
+    EXPECT_EQ(waiting.get(), FaultInResult::kMapped);
     EXPECT_FALSE(leaf(kOther).valid && leaf(kOther).attributes.prot.w) << "it would be written without anybody's knowing";
 }
 
@@ -136,8 +136,8 @@ TEST_F(SlowMemory, ASlotGoesWhenCopiesIntoItAreThrough) {
     EXPECT_TRUE(copying.get());
     EXPECT_EQ(removal.get(), 0);
     EXPECT_TRUE(copy.get());
-    EXPECT_EQ(third.get(), Backing::kMapped);
-    EXPECT_EQ(fault(core(), kGpa), Backing::kNone);
+    EXPECT_EQ(third.get(), FaultInResult::kMapped);
+    EXPECT_EQ(fault(core(), kGpa), FaultInResult::kNone);
 }
 
 // ASan sees to it that the old log is there as long as somebody marks pages in it.

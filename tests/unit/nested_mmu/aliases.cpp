@@ -64,7 +64,7 @@ TEST_F(Aliases, OfAFrameTheOldestGo) {
 
 TEST_F(Aliases, ABlockOverManyPagesTakesSeveralTries) {
     constexpr u64 kPages = 20 * 512, kUntouched = kPages + 5;
-    ASSERT_TRUE(world.bring_in(arch::Ipa(World::kBigBase), true, 30));
+    ASSERT_TRUE(world.fault_in(arch::Ipa(World::kBigBase), true, 30));
     for (u64 page = 0; page < kPages; page++) {
         map(page, World::kBigBase + (page << 12));
         ASSERT_EQ(touch(page), FaultOutcome::kResolved);

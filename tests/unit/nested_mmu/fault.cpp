@@ -119,38 +119,38 @@ public:
 
 TEST_F(ResolveTest, TablesFirstThenMemoryThenDone) {
     Resolution r = resolve();
-    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kFaultIn);
     EXPECT_TRUE(r.of_table);
     EXPECT_EQ(r.canonical.raw, World::kRamBase);
     EXPECT_EQ(r.fsc, 0x16) << "if no memory is there: an external abort on the walk, level 2";
-    ASSERT_TRUE(world.bring_in(r.canonical, r.write));
+    ASSERT_TRUE(world.fault_in(r.canonical, r.write));
     r = resolve();
     EXPECT_EQ(r.canonical.raw, World::kRamBase + 0x1000);
-    ASSERT_TRUE(world.bring_in(r.canonical, r.write));
+    ASSERT_TRUE(world.fault_in(r.canonical, r.write));
     r = resolve();
     EXPECT_FALSE(r.of_table);
     EXPECT_EQ(r.canonical.raw, World::kBigBase);
     EXPECT_FALSE(r.permission);
-    ASSERT_TRUE(world.bring_in(r.canonical, r.write));
+    ASSERT_TRUE(world.fault_in(r.canonical, r.write));
     EXPECT_EQ(resolve().outcome, FaultOutcome::kResolved);
     L2Fault write;
     write.write = write.permission = true;
     r = resolve(write);
-    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kFaultIn);
     EXPECT_TRUE(r.write && r.permission) << "the canonical leaf is read-only: dirty logging hears of it first";
-    ASSERT_TRUE(world.bring_in(r.canonical, r.write));
+    ASSERT_TRUE(world.fault_in(r.canonical, r.write));
     EXPECT_EQ(resolve(write).outcome, FaultOutcome::kResolved);
 }
 
 TEST_F(ResolveTest, AccessFlagOfL1NeedsAWritableTable) {
     leaf() &= ~u64{1 << 10};
     for (u64 at : {World::kRamBase, World::kRamBase + 0x1000, World::kBigBase})
-        ASSERT_TRUE(world.bring_in(arch::Ipa(at), false));
+        ASSERT_TRUE(world.fault_in(arch::Ipa(at), false));
     Resolution r = resolve();
-    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kFaultIn);
     EXPECT_TRUE(r.of_table && r.write && r.permission);
     EXPECT_FALSE(leaf() & 1 << 10) << "a write-protected page is not written behind the dirty log's back";
-    ASSERT_TRUE(world.bring_in(r.canonical, r.write));
+    ASSERT_TRUE(world.fault_in(r.canonical, r.write));
     EXPECT_EQ(resolve().outcome, FaultOutcome::kResolved);
     EXPECT_TRUE(leaf() & 1 << 10);
 }
@@ -167,7 +167,7 @@ TEST_F(ResolveTest, ATableThatIsTakenAwayIsAskedForAgain) {
     for (const auto& range : ranges) {
         world.canonical_unmap(range.from, range.to);
         const Resolution r = resolve();
-        EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
+        EXPECT_EQ(r.outcome, FaultOutcome::kFaultIn);
         EXPECT_TRUE(r.of_table);
         EXPECT_EQ(r.canonical.raw, range.table);
         ASSERT_EQ(world.access(*shadow, &regime, {}).outcome, FaultOutcome::kResolved);
@@ -197,7 +197,7 @@ TEST(TableFrames, KeepsAndForgets) {
 TEST_F(ResolveTest, OutsideOfTheVm) {
     leaf() = (u64{1} << 44) | 1 << 10 | 3 << 6 | 15 << 2 | 3;  // beyond the canonical stage 2
     const Resolution r = world.access(*shadow, &regime, {});
-    EXPECT_EQ(r.outcome, FaultOutcome::kBringIn);
+    EXPECT_EQ(r.outcome, FaultOutcome::kFaultIn);
     EXPECT_EQ(r.canonical.raw, u64{1} << 44);
     EXPECT_FALSE(r.of_table);
     L2Fault far;
@@ -207,7 +207,7 @@ TEST_F(ResolveTest, OutsideOfTheVm) {
 
 TEST_F(ResolveTest, EmptyCacheIsAskedFor) {
     for (u64 at : {World::kRamBase, World::kRamBase + 0x1000, World::kBigBase})
-        ASSERT_TRUE(world.bring_in(arch::Ipa(at), false));
+        ASSERT_TRUE(world.fault_in(arch::Ipa(at), false));
     world.cache.drain();
     EXPECT_EQ(resolve({}, false).outcome, FaultOutcome::kNeedTables);
     EXPECT_EQ(resolve().outcome, FaultOutcome::kResolved);

@@ -163,8 +163,8 @@ public:
         }
         if (r.outcome == FaultOutcome::kNeedTables)
             World::check(World::Mmu::top_up(shadow_, world_.cache).ok(), "memory");
-        else if (r.outcome == FaultOutcome::kBringIn)
-            (void)world_.bring_in(r.canonical, r.write);
+        else if (r.outcome == FaultOutcome::kFaultIn)
+            (void)world_.fault_in(r.canonical, r.write);
     }
     void invalidate_all() {
         World::Mmu::Cursor cursor;

@@ -133,7 +133,7 @@ TEST_P(MemoryTypes, TheStrongerOfBothTypes) {
                 canonical.valid = true;
                 canonical.level = 3;
                 canonical.attributes.type = ours;
-                // What is no memory is never executable: bring_in() gives no such leaf.
+                // What is no memory is never executable: fault_in() gives no such leaf.
                 canonical.attributes.prot = {.r = bit(3), .w = bit(4), .x = bit(5) && ours == Normal};
                 const stage2::Attributes c = compose(l1, canonical, 0, fwb).attributes;
                 const bool both_execute = bit(2) && bit(5) && ours == Normal && theirs != Device_nGnRE;

@@ -89,7 +89,7 @@ TEST(ShadowPool, NotifiersWhileThePoolGrowsAndEvicts) {
             w.mmu.pool().set_vcpus(1);
         }
         for (u64 p = 0; p < 64; p++)
-            World::check(w.bring_in(arch::Ipa(World::kBigBase + (p << 12)), true), "memory");
+            World::check(w.fault_in(arch::Ipa(World::kBigBase + (p << 12)), true), "memory");
         Atomic<bool> stop;
         std::thread notifier([&] {
             for (u64 i = 0; !stop.load_acquire(); i++) {
@@ -153,7 +153,7 @@ TEST(ShadowMmu, WithoutRoomInTheReverseMapTheShadowGoesAsAWhole) {
 TEST(ShadowMmu, LeafFollowsTheFrameNotTheMemory) {
     World w;
     const u64 first = World::kBigBase, second = World::kBigBase + 0x10'0000;
-    World::check(w.bring_in(arch::Ipa(first), true), "memory");
+    World::check(w.fault_in(arch::Ipa(first), true), "memory");
     {
         World::check(w.canonical.top_up(w.cache).ok(), "memory");
         Guard guard(w.lock);

@@ -236,7 +236,7 @@ private:
         } else if (!ref.allows(f)) {
             World::check(r.outcome == FaultOutcome::kForward && r.fsc == 12 + ref.level, "L1's permission fault");
         } else if (!world_.is_ram(ref.out) && !world_.is_big(ref.out)) {
-            World::check(r.outcome == FaultOutcome::kBringIn && r.canonical.raw == ref.out && !r.of_table, "no memory there");
+            World::check(r.outcome == FaultOutcome::kFaultIn && r.canonical.raw == ref.out && !r.of_table, "no memory there");
         } else {
             World::check(r.outcome == FaultOutcome::kResolved, "not resolved");
             const HardwareResult hw = shadow_walk(*c.shadow, f.ipa.raw);

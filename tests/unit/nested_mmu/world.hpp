@@ -72,7 +72,7 @@ public:
     }
 
     // ---- the VMM's side: what kvm/'s fault handler does. False: no memory there.
-    bool bring_in(Ipa ipa, bool write, unsigned shift = 12, bool read_only = false) {
+    bool fault_in(Ipa ipa, bool write, unsigned shift = 12, bool read_only = false) {
         const u64 page = ipa.raw & ~u64{4095};
         if (!is_ram(page) && !is_big(page))
             return false;
@@ -146,7 +146,7 @@ public:
                 check(Mmu::top_up(shadow, cache).ok(), "memory");
                 continue;
             }
-            if (r.outcome != FaultOutcome::kBringIn || !bring_in(r.canonical, r.write, block_shift))
+            if (r.outcome != FaultOutcome::kFaultIn || !fault_in(r.canonical, r.write, block_shift))
                 return r;
         }
     }

@@ -13,7 +13,7 @@ struct MemoryAccess {
     bool permission = false;  // a leaf is there, and allows less
     bool walk = false;        // by hardware, of stage-1 tables
 };
-enum class Backing : u8 {
+enum class FaultInResult : u8 {
     kMapped,     // or something came in between: the access is to be tried again
     kNone,       // no memory slot
     kReadOnly,   // a write, and the slot is read-only
@@ -22,6 +22,6 @@ enum class Backing : u8 {
                  // poisoned and the thread does not take SIGBUS, by which it would have been told
 };
 // Brings the VMM's page in and maps it. No lock held; sleeps.
-Backing bring_in(Vcpu& vcpu, const MemoryAccess& access);
+FaultInResult fault_in(Vcpu& vcpu, const MemoryAccess& access);
 
 }  // namespace nest::kvm

@@ -8,7 +8,7 @@ namespace {
 
 using stage2::MemoryType;
 
-struct BringIn : FaultTest {
+struct FaultIn : FaultTest {
     static constexpr u64 kPage = arch::kPageSize;
     void SetUp() override {
         FaultTest::SetUp();
@@ -16,7 +16,7 @@ struct BringIn : FaultTest {
     }
 };
 
-TEST_F(BringIn, ABlockLiesInsideItsSlot) {
+TEST_F(FaultIn, ABlockLiesInsideItsSlot) {
     ASSERT_EQ(set_slot(0, kGpa + 0x1'0000, 0x1'0000, 3 * k2M), 0);
     EXPECT_EQ(run_steps({reads(kGpa + 0x1'0000), reads(kGpa + k2M), reads(kGpa + 3 * k2M)}), kInterrupted);
     EXPECT_TRUE(leaf(kGpa + 0x1'0000).valid);
@@ -29,14 +29,14 @@ TEST_F(BringIn, ABlockLiesInsideItsSlot) {
     EXPECT_FALSE(leaf(kGpa + 3 * k2M + 0x1'0000).valid) << "behind the slot";
 }
 
-TEST_F(BringIn, ABlockNeedsAddressesThatAreCongruent) {
+TEST_F(FaultIn, ABlockNeedsAddressesThatAreCongruent) {
     ASSERT_EQ(set_slot(0, kGpa, kPage, 3 * k2M), 0);
     EXPECT_EQ(run_steps({reads(kGpa + k2M)}), kInterrupted);
     EXPECT_EQ(leaf(kGpa + k2M).level, 3u);
     EXPECT_EQ(leaf(kGpa + k2M).pa.raw, kPa + k2M + kPage);
 }
 
-TEST_F(BringIn, ABlockIsNoLargerThanTheVmmsOwn) {
+TEST_F(FaultIn, ABlockIsNoLargerThanTheVmmsOwn) {
     ASSERT_EQ(set_slot(0, kGpa, 0, kBytes), 0);
     mapping().block_shift = 16;  // a page of a host with large ones
     EXPECT_EQ(run_steps({reads(kGpa)}), kInterrupted);
@@ -46,7 +46,7 @@ TEST_F(BringIn, ABlockIsNoLargerThanTheVmmsOwn) {
     EXPECT_EQ(leaf(kGpa + k2M).level, 2u);
 }
 
-TEST_F(BringIn, LoggingSplitsABlockAndKeepsWhatItAllows) {
+TEST_F(FaultIn, LoggingSplitsABlockAndKeepsWhatItAllows) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     EXPECT_EQ(run_steps({fetches(kGpa)}), kInterrupted);
     ASSERT_EQ(leaf(kGpa).level, 2u);
@@ -68,7 +68,7 @@ TEST_F(BringIn, LoggingSplitsABlockAndKeepsWhatItAllows) {
     EXPECT_FALSE(slot.dirty.test(4) || slot.dirty.test(6));
 }
 
-TEST_F(BringIn, AChunkSizeSplitsABlockWhenLoggingBegins) {
+TEST_F(FaultIn, AChunkSizeSplitsABlockWhenLoggingBegins) {
     const auto chunk = [&](u64 bytes) {
         abi::EnableCap cap{abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE, 0, {bytes}, {}};
         return vm_ioctl(abi::KVM_ENABLE_CAP, &cap);
@@ -104,7 +104,7 @@ TEST_F(BringIn, AChunkSizeSplitsABlockWhenLoggingBegins) {
 }
 
 // It is a hint: without memory for the tables, write faults split.
-TEST_F(BringIn, SplittingAheadMayFail) {
+TEST_F(FaultIn, SplittingAheadMayFail) {
     abi::EnableCap cap{abi::KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE, 0, {k2M}, {}};
     ASSERT_EQ(vm_ioctl(abi::KVM_ENABLE_CAP, &cap), 0);
     ASSERT_EQ(set_slot(0, kGpa, 0, kBytes), 0);
@@ -118,7 +118,7 @@ TEST_F(BringIn, SplittingAheadMayFail) {
     EXPECT_EQ(leaf(kGpa).level, 3u);
 }
 
-TEST_F(BringIn, AReadMakesNoLoggedPageWritable) {
+TEST_F(FaultIn, AReadMakesNoLoggedPageWritable) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_LOG_DIRTY_PAGES), 0);
     EXPECT_EQ(run_steps({reads(kGpa)}), kInterrupted);
     EXPECT_TRUE(leaf(kGpa).valid);
@@ -127,7 +127,7 @@ TEST_F(BringIn, AReadMakesNoLoggedPageWritable) {
     EXPECT_TRUE(leaf(kGpa).attributes.prot.w);
 }
 
-TEST_F(BringIn, AWriteToAReadOnlySlotIsTheVmms) {
+TEST_F(FaultIn, AWriteToAReadOnlySlotIsTheVmms) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_READONLY), 0);
     EXPECT_EQ(run_steps({writes(kGpa + 8)}), 0);
     EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_MMIO);
@@ -137,7 +137,7 @@ TEST_F(BringIn, AWriteToAReadOnlySlotIsTheVmms) {
 }
 
 // DC CIVAC and its like need no permission to write, but with a fault they say that they write.
-TEST_F(BringIn, CacheMaintenanceOfAReadOnlySlotIsPassedOver) {
+TEST_F(FaultIn, CacheMaintenanceOfAReadOnlySlotIsPassedOver) {
     constexpr u64 kCm = 1 << 8;
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_READONLY), 0);
     core().context.pc = 0x1000;
@@ -149,7 +149,7 @@ TEST_F(BringIn, CacheMaintenanceOfAReadOnlySlotIsPassedOver) {
     EXPECT_EQ(core().context.pc, 0x1004u);
 }
 
-TEST_F(BringIn, WithoutACoherentInstructionCacheExecutionIsOnDemand) {
+TEST_F(FaultIn, WithoutACoherentInstructionCacheExecutionIsOnDemand) {
     ASSERT_FALSE(machine().stage2.ctr >> 29 & 1) << "CTR_EL0.DIC";
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     EXPECT_EQ(run_steps({reads(kGpa)}), kInterrupted);
@@ -159,7 +159,7 @@ TEST_F(BringIn, WithoutACoherentInstructionCacheExecutionIsOnDemand) {
 }
 
 // More than goes under one hold of the lock.
-TEST_F(BringIn, ASlotOfManyBlocksGoesAsAWhole) {
+TEST_F(FaultIn, ASlotOfManyBlocksGoesAsAWhole) {
     constexpr u64 kBlocks = stage2::kDefaultBudget + 8;
     mapping().bytes = kBlocks * k2M;
     ASSERT_EQ(set_slot(0, kGpa, 0, kBlocks * k2M), 0);
@@ -174,7 +174,7 @@ TEST_F(BringIn, ASlotOfManyBlocksGoesAsAWhole) {
 }
 
 // The kernel has asked whether the page is in use, by taking its access flag.
-TEST_F(BringIn, AnAccessFlagFaultMakesThePageYoung) {
+TEST_F(FaultIn, AnAccessFlagFaultMakesThePageYoung) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     ASSERT_EQ(run_steps({reads(kGpa)}), kInterrupted);
     ASSERT_TRUE(nest_mmu_age(vm, hva(), hva() + kPage, true));
@@ -189,7 +189,7 @@ TEST_F(BringIn, AnAccessFlagFaultMakesThePageYoung) {
 }
 
 // What the kernel takes for clean it drops without writing it out.
-TEST_F(BringIn, ThePageIsReleasedDirtyWhereTheGuestMayWrite) {
+TEST_F(FaultIn, ThePageIsReleasedDirtyWhereTheGuestMayWrite) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     ASSERT_EQ(set_slot(1, kGpa + k2M, k2M, k2M, abi::KVM_MEM_READONLY), 0);
     EXPECT_EQ(run_steps({writes(kGpa)}), kInterrupted);
@@ -199,14 +199,14 @@ TEST_F(BringIn, ThePageIsReleasedDirtyWhereTheGuestMayWrite) {
 }
 
 // A walk of stage 1 that finds no translation does not write.
-TEST_F(BringIn, TheGuestsTablesMayLieInAReadOnlySlot) {
+TEST_F(FaultIn, TheGuestsTablesMayLieInAReadOnlySlot) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M, abi::KVM_MEM_READONLY), 0);
     EXPECT_EQ(run_steps({abort(kGpa, kTranslation3 | kWalk)}), kInterrupted);
     EXPECT_TRUE(leaf(kGpa).valid);
     EXPECT_FALSE(leaf(kGpa).attributes.prot.w);
 }
 
-TEST_F(BringIn, BeyondTheMachineIsAnAddressSizeFault) {
+TEST_F(FaultIn, BeyondTheMachineIsAnAddressSizeFault) {
     core().context.pstate = arch::kModeEL1h;
     EXPECT_EQ(run_steps({abort(u64{1} << 40, 0x04)}), kInterrupted);
     EXPECT_EQ(core().regs.get(arch::SysReg::ESR_EL1) & 0x3f, 0u) << "level 0";
@@ -215,7 +215,7 @@ TEST_F(BringIn, BeyondTheMachineIsAnAddressSizeFault) {
 
 // ---- poisoned memory
 
-TEST_F(BringIn, APoisonedPageIsTheVmmsSigbus) {
+TEST_F(FaultIn, APoisonedPageIsTheVmmsSigbus) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     mapping().error = -EHWPOISON;
     test::guest().script = [n = 0](vhe::GuestContext& c) mutable {
@@ -229,7 +229,7 @@ TEST_F(BringIn, APoisonedPageIsTheVmmsSigbus) {
     EXPECT_FALSE(leaf(kGpa + 3 * kPage).valid);
 }
 
-TEST_F(BringIn, WithoutASignalAPoisonedPageEndsTheRun) {
+TEST_F(FaultIn, WithoutASignalAPoisonedPageEndsTheRun) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     mapping().error = -EHWPOISON;
     test::port().sigbus_blocked = true;
@@ -240,7 +240,7 @@ TEST_F(BringIn, WithoutASignalAPoisonedPageEndsTheRun) {
     EXPECT_TRUE(leaf(kGpa).valid);
 }
 
-TEST_F(BringIn, EachErrorOfThePageHasItsAnswer) {
+TEST_F(FaultIn, EachErrorOfThePageHasItsAnswer) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     for (int error : {-EFAULT, -ENOMEM, -EIO}) {
         mapping().error = error;
@@ -255,7 +255,7 @@ TEST_F(BringIn, EachErrorOfThePageHasItsAnswer) {
 
 // ---- devices
 
-TEST_F(BringIn, ADevicesMemoryIsWhatItsDriverAllows) {
+TEST_F(FaultIn, ADevicesMemoryIsWhatItsDriverAllows) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     mapping().device = true;
     EXPECT_EQ(run_steps({writes(kGpa)}), kInterrupted);
@@ -270,7 +270,7 @@ TEST_F(BringIn, ADevicesMemoryIsWhatItsDriverAllows) {
 }
 
 // Nothing could clean or invalidate its lines for the guest, as this machine's caches need it.
-TEST_F(BringIn, CacheableMemoryOutsideTheLinearMapNeedsCoherentCaches) {
+TEST_F(FaultIn, CacheableMemoryOutsideTheLinearMapNeedsCoherentCaches) {
     ASSERT_EQ(set_slot(0, kGpa, 0, k2M), 0);
     mapping().device = mapping().cacheable = true;
     EXPECT_EQ(run_steps({reads(kGpa)}), -EFAULT);
@@ -282,7 +282,7 @@ TEST_F(BringIn, CacheableMemoryOutsideTheLinearMapNeedsCoherentCaches) {
 
 // ---- caches, on a machine without FEAT_S2FWB
 
-struct CleanAll : BringIn {
+struct CleanAll : FaultIn {
     void adjust_machine() override {
         const auto mmfr2 = arch::SysReg::ID_AA64MMFR2_EL1;
         test::port().feature_registers[arch::encoding_of(mmfr2).raw] = cpu().registers[mmfr2] = 0x1011;

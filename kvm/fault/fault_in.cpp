@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/fault/bring_in.hpp>
+#include <kvm/fault/fault_in.hpp>
 
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
@@ -9,9 +9,9 @@ namespace {
 
 using namespace arch;
 
-Backing error(Vcpu& vcpu, Errno e) {
+FaultInResult error(Vcpu& vcpu, Errno e) {
     vcpu.error = e;
-    return Backing::kError;
+    return FaultInResult::kError;
 }
 
 // The largest block that one leaf may map: the VMM maps it as a unit, guest and VMM addresses are congruent, and it
@@ -84,7 +84,7 @@ struct Found {
     u64 seq;
 };
 
-Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
+FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     Vm& vm = vcpu.vm;
     if (!vm.stage2.tables().top_up(vcpu.tables).ok())
         return error(vcpu, Errno::kNoMem);
@@ -97,11 +97,11 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
         return error(vcpu, Errno::kNoMem);
     case -static_cast<int>(Errno::kAgain):
     case -static_cast<int>(Errno::kIntr):  // the run loop sees the signal
-        return Backing::kMapped;
+        return FaultInResult::kMapped;
     case -static_cast<int>(Errno::kHwPoison):
         // A VMM that does not want to hear of it must not have its vCPU fault here for ever.
         if (nest_port_poison_signal(vm.host, found.hva.raw))
-            return Backing::kMapped;
+            return FaultInResult::kMapped;
         return error(vcpu, Errno::kHwPoison);
     default:
         return error(vcpu, Errno::kFault);
@@ -111,7 +111,7 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     // HCR_EL2.PTW is set, so that a walk there is stopped by a permission that nobody can grant.
     if ((a.exec || a.walk) && page.device && !page.cacheable) {
         nest_port_page_release(&page, false);
-        return Backing::kDevice;
+        return FaultInResult::kDevice;
     }
     // Memory without struct pages is outside the linear map: nothing could clean or invalidate its cache lines for it.
     if (page.device && page.cacheable && !(vm.stage2.tables().fwb() && coherent_icache)) {
@@ -140,21 +140,21 @@ Backing map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     vcpu.stats.stage2_faults++;
     if (!mapped.ok() && mapped.error() != Errno::kAgain)
         return error(vcpu, Errno::kFault);
-    return Backing::kMapped;
+    return FaultInResult::kMapped;
 }
 
 }  // namespace
 
-Backing bring_in(Vcpu& vcpu, const MemoryAccess& access) {
+FaultInResult fault_in(Vcpu& vcpu, const MemoryAccess& access) {
     Vm& vm = vcpu.vm;
     Found found;
     {
         ReadGuard guard(vm.slots_lock);
         found.slot = vm.slots.find(gfn_of(access.ipa), vcpu.slot_hint);
         if (!found.slot)
-            return Backing::kNone;
+            return FaultInResult::kNone;
         if (access.write && !found.slot->writable())
-            return Backing::kReadOnly;
+            return FaultInResult::kReadOnly;
         found.hva = found.slot->hva_of(gfn_of(access.ipa));
         found.seq = vm.stage2.seq();
     }
