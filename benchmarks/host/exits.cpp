@@ -25,7 +25,7 @@ struct L2 {
         test::CountedWorld::check(file.init(), "register file");
         v.enable(config);
         nested::reset_el2(v);
-        v.set_world(nested::World::kGuest);
+        v.set_world(nested::World::kL2);
         context.pstate = arch::kModeEL1h;
         file.set(SysReg::HCR_EL2, file.get(SysReg::HCR_EL2) | hcr);
     }

@@ -106,7 +106,7 @@ void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level) {
 
 void inject_serror(CpuState& state, u64 syndrome) {
     // One that virtual EL2 takes out of L2 ends L2's time before the next entry.
-    const bool ends_l2 = state.vel2.in_guest() && state.vel2.serror() == nested::VirtualEl2::Delivery::kVel2Now;
+    const bool ends_l2 = state.vel2.in_l2() && state.vel2.serror() == nested::VirtualEl2::Delivery::kVel2Now;
     if (ends_l2 || state.pstate().get<SPSR_EL2::A>())
         return pend_serror(state, syndrome);
     state.write(state.here(SysReg::ESR_EL1), make_esr(Ec::kSerror, syndrome));

@@ -56,7 +56,7 @@ HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
     }
     if (const u32 pins = vcpu.irq_pins.load_relaxed()) [[unlikely]] {
         // A line that L1 takes itself may have risen just now: it ends L2's time soon, and is nothing of L2's.
-        const bool l2 = vcpu.vel2.in_guest();
+        const bool l2 = vcpu.vel2.in_l2();
         if (!l2 || !vcpu.vel2.hcr().get<HCR_EL2::IMO>())
             hcr = hcr.with<HCR_EL2::VI>(pins >> abi::KVM_ARM_IRQ_CPU_IRQ);
         if (!l2 || !vcpu.vel2.hcr().get<HCR_EL2::FMO>())

@@ -88,7 +88,7 @@ Next own_sysreg(Vcpu& vcpu) {
 }
 
 Next sysreg(Vcpu& vcpu) {
-    if (vcpu.vel2.in_guest() && nested::route(vcpu.vel2, vcpu.context.esr) == nested::Route::kVncr)
+    if (vcpu.vel2.in_l2() && nested::route(vcpu.vel2, vcpu.context.esr) == nested::Route::kVncr)
         return vcpu.vm.nested_vncr.fault_in_page(vcpu);
     return vcpu.vel2.in_vel2() && !vcpu.at_el0() ? own_sysreg(vcpu) : flat_sysreg(vcpu);
 }
@@ -132,7 +132,7 @@ Next handle_exit(Vcpu& vcpu) {
         return sysreg(vcpu);
     case Ec::kInstrAbortLower:
     case Ec::kDataAbortLower:
-        return vcpu.vel2.in_guest() ? vcpu.vm.nested_mmu.resolve_l2_fault(vcpu) : handle_guest_abort(vcpu);
+        return vcpu.vel2.in_l2() ? vcpu.vm.nested_mmu.resolve_l2_fault(vcpu) : handle_guest_abort(vcpu);
     case Ec::kBreakpointLower:
     case Ec::kSoftStepLower:
     case Ec::kWatchpointLower:

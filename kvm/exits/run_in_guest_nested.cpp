@@ -55,8 +55,8 @@ void return_from_vel2(Vcpu& vcpu) {
     switch (returned) {
     case nested::Returned::kVel2:
         break;
-    case nested::Returned::kGuest:
-        nested::switch_to_guest(c, vcpu.vel2, tier0_switch(vcpu));
+    case nested::Returned::kL2:
+        nested::switch_to_l2(c, vcpu.vel2, tier0_switch(vcpu));
         break;
     case nested::Returned::kUndefined:
         refuse_eret(vcpu, Exception::undefined());
@@ -102,7 +102,7 @@ Next handle(Vcpu& vcpu, bool& changes_worlds) {
         inject_undefined(vcpu);
         return Next::kResume;
     case nested::Route::kStage2:
-        return v.in_guest() ? vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) : handle_flat_exit(vcpu);
+        return v.in_l2() ? vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) : handle_flat_exit(vcpu);
     case nested::Route::kOurs:
         break;
     }
@@ -150,7 +150,7 @@ bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
 }
 
 bool complete_switch_fast(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
-    return vcpu.vel2.in_guest() ? complete_switch_fast_to<World::kGuest>(c, here, vcpu, tally)
+    return vcpu.vel2.in_l2() ? complete_switch_fast_to<World::kL2>(c, here, vcpu, tally)
                                 : complete_switch_fast_to<World::kVel2>(c, here, vcpu, tally);
 }
 
@@ -173,7 +173,7 @@ Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debu
         const bool captured = vhe::capture_exit(c, vcpu.context);
         const auto ec = static_cast<unsigned>(vhe::exception_class(vcpu.context.esr));
         // exits_by_class is their sum (kvm/vm/report.cpp).
-        (vcpu.vel2.in_guest() ? vcpu.stats.nested_l2_exits_by_class : vcpu.stats.nested_vel2_exits_by_class)[ec]++;
+        (vcpu.vel2.in_l2() ? vcpu.stats.nested_l2_exits_by_class : vcpu.stats.nested_vel2_exits_by_class)[ec]++;
         if (!captured)
             continue;
         bool changes_worlds = false;

@@ -9,7 +9,7 @@ namespace nest::kvm {
 
 bool Vcpu::has_wakeup_event() {
     return (has_gic() && vgic::has_pending(gic)) || irq_pins.load_relaxed() != 0 || serror.pending ||
-           alarm.load_acquire() || (vel2.in_guest() && l2_has_interrupt(*this));
+           alarm.load_acquire() || (vel2.in_l2() && l2_has_interrupt(*this));
 }
 
 bool Vcpu::wait_is_over() {

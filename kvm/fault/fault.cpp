@@ -40,7 +40,7 @@ class GuestDescriptors final : public DescriptorReader {
 public:
     explicit GuestDescriptors(Vcpu& vcpu) : vcpu_(vcpu) {}
     bool read(Ipa at, u64& descriptor) override {
-        if (vcpu_.vel2.in_guest() && !vcpu_.vm.nested_mmu.translate_l2(vcpu_, L2Ipa(at.raw), at))
+        if (vcpu_.vel2.in_l2() && !vcpu_.vm.nested_mmu.translate_l2(vcpu_, L2Ipa(at.raw), at))
             return false;
         if (!read_guest(vcpu_.vm.slots, at, &descriptor, sizeof(descriptor)).ok())
             return false;
@@ -72,7 +72,7 @@ void inject(Vcpu& vcpu, const Fault& f, AbortKind kind, int level = 0) {
 Next external_abort(Vcpu& vcpu, const Fault& f) {
     const int level = f.on_walk ? walk_level(vcpu, f) : 0;
     // L1 may want its guest's bus errors for itself ([DDI0487] D24.2.58 TEA).
-    if (vcpu.vel2.in_guest() && vcpu.vel2.hcr().get<HCR_EL2::TEA>()) {
+    if (vcpu.vel2.in_l2() && vcpu.vel2.hcr().get<HCR_EL2::TEA>()) {
         const u64 status = f.on_walk ? kFscExternalOnWalk + static_cast<u64>(level) : kFscExternal;
         forward_to_vel2(vcpu, nested::Exception::abort(nested::abort_esr(vcpu.vel2, f.exec, status), vcpu.context.far));
     } else {
@@ -85,7 +85,7 @@ Next external_abort(Vcpu& vcpu, const Fault& f) {
 // L1 takes the abort, as it would with its own hardware; else whoever made the access. No lock held; may sleep.
 Next exclusive_abort(Vcpu& vcpu, const Fault& f) {
     const u64 far = vcpu.context.far;
-    if (vcpu.vel2.in_guest() && vcpu.vm.nested_mmu.is_uncached_by_l1(vcpu, far))
+    if (vcpu.vel2.in_l2() && vcpu.vm.nested_mmu.is_uncached_by_l1(vcpu, far))
         forward_to_vel2(vcpu, nested::Exception::abort(vcpu.context.esr, far));
     else
         inject(vcpu, f, AbortKind::kExclusiveAtomic);
@@ -96,7 +96,7 @@ Next exclusive_abort(Vcpu& vcpu, const Fault& f) {
 // hardware may say so at EL2. They go, and the access is made again.
 Next tlb_conflict(Vcpu& vcpu) {
     Guard guard(vcpu.vm.mmu_lock);
-    if (vcpu.vel2.in_guest() && vcpu.shadow_use.shadow)
+    if (vcpu.vel2.in_l2() && vcpu.shadow_use.shadow)
         vcpu.shadow_use.shadow->tables.invalidate_all();
     else
         vcpu.vm.stage2.tables().invalidate_all();
@@ -133,7 +133,7 @@ Next handle_guest_abort(Vcpu& vcpu) {
     switch (const FaultInResult result = fault_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission, f.on_walk})) {
     case FaultInResult::kMapped: return Next::kResume;
     case FaultInResult::kError: return Next::kError;
-    default: return handle_no_memory(vcpu, f.ipa, backing);
+    default: return handle_no_memory(vcpu, f.ipa, result);
     }
 }
 
@@ -153,7 +153,7 @@ Next handle_no_memory(Vcpu& vcpu, Ipa ipa, FaultInResult why) {
     }
     const Next next = handle_mmio(vcpu, ipa, why == FaultInResult::kReadOnly);
     // Nobody can tell what the instruction does. The VMM hears so (ENOSYS) of its own guest, L1; L2 must not end L1's life.
-    return next == Next::kError && vcpu.vel2.in_guest() ? external_abort(vcpu, f) : next;
+    return next == Next::kError && vcpu.vel2.in_l2() ? external_abort(vcpu, f) : next;
 }
 
 Next handle_other_abort(Vcpu& vcpu) {

@@ -27,7 +27,7 @@ u16 l1_vmid(Vcpu& vcpu) {
 
 const nested::Stage2Regime* l1_stage2(Vcpu& vcpu) {
     NestedMmuVcpu& use = vcpu.shadow_use;
-    const bool in_l2 = vcpu.vel2.in_guest();
+    const bool in_l2 = vcpu.vel2.in_l2();
     // While L2 runs, its own SCTLR_EL1 is in hardware and L1's register in memory.
     const u64 sctlr = in_l2 ? vcpu.regs.get(SysReg::SCTLR_EL2) : vcpu.read(SysReg::SCTLR_EL2);
     const bool big_endian = SCTLR_EL1::of(sctlr).get<SCTLR_EL1::EE>();

@@ -114,7 +114,7 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
 // an illegal exception return of our own, at EL2. What tier 0 has done meanwhile was on the CPU that took it there.
 Next refuse_aarch32(Vcpu& vcpu) {
     using P = arch::SPSR_EL2;
-    if (vcpu.vel2.in_guest()) {
+    if (vcpu.vel2.in_l2()) {
         // L2's fault is L2's to bear, not L1's: what its ERET asked for is illegal there, which its EL1 hears at once.
         vcpu.context.pstate = (vcpu.context.pstate & P::mask<P::N, P::Z, P::C, P::V>()) | P::IL::kMask | arch::kModeEL0t;
         return Next::kResume;

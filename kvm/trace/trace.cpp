@@ -29,14 +29,14 @@ void put_down(Vcpu& vcpu, const nest_trace_record& record) {
 bool wants(nest_trace_kind kind) { return trace_wanted.load_relaxed() >> kind & 1; }
 
 nest_trace_from where(const nested::VirtualEl2& v) {
-    if (v.in_guest())
+    if (v.in_l2())
         return NEST_TRACE_FROM_L2;
     return v.at_el0() ? NEST_TRACE_FROM_VEL2_EL0 : NEST_TRACE_FROM_VEL2;
 }
 
 nest_trace_eret_to target_of(const nested::VirtualEl2& v, Returned returned) {
     switch (returned) {
-    case Returned::kGuest: return NEST_TRACE_TO_L2;
+    case Returned::kL2: return NEST_TRACE_TO_L2;
     case Returned::kUndefined: return NEST_TRACE_TO_UNDEFINED;
     case Returned::kFpac: return NEST_TRACE_TO_FPAC;
     case Returned::kVel2: break;
@@ -74,7 +74,7 @@ void record_forward(Vcpu& vcpu, const nested::Exception& e) {
 
 void record_eret(Vcpu& vcpu, Returned returned) {
     nest_trace_record r = record_of(vcpu, NEST_TRACE_ERET, target_of(vcpu.vel2, returned));
-    r.values[0] = returned == Returned::kGuest ? vcpu.context.pstate : vcpu.vel2.guest_pstate();
+    r.values[0] = returned == Returned::kL2 ? vcpu.context.pstate : vcpu.vel2.guest_pstate();
     put_down(vcpu, r);
 }
 

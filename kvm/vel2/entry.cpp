@@ -94,13 +94,13 @@ bool refresh_changed_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
 
 bool must_preempt_l2(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
-    if (!v.in_guest())
+    if (!v.in_l2())
         return false;
     return interrupt_for_l1(vcpu) != nested::Vector::kSync || (vcpu.serror.pending && takes_now(v.serror()));
 }
 
 void preempt_l2(Vcpu& vcpu) {
-    if (!vcpu.vel2.in_guest())
+    if (!vcpu.vel2.in_l2())
         return;
     if (vcpu.serror.pending && takes_now(vcpu.vel2.serror())) {
         vcpu.serror.pending = false;
@@ -125,7 +125,7 @@ void complete_switch(Vcpu& vcpu) {
 
 Status prepare_world(Vcpu& vcpu) {
     NestedMmu& mmu = vcpu.vm.nested_mmu;
-    if (!vcpu.vel2.in_guest() || mmu.find_shadow(vcpu))
+    if (!vcpu.vel2.in_l2() || mmu.find_shadow(vcpu))
         return kOk;
     release_fpsimd(vcpu);  // to find memory for a shadow the kernel may write others' pages out, with checksums or encrypted
     return mmu.make_shadow(vcpu);

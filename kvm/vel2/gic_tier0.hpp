@@ -12,11 +12,11 @@ inline bool l1_takes_interrupts(const Vcpu& vcpu) {
     using H = arch::HCR_EL2;
     return vcpu.regs.get<H>().raw & H::mask<H::IMO, H::FMO>();
 }
-inline bool wants_l2_interface(const Vcpu& vcpu) { return vcpu.vel2.in_guest() && l1_takes_interrupts(vcpu); }
+inline bool wants_l2_interface(const Vcpu& vcpu) { return vcpu.vel2.in_l2() && l1_takes_interrupts(vcpu); }
 // The same of a vCPU that has just gone to the world `to`.
 template <nested::World to>
 bool wants_l2_interface(const Vcpu& vcpu) {
-    return to == nested::World::kGuest && l1_takes_interrupts(vcpu);
+    return to == nested::World::kL2 && l1_takes_interrupts(vcpu);
 }
 
 enum class GicChange : u8 {

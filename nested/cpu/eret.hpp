@@ -8,7 +8,7 @@ namespace nest::nested {
 
 enum class Returned : u8 {
     kVel2,       // to virtual EL2 itself or to its user space, or illegally to nowhere: only PC and PSTATE changed
-    kGuest,      // to L2, PC and PSTATE are L2's: switch_to_guest() is due, then stage 2, timers and vGIC
+    kL2,         // to L2, PC and PSTATE are L2's: switch_to_l2() is due, then stage 2, timers and vGIC
     kUndefined,  // ERETAx of a VM without pointer authentication
     kFpac,       // the address was forged: take_exception() of `fpac_exception()`, PC and PSTATE are unchanged
 };
@@ -76,7 +76,7 @@ inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
         vhe::GuestContext& context = v.context;
         context.pstate = spsr & known_spsr_bits(v.config().features.mte);
         context.pc = address;
-        return Returned::kGuest;
+        return Returned::kL2;
     }
     if ((spsr & P::SS::kMask) || is_illegal_return(spsr, tge)) [[unlikely]]
         detail::return_with_care(v, spsr, tge);
@@ -86,7 +86,7 @@ inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
     if (is_illegal_return(spsr, tge)) [[unlikely]]
         return Returned::kVel2;
     // Legal: to EL2, or below it; and below it is virtual EL2's own user space if TGE is set.
-    return (spsr & 0xf) >= kModeEL2t || tge ? Returned::kVel2 : Returned::kGuest;
+    return (spsr & 0xf) >= kModeEL2t || tge ? Returned::kVel2 : Returned::kL2;
 }
 
 }  // namespace nest::nested

@@ -63,7 +63,7 @@ inline void enter_vector(arch::Cpu& cpu, VirtualEl2& v, Vector vector, u64 old, 
 }
 
 // From L2: the values go into the file, from which the switch loads them. L2 runs with TGE clear.
-[[gnu::always_inline]] inline void take_from_guest(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+[[gnu::always_inline]] inline void take_from_l2(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     using arch::SysReg;
     vhe::GuestContext& context = v.context;
     const u64 old = context.pstate;
@@ -91,8 +91,8 @@ inline void enter_vector(arch::Cpu& cpu, VirtualEl2& v, Vector vector, u64 old, 
 // or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
 // are in this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
 [[gnu::always_inline]] inline bool take_exception(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
-    if (v.in_guest()) {
-        detail::take_from_guest(cpu, v, e, args);
+    if (v.in_l2()) {
+        detail::take_from_l2(cpu, v, e, args);
         return true;
     }
     const u64 old = v.guest_pstate();

@@ -33,11 +33,11 @@ inline Route route(const VirtualEl2& v, u64 esr) {
         return Route::kForward;
     case Ec::kSysReg:
         // Virtual EL2 itself, or its user space: of what we see, only HVC and its user space's accesses are its own.
-        if (v.in_guest() || v.at_el0())
+        if (v.in_l2() || v.at_el0())
             return route_sysreg(v, SysRegIss::of(esr & ESR_EL2::ISS::kMask));
         return Route::kOurs;
     default:
-        return v.in_guest() ? detail::route_in_guest(v, esr) : Route::kOurs;
+        return v.in_l2() ? detail::route_in_guest(v, esr) : Route::kOurs;
     }
 }
 

@@ -32,7 +32,7 @@ namespace detail {
 // L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
 // own.
 [[gnu::always_inline]] inline void sync_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
-    if (v.in_guest())
+    if (v.in_l2())
         detail::sync_serror_of_l2(cpu, v);
 }
 
@@ -77,7 +77,7 @@ inline void write_entry_controls(arch::Cpu& cpu, arch::CPTR_EL2 cptr, arch::HCR_
 void load_l2_vncr(arch::Cpu& cpu, VirtualEl2& v, bool under_host);
 
 // Virtual EL2's exception return to L2.
-inline void switch_to_guest(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
+inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     vncr::RegisterFile& file = v.file;
     const vhe::TrapConfig& l2 = v.world_traps.l2();
@@ -89,12 +89,12 @@ inline void switch_to_guest(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     const auto mpidr = v.get<VMPIDR_EL2>();
     cpu.write(midr);
     cpu.write(mpidr);
-    v.set_world(World::kGuest);
+    v.set_world(World::kL2);
     v.world_traps.refresh_l2_traps(v.config(), file);
     load_l2_serror(cpu, v);
     v.world_traps.exchange(cpu, l2);
     const HCR_EL2 hcr = l2.hcr;
-    detail::write_entry_controls(cpu, v.cptr_in_guest(args.fp_loaded), hcr, args);
+    detail::write_entry_controls(cpu, v.cptr_in_l2(args.fp_loaded), hcr, args);
     // Last, as a call: what is rare must not cost the common way registers.
     if (hcr.get<HCR_EL2::NV>()) [[unlikely]]
         load_l2_vncr(cpu, v, args.under_host);
@@ -130,13 +130,13 @@ inline void load_world(arch::Cpu& cpu, VirtualEl2& v, const TrapSources& sources
     if (!v.config().nv2)
         return;
     cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(v.file.page())));
-    if (v.in_guest() && v.traps().hcr.get<HCR_EL2::NV>())
+    if (v.in_l2() && v.traps().hcr.get<HCR_EL2::NV>())
         load_l2_vncr(cpu, v, true);
 }
 
 // After vhe::load(), which gave VPIDR_EL2, VMPIDR_EL2 and VDISR_EL2 the VM's own values: L2's are L1's.
 inline void finish_load_world(arch::Cpu& cpu, VirtualEl2& v) {
-    if (!v.in_guest())
+    if (!v.in_l2())
         return;
     cpu.write(v.get<arch::VPIDR_EL2>());
     cpu.write(v.get<arch::VMPIDR_EL2>());
@@ -145,7 +145,7 @@ inline void finish_load_world(arch::Cpu& cpu, VirtualEl2& v) {
 
 // At Vcpu::put(), before vhe::put(), which takes VDISR_EL2 for virtual EL2's.
 inline void put_world(arch::Cpu& cpu, VirtualEl2& v) {
-    if (v.in_guest())
+    if (v.in_l2())
         save_l2_serror(cpu, v);
 }
 

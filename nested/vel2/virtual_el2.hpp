@@ -24,7 +24,7 @@ public:
 
     World world() const { return world_; }
     bool in_vel2() const { return world_ == World::kVel2; }
-    bool in_guest() const { return world_ == World::kGuest; }
+    bool in_l2() const { return world_ == World::kL2; }
     // E2H is a property of the vCPU: RES1 in register_masks.def today.
     bool e2h() const { return hcr().get<arch::HCR_EL2::E2H>(); }
     bool tge() const { return file.get<arch::HCR_EL2>().get<arch::HCR_EL2::TGE>(); }
@@ -44,17 +44,17 @@ public:
         if (mode == arch::kModeEL2t || mode == arch::kModeEL2h)
             world_ = World::kVel2;
         else if (mode != arch::kModeEL0t)
-            set_world(World::kGuest);
+            set_world(World::kL2);
         context.pstate = to_hardware_view(pstate);
     }
     // Before KVM_RUN, with the state in memory: at EL0, TGE decides whose user space it is.
     void settle_world() {
         if (at_el0())
-            set_world(e2h() && tge() ? World::kVel2 : World::kGuest);
+            set_world(e2h() && tge() ? World::kVel2 : World::kL2);
     }
     void set_world(World world) {
         world_ = world;
-        hypervises_ |= world == World::kGuest;
+        hypervises_ |= world == World::kL2;
     }
     // It has run L2. A hypervisor writes MDSCR_EL1 on each world switch, to leave its guest's value or to restore its own;
     // anyone else to step itself, which acts at once and without an exit.
@@ -66,7 +66,7 @@ public:
     template <typename RoutedBy, typename MaskedBy>
     Delivery delivery() const {
         const bool routed = hcr().get<RoutedBy>() || tge();
-        if (in_guest())
+        if (in_l2())
             return routed ? Delivery::kVel2Now : Delivery::kGuestEl1;
         if (!routed)
             return Delivery::kNowhere;
@@ -78,11 +78,11 @@ public:
     Delivery serror() const { return delivery<arch::HCR_EL2::AMO, arch::SPSR_EL2::A>(); }
 
     // Of the world that the vCPU is in; what the hardware holds while it is loaded.
-    const vhe::TrapConfig& traps() const { return in_guest() ? world_traps.l2() : world_traps.vel2(); }
+    const vhe::TrapConfig& traps() const { return in_l2() ? world_traps.l2() : world_traps.vel2(); }
     // What the hardware gets while the FP/SIMD registers in it are the guest's or not. L1 may trap them of L2: then they
     // may be loaded, and the trap stays.
-    arch::CPTR_EL2 cptr(bool fp_loaded) const { return in_guest() ? cptr_in_guest(fp_loaded) : cptr_in_vel2(fp_loaded); }
-    arch::CPTR_EL2 cptr_in_guest(bool fp_loaded) const {
+    arch::CPTR_EL2 cptr(bool fp_loaded) const { return in_l2() ? cptr_in_l2(fp_loaded) : cptr_in_vel2(fp_loaded); }
+    arch::CPTR_EL2 cptr_in_l2(bool fp_loaded) const {
         return opened(world_traps.l2().cptr, fp_loaded && !world_traps.l2_forwards_fp());
     }
     arch::CPTR_EL2 cptr_in_vel2(bool fp_loaded) const { return opened(world_traps.vel2().cptr, fp_loaded); }

@@ -8,7 +8,7 @@ namespace nest::nested {
 enum class World : u8 {
     kFlat,   // the vCPU has no EL2
     kVel2,   // virtual EL2, or its user space under HCR_EL2.{E2H,TGE}
-    kGuest,  // L2: EL1 and EL0 below virtual EL2
+    kL2,     // L2: EL1 and EL0 below virtual EL2
 };
 
 // Per VM, filled in when its ID registers are fixed and constant from then on.

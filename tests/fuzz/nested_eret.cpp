@@ -103,7 +103,7 @@ private:
         check(r != Returned::kUndefined);
         check_pstate(context_.pstate);
         check(authenticated || context_.pc == s.elr);
-        if (r == Returned::kGuest)
+        if (r == Returned::kL2)
             check_guest(s, want);
         else
             check_vel2(s, want, old_sp);
@@ -121,8 +121,8 @@ private:
         check(!want.illegal && want.el < 2 && !(s.hcr & arch::HCR_EL2::TGE::kMask));
         check((context_.pstate & 0xf) == (want.el << 2 | want.sp));
         cpu_.registers[SysReg::VBAR_EL12] = marker_;
-        switch_to_guest(cpu_, v_, args_);
-        check(file_.get(SysReg::VBAR_EL2) == marker_ && v_.in_guest());
+        switch_to_l2(cpu_, v_, args_);
+        check(file_.get(SysReg::VBAR_EL2) == marker_ && v_.in_l2());
         check(!(cpu_.registers[SysReg::HCR_EL2] & arch::HCR_EL2::TGE::kMask));
         marker_ += 0x800;
     }
@@ -140,7 +140,7 @@ private:
     // An exception, from wherever the vCPU is.
     void exception(const Step& s) {
         const u64 from = v_.guest_pstate();
-        const bool was_guest = v_.in_guest();
+        const bool was_guest = v_.in_l2();
         context_.pc = s.elr;
         const bool switched = take_exception(cpu_, v_, Exception::stage2(s.spsr, s.elr, s.hcr), args_);
         check(switched == was_guest && v_.in_vel2() && !v_.at_el0());

@@ -147,7 +147,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (size_t i = 0; i < sizeof(kL1) / sizeof(kL1[0]); i++)
         file.set(kL1[i], in.l1[i]);
     const bool guest = in.world & 1;
-    v.set_world(guest ? World::kGuest : World::kVel2);
+    v.set_world(guest ? World::kL2 : World::kVel2);
     context.pstate = in.mode & 1 ? arch::kModeEL0t : arch::kModeEL1h;
 
     const Route any = route(v, in.esr);

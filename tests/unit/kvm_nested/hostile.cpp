@@ -39,7 +39,7 @@ struct HostileTest : NestedVmTest {
         const Next next = access(kL2, kTranslation3 | kIsv | 3 << 16);
         EXPECT_TRUE(next == Next::kResume || next == Next::kUser);
         core().mmio.abandon();
-        if (!core().vel2.in_guest() || !core().shadow_use.shadow)
+        if (!core().vel2.in_l2() || !core().shadow_use.shadow)
             return;
         const stage2::Leaf leaf = shadow_leaf(kL2);
         const u64 at = leaf.pa.raw;

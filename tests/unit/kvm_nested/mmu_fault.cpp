@@ -12,7 +12,7 @@ using H = arch::HCR_EL2;
 TEST_F(NestedVmTest, TablesAndPageAreBroughtInAndMapped) {
     map_l2(kL2, kData);
     EXPECT_EQ(access(kL2 | 0x128), Next::kResume);
-    EXPECT_TRUE(core().vel2.in_guest()) << "nothing of L1's";
+    EXPECT_TRUE(core().vel2.in_l2()) << "nothing of L1's";
     const stage2::Leaf leaf = shadow_leaf(kL2);
     ASSERT_TRUE(leaf.valid);
     EXPECT_EQ(leaf.pa.raw, pa(kData));
@@ -80,7 +80,7 @@ TEST_F(NestedVmTest, TierZeroNeverWaitsForTheLock) {
     {
         Guard guard(core().vm.mmu_lock);
         EXPECT_EQ(access_in_tier0(kL2 + kPage), Next::kTier1);
-        EXPECT_TRUE(core().vel2.in_guest());
+        EXPECT_TRUE(core().vel2.in_l2());
     }
     EXPECT_EQ(access_in_tier0(kL2 + kPage), Next::kResume);
 }
@@ -142,7 +142,7 @@ TEST_F(NestedVmTest, WhatCannotBeEmulatedIsABusErrorOfL2OrL1) {
     map_l2(kL2, 0x900'0000);
     set_l1(SysReg::VBAR_EL1, 0x8000);
     EXPECT_EQ(access(kL2, kTranslation3, Ec::kInstrAbortLower), Next::kResume);
-    EXPECT_TRUE(core().vel2.in_guest());
+    EXPECT_TRUE(core().vel2.in_l2());
     EXPECT_EQ(core().context.pc, 0x8200u);
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x10u);
     set_hcr(H::VM::kMask | H::TEA::kMask);
@@ -183,7 +183,7 @@ TEST_F(NestedVmTest, TablesOfL2sInADeviceAreABusError) {
     EXPECT_EQ(access_in_tier0(kL2, kPermission3 | kS1ptw), Next::kTier1);
     EXPECT_EQ(access(kL2, kPermission3 | kS1ptw), Next::kResume) << "and after L2 has used it";
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x14u);
-    EXPECT_TRUE(core().vel2.in_guest());
+    EXPECT_TRUE(core().vel2.in_l2());
     set_hcr(H::VM::kMask | H::PTW::kMask);
     map_l2(kL2, kData, (kLeaf & ~u64{15 << 2}) | 1 << 2 | kR | kW);
     EXPECT_EQ(access(kL2, kPermission3 | kS1ptw), Next::kResume);
@@ -304,7 +304,7 @@ TEST_F(NestedVmTest, AnUnsupportedExclusiveIsWhoseMemoryTypeItIs) {
         EXPECT_EQ(mmu().resolve_l2_fault(core()), Next::kResume);
     };
     take(15 << 2);
-    EXPECT_TRUE(core().vel2.in_guest()) << "not L1's doing";
+    EXPECT_TRUE(core().vel2.in_l2()) << "not L1's doing";
     EXPECT_EQ(core().context.pc, 0x8200u);
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, kExclusive);
     EXPECT_EQ(core().regs.get(SysReg::FAR_EL1), kFar);
@@ -322,7 +322,7 @@ TEST_F(NestedVmTest, AnAccessWithoutSyndromeIsABusErrorOfL2OrL1) {
     map_l2(kL2, 0x900'0000);
     set_l1(SysReg::VBAR_EL1, 0x8000);
     EXPECT_EQ(access(kL2, kTranslation3 | kWrite), Next::kResume) << "L2 cannot end L1's VM";
-    EXPECT_TRUE(core().vel2.in_guest());
+    EXPECT_TRUE(core().vel2.in_l2());
     EXPECT_EQ(core().context.pc, 0x8200u);
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x10u);
     set_hcr(H::VM::kMask | H::TEA::kMask);

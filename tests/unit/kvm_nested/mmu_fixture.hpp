@@ -72,7 +72,7 @@ struct NestedVmTest : VmTest {
     void enter_l2() {
         set_hcr(arch::HCR_EL2::VM::kMask);
         core().vel2.set_guest_pstate(arch::kModeEL1h);
-        ASSERT_TRUE(core().vel2.in_guest());
+        ASSERT_TRUE(core().vel2.in_l2());
     }
     void enter_vel2() { core().vel2.set_guest_pstate(arch::kModeEL2h); }
     u64& word(u64 ipa) { return *reinterpret_cast<u64*>(ram + (ipa - kRam)); }

@@ -122,7 +122,7 @@ TEST_F(NestedRunTest, AnMmioLoadOfL2IsFinishedAtTheNextRun) {
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     EXPECT_EQ(loaded, 0x11u);
     EXPECT_EQ(pc, 0x1004u);
-    EXPECT_TRUE(core().vel2.in_guest());
+    EXPECT_TRUE(core().vel2.in_l2());
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ TEST_F(RunInGuestTest, AnInterruptForL1JustBeforeTheEntryGoesBeforeL2) {
     bool in_l2 = false;
     stay({hvc(), eret(),
           [&](GuestContext&) {
-              in_l2 = core().vel2.in_guest();
+              in_l2 = core().vel2.in_l2();
               open();
               core().timers.context(timer::TimerId::kHypPhysical).set_cval(1);
               core().timers.context(timer::TimerId::kHypPhysical).set_ctl(1);

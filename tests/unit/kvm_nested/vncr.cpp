@@ -130,7 +130,7 @@ TEST_F(VncrTest, Aliases) {
     EXPECT_EQ(core().read(SysReg::ELR_EL1), 0x4440u);
     core().write(SysReg::FAR_EL1, 0x777);
     EXPECT_EQ(l2_reads(SysReg::FAR_EL2), 0x777u);
-    EXPECT_TRUE(core().vel2.in_guest());
+    EXPECT_TRUE(core().vel2.in_l2());
 }
 
 TEST_F(VncrTest, AbortsAreL1s) {

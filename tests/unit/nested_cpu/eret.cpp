@@ -59,12 +59,12 @@ TEST_F(EretTest, ToItselfWritesNothing) {
 TEST_F(EretTest, UnknownBitsOfSpsrDoNotReachL2) {
     constexpr u64 kAllint = u64{1} << 13, kPm = u64{1} << 32;
     config.features.mte = false;
-    EXPECT_EQ(eret(arch::kModeEL1h | P::N::kMask | kAllint | P::TCO::kMask | kPm), Returned::kGuest);
+    EXPECT_EQ(eret(arch::kModeEL1h | P::N::kMask | kAllint | P::TCO::kMask | kPm), Returned::kL2);
     EXPECT_EQ(context.pstate, arch::kModeEL1h | P::N::kMask);
     EXPECT_EQ(eret(arch::kModeEL2h | kAllint | P::TCO::kMask | kPm), Returned::kVel2);
     EXPECT_EQ(context.pstate, arch::kModeEL1h);
     config.features.mte = true;
-    EXPECT_EQ(eret(arch::kModeEL1h | P::TCO::kMask), Returned::kGuest);
+    EXPECT_EQ(eret(arch::kModeEL1h | P::TCO::kMask), Returned::kL2);
     EXPECT_EQ(context.pstate, arch::kModeEL1h | P::TCO::kMask);
 }
 
@@ -79,7 +79,7 @@ TEST_F(EretTest, ToItsUserSpaceReadsTwoRegisters) {
 
 TEST_F(EretTest, BelowWithoutTgeIsL2) {
     for (u64 mode : {arch::kModeEL1h, arch::kModeEL1t, arch::kModeEL0t}) {
-        EXPECT_EQ(eret(mode), Returned::kGuest) << mode;
+        EXPECT_EQ(eret(mode), Returned::kL2) << mode;
         EXPECT_EQ(context.pstate, mode);
         at(arch::kModeEL2h);
     }
@@ -97,7 +97,7 @@ TEST_F(EretTest, IllegalReturnsStay) {
 
 TEST_F(EretTest, StepIsArmedByTheRule) {
     l1(SysReg::MDSCR_EL1, 1);
-    EXPECT_EQ(eret(arch::kModeEL0t | P::SS::kMask), Returned::kGuest);
+    EXPECT_EQ(eret(arch::kModeEL0t | P::SS::kMask), Returned::kL2);
     EXPECT_TRUE(context.pstate & P::SS::kMask);
     at(arch::kModeEL2h);
     l1(SysReg::MDSCR_EL1, 0);

@@ -103,7 +103,7 @@ TEST_F(ExceptionTest, SyndromesThatAnExceptionDoesNotHaveStay) {
 
 TEST_F(ExceptionTest, InMemoryTouchesNoHardware) {
     l1(SysReg::VBAR_EL2, kVbar);
-    v.set_world(World::kGuest);
+    v.set_world(World::kL2);
     context.pstate = arch::kModeEL0t;
     context.pc = 0x400;
     take_exception_in_memory(cpu, v, Exception::serror(1));
@@ -119,7 +119,7 @@ TEST_F(ExceptionTest, AbortClassByOrigin) {
     EXPECT_EQ(abort_esr(v, true, 0x10) >> 26, 0x21u);
     context.pstate = arch::kModeEL0t;
     EXPECT_EQ(abort_esr(v, false, 0x10) >> 26, 0x24u);
-    v.set_world(World::kGuest);
+    v.set_world(World::kL2);
     context.pstate = arch::kModeEL1h;
     EXPECT_EQ(abort_esr(v, true, 0x10), u64{0x20} << 26 | 1 << 25 | 0x10);
     EXPECT_EQ(Exception::undefined().esr, u64{1} << 25);
@@ -127,7 +127,7 @@ TEST_F(ExceptionTest, AbortClassByOrigin) {
 
 TEST_F(ExceptionTest, WhoTakesAnInterrupt) {
     using D = VirtualEl2::Delivery;
-    v.set_world(World::kGuest);
+    v.set_world(World::kL2);
     context.pstate = arch::kModeEL1h | P::I::kMask;
     EXPECT_EQ(v.irq(), D::kGuestEl1);
     add_hcr(H::IMO::kMask);
@@ -150,7 +150,7 @@ TEST_F(ExceptionTest, WorldFollowsPstateAndTge) {
     EXPECT_EQ(v.guest_pstate() & 0x1f, arch::kModeEL2h);
     EXPECT_EQ(context.pstate & 0x1f, arch::kModeEL1h);
     at(arch::kModeEL1h);
-    EXPECT_TRUE(v.in_guest());
+    EXPECT_TRUE(v.in_l2());
     EXPECT_EQ(v.guest_pstate() & 0x1f, arch::kModeEL1h);
     // EL0: whose it is depends on HCR_EL2, whichever a VMM restores first.
     at(arch::kModeEL0t);
@@ -159,7 +159,7 @@ TEST_F(ExceptionTest, WorldFollowsPstateAndTge) {
     EXPECT_TRUE(v.in_vel2());
     l1(SysReg::HCR_EL2, 0);
     v.settle_world();
-    EXPECT_TRUE(v.in_guest());
+    EXPECT_TRUE(v.in_l2());
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ struct Vel2Test : testing::Test {
     // In L2, loaded, with nothing in the log.
     void enter_guest(u64 mode = arch::kModeEL1h) {
         load_world(cpu, v, sources());
-        switch_to_guest(cpu, v, args());
+        switch_to_l2(cpu, v, args());
         context.pstate = mode;
         cpu.log.clear();
     }

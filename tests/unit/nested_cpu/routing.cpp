@@ -59,7 +59,7 @@ const Control* control_of(const Row& row) {
 
 struct Routing : Vel2Test {
     explicit Routing(Features f = every_feature()) : Vel2Test(f) {
-        v.set_world(World::kGuest);
+        v.set_world(World::kL2);
         context.pstate = arch::kModeEL1h;
         quiet();
     }

@@ -193,7 +193,7 @@ TEST_F(VncrWorldTest, PageNames) {
 }
 
 TEST_F(VncrWorldTest, RoutesOfAHypervisorInL2) {
-    v.set_world(World::kGuest);
+    v.set_world(World::kL2);
     context.pstate = arch::kModeEL1h;
     for (SysReg r : {SysReg::HCR_EL2, SysReg::TTBR0_EL12, SysReg::CNTV_CTL_EL02, SysReg::ELR_EL2, SysReg::MDSCR_EL1,
                      SysReg::ICH_HCR_EL2, SysReg::SP_EL1, SysReg::ACTLR_EL1})
@@ -236,15 +236,15 @@ TEST_F(VncrWorldTest, ADroppedPageIsNotLoadedAgain) {
     enter_guest();
     switch_to_vel2(cpu, v, args());
     v.vncr->drop([](const Translation&) { return true; });
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(nv(), H::NV::kMask);
     switch_to_vel2(cpu, v, args());
     know_page();
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(nv(), (H::mask<H::NV, H::NV2>()));
     switch_to_vel2(cpu, v, args());
     l1(SysReg::VNCR_EL2, kVa + 0x1000);
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(nv(), H::NV::kMask);
 }
 

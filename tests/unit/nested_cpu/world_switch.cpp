@@ -40,13 +40,13 @@ TEST_F(WorldSwitchTest, ToGuestSavesVel2AndLoadsEl1) {
         cpu.registers[r.hardware] = n += 0x10;
     for (const Names& r : kEl1)
         l1(r.own, n += 0x10);
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     n = 0x1000;
     for (const Names& r : kVel2)
         EXPECT_EQ(file.get(r.own), n += 0x10) << arch::name_of(r.own);
     for (const Names& r : kEl1)
         EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.own);
-    EXPECT_TRUE(v.in_guest());
+    EXPECT_TRUE(v.in_l2());
 }
 
 TEST_F(WorldSwitchTest, AndBack) {
@@ -70,7 +70,7 @@ TEST_F(WorldSwitchTest, AndBack) {
 TEST_F(WorldSwitchTest, SharedRegistersAreNotTouched) {
     enter_guest();
     switch_to_vel2(cpu, v, args());
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     for (const Names& r : kShared)
         EXPECT_EQ(cpu.position_of_write(r.hardware), -1) << arch::name_of(r.own);
 }
@@ -78,7 +78,7 @@ TEST_F(WorldSwitchTest, SharedRegistersAreNotTouched) {
 TEST_F(WorldSwitchTest, WalksEndBeforeTheRegimeChanges) {
     load_world(cpu, v, sources());
     cpu.log.clear();
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     ASSERT_FALSE(cpu.log.empty());
     EXPECT_EQ(cpu.log[0], (Event{Event::kDsb, static_cast<u64>(arch::Barrier::NSH)}));
     cpu.log.clear();
@@ -93,7 +93,7 @@ TEST_F(WorldSwitchTest, SavingComesBeforeLoading) {
     l1(SysReg::SCTLR_EL1, 0xbb);
     cpu.registers[SysReg::SP_EL1] = 0x51;
     l1(SysReg::SP_EL1, 0x61);
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(file.get(SysReg::SCTLR_EL2), 0xaau);
     EXPECT_EQ(file.get(SysReg::SP_EL2), 0x51u);
     EXPECT_EQ(hardware(SysReg::SP_EL1), 0x61u);
@@ -103,7 +103,7 @@ TEST_F(WorldSwitchTest, CnthctlIsSplit) {
     load_world(cpu, v, sources());
     l1(SysReg::CNTHCTL_EL2, CNTHCTL_EL2::EL1PCTEN::kMask | CNTHCTL_EL2::EL1TVT::kMask);
     cpu.registers[SysReg::CNTKCTL_EL12] = ~u64{0};
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(file.get(SysReg::CNTHCTL_EL2), CNTHCTL_EL2::EL1PCTEN::kMask | CNTHCTL_EL2::EL1TVT::kMask |
                                                  CNTHCTL_EL2::EVNTIS::kMask | 0x3ffu);
     switch_to_vel2(cpu, v, args());
@@ -114,7 +114,7 @@ TEST_F(WorldSwitchTest, CptrIsNeverReadBack) {
     load_world(cpu, v, sources());
     l1(SysReg::CPTR_EL2, 0xc030'0000);
     cpu.registers[SysReg::CPACR_EL12] = 0x30'0000;  // TCPAC and TAM do not exist there
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(file.get(SysReg::CPTR_EL2), 0xc030'0000u);
 }
 
@@ -142,7 +142,7 @@ TEST_F(WorldSwitchTest, TrapControlsAreWrittenOnlyForADifference) {
     for (SysReg r : {SysReg::HSTR_EL2, SysReg::HCRX_EL2, SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2,
                      SysReg::HAFGRTR_EL2})
         EXPECT_EQ(writes_of(r), 0u) << arch::name_of(r);
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(hardware(SysReg::HCR_EL2), hcr);
 }
 
@@ -160,7 +160,7 @@ TEST_F(WorldSwitchTest, WhatL1WritesWithoutAnExitActsInL2) {
         for (bool set : {true, false}) {
             const u64 before = file.get(reg);
             l1(reg, set ? before | bit : before & ~bit);
-            switch_to_guest(cpu, v, args());
+            switch_to_l2(cpu, v, args());
             const vhe::TrapConfig want = l2_traps(ours, config, file);
             EXPECT_EQ(hardware(SysReg::HCR_EL2), want.hcr.raw) << arch::name_of(reg);
             EXPECT_EQ(hardware(SysReg::CPTR_EL2), want.cptr.raw) << arch::name_of(reg);
@@ -192,7 +192,7 @@ TEST_F(WorldSwitchTest, NoFgtNoFgtRegister) {
     features.fgt = features.hcrx = features.amu = false;
     enter_guest();
     switch_to_vel2(cpu, v, args());
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     for (SysReg r :
          {SysReg::HCRX_EL2, SysReg::HFGRTR_EL2, SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2, SysReg::HAFGRTR_EL2})
         EXPECT_EQ(writes_of(r), 0u) << arch::name_of(r);
@@ -203,16 +203,16 @@ TEST_F(WorldSwitchTest, FpTrapFollowsL1) {
     a.fp_loaded = true;
     load_world(cpu, v, sources());
     l1(SysReg::CPTR_EL2, 0);
-    switch_to_guest(cpu, v, a);
+    switch_to_l2(cpu, v, a);
     EXPECT_EQ(hardware(SysReg::CPTR_EL2) >> 20 & 3, 0u) << "L1 traps FP of L2: loaded or not, it must see it";
     switch_to_vel2(cpu, v, a);
     EXPECT_EQ(hardware(SysReg::CPTR_EL2) >> 20 & 3, 3u);
     l1(SysReg::CPTR_EL2, 1 << 20);
-    switch_to_guest(cpu, v, a);
+    switch_to_l2(cpu, v, a);
     EXPECT_EQ(hardware(SysReg::CPTR_EL2) >> 20 & 3, 3u);
     l1(SysReg::CPTR_EL2, 2 << 20);
     switch_to_vel2(cpu, v, a);
-    switch_to_guest(cpu, v, a);
+    switch_to_l2(cpu, v, a);
     EXPECT_EQ(hardware(SysReg::CPTR_EL2) >> 20 & 3, 0u) << "only the lower bit of FPEN counts with TGE clear";
 }
 
@@ -220,7 +220,7 @@ TEST_F(WorldSwitchTest, VncrPageFollowsTheWorld) {
     load_world(cpu, v, sources());
     const u64 own = reinterpret_cast<u64>(file.page());
     EXPECT_EQ(hardware(SysReg::VNCR_EL2), own);
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     switch_to_vel2(cpu, v, args());
     EXPECT_EQ(writes_of(SysReg::VNCR_EL2), 1u) << "only load_world(): an L2 without NV does not use it";
 }
@@ -249,7 +249,7 @@ TEST_F(WorldSwitchTest, L2sDeferredErrorIsNotL1s) {
     take_exception(cpu, v, Exception::sync(0x5a00'0000), args());
     EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0u);
     EXPECT_EQ(file.get(SysReg::VDISR_EL2), 0x8000'0011u);
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_EQ(hardware(SysReg::VDISR_EL2), 0x8000'0011u) << "L2 finds it again";
 }
 
@@ -271,7 +271,7 @@ TEST_F(WorldSwitchTest, WithoutRasThereIsNothingToExchange) {
     enter_guest();
     switch_to_vel2(cpu, v, args());
     load_world(cpu, v, sources());
-    switch_to_guest(cpu, v, args());
+    switch_to_l2(cpu, v, args());
     EXPECT_TRUE(hardware(SysReg::HCR_EL2) & H::VSE::kMask);
     EXPECT_EQ(writes_of(SysReg::VDISR_EL2) + writes_of(SysReg::VSESR_EL2), 0u);
 }
@@ -301,7 +301,7 @@ TEST_F(WorldSwitchTest, OurSerrorGoesWithEitherWorld) {
     SwitchArgs a = args();
     a.serror_pending = true;
     load_world(cpu, v, sources());
-    switch_to_guest(cpu, v, a);
+    switch_to_l2(cpu, v, a);
     EXPECT_TRUE(hardware(SysReg::HCR_EL2) & H::VSE::kMask);
     EXPECT_FALSE(v.traps().hcr.get<H::VSE>()) << "it is not L1's";
 }
@@ -333,7 +333,7 @@ TEST_F(WorldSwitchTest, LoadAndPutOfTheThreadFollowTheWorld) {
     EXPECT_EQ(file.get(SysReg::SCTLR_EL1), 0x11u);
     EXPECT_EQ(file.get(SysReg::TPIDR_EL1), 0x78u);
     // And as L2.
-    v.set_world(World::kGuest);
+    v.set_world(World::kL2);
     l1(SysReg::VPIDR_EL2, 0x99);
     load_world(cpu, v, sources());
     vhe::load(cpu, features, host, {context, file, v.traps(), v.in_vel2()});
