@@ -32,16 +32,16 @@ const nested::Stage2Regime* l1_stage2(Vcpu& vcpu) {
     const u64 sctlr = in_l2 ? vcpu.regs.get(SysReg::SCTLR_EL2) : vcpu.read(SysReg::SCTLR_EL2);
     const bool big_endian = SCTLR_EL1::of(sctlr).get<SCTLR_EL1::EE>();
     // L1 has not run since the entry to L2, where find_shadow() has compared its registers.
-    if (in_l2 && use.regime_of_held && use.regime.big_endian == big_endian) [[likely]]
-        return use.behind.on() ? &use.regime : nullptr;
+    if (in_l2 && use.regime_matches_shadow && use.regime.big_endian == big_endian) [[likely]]
+        return use.shadow_inputs.on() ? &use.regime : nullptr;
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
-    if (use.regime_of != now || use.regime.big_endian != big_endian) [[unlikely]] {
+    if (use.regime_inputs != now || use.regime.big_endian != big_endian) [[unlikely]] {
         use.regime = nested::stage2_regime(vcpu.vel2.get<VTTBR_EL2>(), vcpu.vel2.get<VTCR_EL2>(), big_endian,
                                            vcpu.vel2.hcr().get<HCR_EL2::FWB>(), mmu_features(vcpu));
         use.regime.uncached = vcpu.vel2.hcr().get<HCR_EL2::CD>();
-        use.regime_of = now;
+        use.regime_inputs = now;
     }
-    use.regime_of_held = use.shadow && now == use.behind;
+    use.regime_matches_shadow = use.shadow && now == use.shadow_inputs;
     return now.on() ? &use.regime : nullptr;
 }
 

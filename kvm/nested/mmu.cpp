@@ -91,8 +91,8 @@ bool NestedMmu::find_shadow(Vcpu& vcpu) {
             return false;
         hold_instead(vcpu, shadow);
     }
-    use.behind = now;
-    use.regime_of_held = false;
+    use.shadow_inputs = now;
+    use.regime_matches_shadow = false;
     return true;
 }
 
@@ -108,8 +108,8 @@ Status NestedMmu::make_shadow(Vcpu& vcpu) {
     Shadow* const shadow = NEST_TRY(got);
     Guard guard(vm_.mmu_lock);
     hold_instead(vcpu, shadow);
-    vcpu.shadow_use.behind = now;
-    vcpu.shadow_use.regime_of_held = false;
+    vcpu.shadow_use.shadow_inputs = now;
+    vcpu.shadow_use.regime_matches_shadow = false;
     return kOk;
 }
 

@@ -39,16 +39,16 @@ struct L1Stage2Registers {
 
 // A vCPU's part. Its own thread.
 struct NestedMmuVcpu {
-    Shadow* shadow = nullptr;  // held: it stays, and so does its key
-    L1Stage2Registers behind{};             // of which that is the key
-    nested::Stage2Regime regime{};  // l1_stage2()'s, where stage 2 is on
-    L1Stage2Registers regime_of{};  // of which, and of SCTLR_EL2.EE, it was computed
-    bool regime_of_held = false;    // they are those in `behind`
+    Shadow* shadow = nullptr;              // held: it stays, and so does its key
+    L1Stage2Registers shadow_inputs{};     // L1's registers that its key was made of
+    nested::Stage2Regime regime{};         // l1_stage2()'s, where stage 2 is on
+    L1Stage2Registers regime_inputs{};     // L1's registers, beside SCTLR_EL2.EE, that it was made of
+    bool regime_matches_shadow = false;    // regime_inputs are shadow_inputs
     nested::MmuFeatures features{};
-    bool has_features = false;  // they are the VM's ID registers', which do not change once a vCPU has run
+    bool has_features = false;             // `features` are the VM's ID registers', which do not change once a vCPU has run
 
     // Does the held one serve L1's registers of this moment?
-    bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == behind; }
+    bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == shadow_inputs; }
 };
 
 class NestedMmu {
