@@ -44,7 +44,7 @@ struct CpuInterface {
 
     // Guarded by `lock`, which is taken with interrupts off. Never hold two CpuInterfaces' locks.
     RawSpinLock lock{NEST_LOCK_VGIC_CPU};
-    PrivateBank own;
+    PrivateBank private_irqs;
     u32 held_banks = 0;            // which of `held` are not zero
     u32 held[kMaxSpiBanks] = {};   // the SPIs whose holder this vCPU is; changes under the distributor's lock as well
     Atomic<unsigned> held_count;   // the number of bits in `held`
@@ -69,12 +69,12 @@ struct CpuInterface {
     // How many ICC_APxRn_EL1 of each group user space may see.
     unsigned active_priority_registers() const { return priority_bits >= 7 ? 4 : priority_bits == 6 ? 2 : 1; }
 
-    // `lock` held. Call after each change of `own` or `held`.
+    // `lock` held. Call after each change of `private_irqs` or `held`.
     void refresh() {
         lock.assert_held();
-        work.store_relaxed((own.relevant() != 0) | (held_banks != 0));
+        work.store_relaxed((private_irqs.relevant() != 0) | (held_banks != 0));
     }
-    // The same where a change of `own` can only have added something.
+    // The same where a change of `private_irqs` can only have added something.
     void note_work() {
         lock.assert_held();
         work.store_relaxed(1);

@@ -36,8 +36,8 @@ Status Distributor::register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affini
     cpu.index = index;
     cpu.id = vcpu_id;
     cpu.affinity.store_relaxed(affinity & kAffinityMask);
-    cpu.own.enabled = 0xffff;  // SGIs come up enabled, as KVM's do
-    cpu.own.edge = 0xffff;     // SGIs are edges; PPIs are levels here, and both are read-only
+    cpu.private_irqs.enabled = 0xffff;  // SGIs come up enabled, as KVM's do
+    cpu.private_irqs.edge = 0xffff;     // SGIs are edges; PPIs are levels here, and both are read-only
     cpu.priority_bits = static_cast<u8>(gic_.priority_bits());
     cpu.id_bits = static_cast<u8>(gic_.id_bits());
     cpu.pendbaser = kPendbaserReset;

@@ -45,11 +45,11 @@ Status inject_ppi(CpuInterface& cpu, unsigned intid, bool level, const void* own
     bool kick;
     {
         IrqGuard guard(cpu.lock);
-        if (cpu.own.owner[intid] != owner || !apply_line(cpu.lock, cpu.own, bit, level))
+        if (cpu.private_irqs.owner[intid] != owner || !apply_line(cpu.lock, cpu.private_irqs, bit, level))
             return kOk;
         cpu.refresh();
         // A level that falls while its list register says pending must be taken back from the guest.
-        kick = ((level ? cpu.own.relevant() : cpu.own.on_lr) & bit) != 0;
+        kick = ((level ? cpu.private_irqs.relevant() : cpu.private_irqs.on_lr) & bit) != 0;
     }
     if (kick)
         cpu.distributor->callbacks().kick(cpu.index);
@@ -67,9 +67,9 @@ Status set_owner(CpuInterface& cpu, unsigned intid, const void* owner) {
     if (!is_ppi(intid))
         return Errno::kInval;
     IrqGuard guard(cpu.lock);
-    if (owner && cpu.own.owner[intid] && cpu.own.owner[intid] != owner)
+    if (owner && cpu.private_irqs.owner[intid] && cpu.private_irqs.owner[intid] != owner)
         return Errno::kExist;
-    cpu.own.owner[intid] = owner;
+    cpu.private_irqs.owner[intid] = owner;
     return kOk;
 }
 
@@ -77,8 +77,8 @@ Status map_hw(CpuInterface& cpu, unsigned intid, unsigned host_intid) {
     if (!is_ppi(intid) || !is_ppi(host_intid))
         return Errno::kInval;
     IrqGuard guard(cpu.lock);
-    cpu.own.host_intid[intid] = static_cast<u16>(host_intid);
-    cpu.own.hw |= bit_of(intid);
+    cpu.private_irqs.host_intid[intid] = static_cast<u16>(host_intid);
+    cpu.private_irqs.hw |= bit_of(intid);
     return kOk;
 }
 
@@ -86,18 +86,18 @@ Status unmap_hw(CpuInterface& cpu, unsigned intid) {
     if (!is_ppi(intid))
         return Errno::kInval;
     IrqGuard guard(cpu.lock);
-    cpu.own.hw &= ~bit_of(intid);
+    cpu.private_irqs.hw &= ~bit_of(intid);
     return kOk;
 }
 
 bool hw_active(CpuInterface& cpu, unsigned intid) {
     IrqGuard guard(cpu.lock);
-    return is_ppi(intid) && (cpu.own.hw & cpu.own.active & bit_of(intid));
+    return is_ppi(intid) && (cpu.private_irqs.hw & cpu.private_irqs.active & bit_of(intid));
 }
 
 bool all_quiet(CpuInterface& cpu, u32 which) {
     IrqGuard guard(cpu.lock);
-    return !((cpu.own.line | cpu.own.latch | cpu.own.active) & which);
+    return !((cpu.private_irqs.line | cpu.private_irqs.latch | cpu.private_irqs.active) & which);
 }
 
 void reset_hw(CpuInterface& cpu, unsigned intid) {
@@ -105,11 +105,11 @@ void reset_hw(CpuInterface& cpu, unsigned intid) {
         return;
     const u32 bit = bit_of(intid);
     IrqGuard guard(cpu.lock);
-    if (!(cpu.own.hw & bit))
+    if (!(cpu.private_irqs.hw & bit))
         return;
-    cpu.own.active &= ~bit;
-    cpu.own.latch &= ~bit;
-    cpu.own.line &= ~bit;
+    cpu.private_irqs.active &= ~bit;
+    cpu.private_irqs.latch &= ~bit;
+    cpu.private_irqs.line &= ~bit;
     cpu.refresh();
 }
 

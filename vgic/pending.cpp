@@ -40,14 +40,14 @@ Signal signalled(CpuInterface& cpu) {
     if (cpu.held_count.load_relaxed()) {
         IrqGuard outer(distributor->spi_lock());
         Guard guard(cpu.lock);
-        find_highest(cpu.own, ~u32{0}, cpu.hw.vmcr, highest);
+        find_highest(cpu.private_irqs, ~u32{0}, cpu.hw.vmcr, highest);
         for_each_bit(cpu.held_banks, [&](unsigned b) {
             find_highest(distributor->spi_bank(b), cpu.held[b], cpu.hw.vmcr, highest);
         });
         return signal_of(highest);
     }
     IrqGuard guard(cpu.lock);
-    find_highest(cpu.own, ~u32{0}, cpu.hw.vmcr, highest);
+    find_highest(cpu.private_irqs, ~u32{0}, cpu.hw.vmcr, highest);
     return signal_of(highest);
 }
 

@@ -21,10 +21,10 @@ void send_one(CpuInterface& to, u32 bit, bool group1_allowed) {
     {
         IrqGuard guard(to.lock);
         // A request for group 0 does not raise what belongs to group 1.
-        if ((to.own.group & bit) && !group1_allowed)
+        if ((to.private_irqs.group & bit) && !group1_allowed)
             return;
-        to.own.latch |= bit;
-        if (!(to.own.enabled & bit))
+        to.private_irqs.latch |= bit;
+        if (!(to.private_irqs.enabled & bit))
             return;
         to.note_work();
     }

@@ -156,7 +156,7 @@ defend:
 /*
  * bool nest_at_s1e1r(u64 va)
  * AT S1E1R: PAR_EL1 after the caller's ISB. False: the walk of the guest's tables met an external abort (bad memory), which
- * is a synchronous exception to EL2; own_exception makes it this function's result. Callers expect x0 to x17 to change.
+ * is a synchronous exception to EL2; hyp_exception makes it this function's result. Callers expect x0 to x17 to change.
  * Context: the vectors below.
  */
 	.globl nest_at_s1e1r
@@ -179,8 +179,8 @@ nest_at_s1e1r:
  * as that goes, and say so. x0 the vector slot. x18 may be the guest's (an ERET that failed): what follows, which does not
  * return, gets a shadow call stack that no guest chose. Two CPUs that come here at once share its few pages' worth.
  */
-	.type own_exception, %function
-own_exception:
+	.type hyp_exception, %function
+hyp_exception:
 	mrs	x2, elr_el2
 	adr	x3, .Lat
 	cmp	x2, x3
@@ -190,19 +190,19 @@ own_exception:
 	add	x18, x18, :lo12:.Llast_shadow_stack
 	mrs	x1, esr_el2
 	mrs	x3, far_el2
-	b	nest_own_exception
+	b	nest_hyp_exception
 1:
 	adr	x2, .Lat_aborted
 	msr	elr_el2, x2
 	eret
 	dsb	nsh
 	isb
-	.size own_exception, . - own_exception
+	.size hyp_exception, . - hyp_exception
 
 	.macro own_slot index
 	.balign 128
 	mov	x0, #\index
-	b	own_exception
+	b	hyp_exception
 	.endm
 
 	.macro guest_slot index

@@ -24,8 +24,8 @@ void save_vel2(arch::Cpu& cpu, vncr::RegisterFile& file) {
 bool read_vel2(arch::Cpu& cpu, const vncr::RegisterFile& file, arch::SysReg reg, u64& value) {
     using namespace arch;
     switch (reg) {
-#define VEL2_REGISTER(own, hardware, vhe_name)      \
-    case SysReg::own:                               \
+#define VEL2_REGISTER(el2_name, hardware, vhe_name)      \
+    case SysReg::el2_name:                               \
         value = cpu.read<hardware>().raw;  \
         return true;
 #include <vhe/vel2_registers.def>
@@ -48,8 +48,8 @@ bool read_vel2(arch::Cpu& cpu, const vncr::RegisterFile& file, arch::SysReg reg,
 bool write_vel2(arch::Cpu& cpu, vncr::RegisterFile& file, arch::SysReg reg, u64 value) {
     using namespace arch;
     switch (reg) {
-#define VEL2_REGISTER(own, hardware, vhe_name)  \
-    case SysReg::own:                           \
+#define VEL2_REGISTER(el2_name, hardware, vhe_name)  \
+    case SysReg::el2_name:                           \
         cpu.write(hardware::of(value));         \
         return true;
 #include <vhe/vel2_registers.def>

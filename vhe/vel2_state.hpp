@@ -17,7 +17,7 @@ inline constexpr u64 kCntkctlShare = arch::CNTHCTL_EL2::EVNTIS::kMask | 0x3ff;
 inline void load_vel2_banked(arch::Cpu& cpu, const vncr::RegisterFile& file) {
     using namespace arch;
     const vncr::RegisterFile::View view = file.view();
-#define VEL2_REGISTER(own, hardware, vhe_name) cpu.write(hardware::of(view.get(SysReg::own)));
+#define VEL2_REGISTER(el2_name, hardware, vhe_name) cpu.write(hardware::of(view.get(SysReg::el2_name)));
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
     cpu.write(CPACR_EL12::of(view.get(SysReg::CPTR_EL2)));
@@ -28,7 +28,7 @@ inline void load_vel2_banked(arch::Cpu& cpu, const vncr::RegisterFile& file) {
 inline void save_vel2_banked(arch::Cpu& cpu, vncr::RegisterFile& file) {
     using namespace arch;
     const vncr::RegisterFile::View view = file.view();
-#define VEL2_REGISTER(own, hardware, vhe_name) view.set(SysReg::own, cpu.read<hardware>().raw);
+#define VEL2_REGISTER(el2_name, hardware, vhe_name) view.set(SysReg::el2_name, cpu.read<hardware>().raw);
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
     view.set(SysReg::CNTHCTL_EL2, (view.get(SysReg::CNTHCTL_EL2) & ~kCntkctlShare) |
@@ -61,8 +61,8 @@ void save_vel2(arch::Cpu& cpu, vncr::RegisterFile& file);
 constexpr arch::SysReg vhe_redirect(arch::SysReg name) {
     using arch::SysReg;
     switch (name) {
-#define VEL2_REGISTER(own, hardware, vhe_name) \
-    case SysReg::vhe_name: return SysReg::own;
+#define VEL2_REGISTER(el2_name, hardware, vhe_name) \
+    case SysReg::vhe_name: return SysReg::el2_name;
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
     case SysReg::CPACR_EL1: return SysReg::CPTR_EL2;

@@ -114,7 +114,7 @@ Exit run_in_guest_flat(Cpu& c, PerCpu& here, Vcpu& vcpu) {
         vcpu.stats.exits_by_class[static_cast<unsigned>(vhe::exception_class(vcpu.context.esr))]++;
         if (!captured)
             continue;
-        if (handle_flat_exit(vcpu) != Next::kResume)
+        if (handle_el1_exit(vcpu) != Next::kResume)
             return exit;
         vcpu.stats.tier0_exits++;
         if (vcpu.has_requests() || vcpu.timers.needs_flush()) [[unlikely]] {

@@ -16,6 +16,6 @@ Exit enter_guest(Vcpu& vcpu);
 
 // Tier 0 of an exit that nesting has no part in: what registers alone decide; kResume or kTier1. Guest context loaded, all
 // exceptions masked: no lock that sleeps, no tracing, no wake-up.
-Next handle_flat_exit(Vcpu& vcpu);
+Next handle_el1_exit(Vcpu& vcpu);
 
 }  // namespace nest::kvm

@@ -71,17 +71,17 @@ Next firmware_call(Vcpu& vcpu, bool smc, bool il16) {
     return smccc_call(vcpu.vm.smccc, vcpu.hooks, vcpu.vm.power, {smc, il16});
 }
 
-Next flat_sysreg(Vcpu& vcpu) {
+Next el1_sysreg(Vcpu& vcpu) {
     const SysRegIss iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
     return after_emulation(vcpu, emulate_sysreg(vcpu, iss, vcpu.hooks));
 }
 
 // Tier 0 has handed over what it could not do.
-Next own_sysreg(Vcpu& vcpu) {
-    switch (emulate_own_sysreg(vcpu, false)) {
+Next vel2_sysreg(Vcpu& vcpu) {
+    switch (emulate_vel2_sysreg(vcpu, false)) {
     case nested::Outcome::kUndefined: return undefined(vcpu);
     case nested::Outcome::kTier1: return Next::kResume;  // once more
-    case nested::Outcome::kFlat: return flat_sysreg(vcpu);
+    case nested::Outcome::kFlat: return el1_sysreg(vcpu);
     case nested::Outcome::kDone: break;
     }
     return report_emulated_step(vcpu, *vcpu.run) ? Next::kUser : Next::kResume;
@@ -90,7 +90,7 @@ Next own_sysreg(Vcpu& vcpu) {
 Next sysreg(Vcpu& vcpu) {
     if (vcpu.vel2.in_l2() && nested::route(vcpu.vel2, vcpu.context.esr) == nested::Route::kVncr)
         return vcpu.vm.nested_vncr.fault_in_page(vcpu);
-    return vcpu.vel2.in_vel2() && !vcpu.at_el0() ? own_sysreg(vcpu) : flat_sysreg(vcpu);
+    return vcpu.vel2.in_vel2() && !vcpu.at_el0() ? vel2_sysreg(vcpu) : el1_sysreg(vcpu);
 }
 
 Next debug_exception(Vcpu& vcpu) {

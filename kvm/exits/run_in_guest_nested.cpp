@@ -68,12 +68,12 @@ void return_from_vel2(Vcpu& vcpu) {
 }
 
 [[gnu::noinline, gnu::cold]] void return_while_stepped(Vcpu& vcpu) {
-    const OwnStepState own(vcpu);
+    const GuestStepState guests_own(vcpu);
     return_from_vel2(vcpu);
 }
 
-Next own_sysreg(Vcpu& vcpu) {
-    switch (emulate_own_sysreg(vcpu, true)) {
+Next vel2_sysreg(Vcpu& vcpu) {
+    switch (emulate_vel2_sysreg(vcpu, true)) {
     case nested::Outcome::kDone:
         return Next::kResume;
     case nested::Outcome::kUndefined:
@@ -84,7 +84,7 @@ Next own_sysreg(Vcpu& vcpu) {
     case nested::Outcome::kFlat:
         break;
     }
-    return handle_flat_exit(vcpu);
+    return handle_el1_exit(vcpu);
 }
 
 // `changes_worlds`: the exit did what it is for and nothing else.
@@ -102,12 +102,12 @@ Next handle(Vcpu& vcpu, bool& changes_worlds) {
         inject_undefined(vcpu);
         return Next::kResume;
     case nested::Route::kStage2:
-        return v.in_l2() ? vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) : handle_flat_exit(vcpu);
+        return v.in_l2() ? vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) : handle_el1_exit(vcpu);
     case nested::Route::kOurs:
         break;
     }
     if (!v.in_vel2() || v.at_el0())
-        return handle_flat_exit(vcpu);
+        return handle_el1_exit(vcpu);
     switch (vhe::exception_class(esr)) {
     case Ec::kEret:
         if (vcpu.debug.step_state_replaced) [[unlikely]]
@@ -117,9 +117,9 @@ Next handle(Vcpu& vcpu, bool& changes_worlds) {
         changes_worlds = true;
         return Next::kResume;
     case Ec::kSysReg:
-        return own_sysreg(vcpu);
+        return vel2_sysreg(vcpu);
     default:
-        return handle_flat_exit(vcpu);
+        return handle_el1_exit(vcpu);
     }
 }
 

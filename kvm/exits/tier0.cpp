@@ -37,7 +37,7 @@ Next sysreg(Vcpu& vcpu) {
 
 }  // namespace
 
-Next handle_flat_exit(Vcpu& vcpu) {
+Next handle_el1_exit(Vcpu& vcpu) {
     // A VMM that steps the guest must hear of each instruction.
     if (vcpu.debug.control) [[unlikely]]
         return Next::kTier1;

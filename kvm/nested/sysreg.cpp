@@ -7,7 +7,7 @@
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/cpu/el2_sysreg.hpp>
-#include <nested/cpu/own_tlbi.hpp>
+#include <nested/cpu/vel2_tlbi.hpp>
 #include <vgic/nested/nested.hpp>
 
 namespace nest::kvm {
@@ -63,15 +63,15 @@ private:
         if (in_tier0_) {
             if (vncr.in_use() && !vncr.drop_in_tier0(vcpu_, op)) [[unlikely]]
                 return Outcome::kTier1;
-            nested::execute_own_tlbi(cpu(), op, operand);
+            nested::execute_vel2_tlbi(cpu(), op, operand);
         } else {
             vncr.drop(op);
-            invalidate_own_from_host(op, operand);
+            invalidate_vel2_from_host(op, operand);
         }
         return Outcome::kDone;
     }
     // Under TGE the instruction as it stands would hit the host's own regime.
-    void invalidate_own_from_host(const nested::TlbiOp& op, u64 operand) {
+    void invalidate_vel2_from_host(const nested::TlbiOp& op, u64 operand) {
         const nested::ShadowTlbi t = nested::shadow_tlbi(op, operand, 0, mmu_features(vcpu_));
         Guard guard(vcpu_.vm.mmu_lock);
         vcpu_.vm.stage2.tables().invalidate_stage1(t.op, t.operand);
@@ -83,7 +83,7 @@ private:
 
 }  // namespace
 
-nested::Outcome emulate_own_sysreg(Vcpu& vcpu, bool in_tier0) {
+nested::Outcome emulate_vel2_sysreg(Vcpu& vcpu, bool in_tier0) {
     Hooks hooks(vcpu, in_tier0);
     const auto iss = arch::SysRegIss::of(vcpu.context.esr & arch::ESR_EL2::ISS::kMask);
     return nested::emulate_el2_access(cpu(), vcpu.vel2, iss, hooks);

@@ -81,9 +81,9 @@ Result<unsigned> read_register(CpuState& state, RegisterProviders others, u64 id
     if (group(id) == KVM_REG_ARM_DEMUX)
         return store(value, NEST_TRY(get_ccsidr(state, NEST_TRY(demux_index(id)))));
     if (is_sysreg(id)) {
-        Result<u64> own = get_system_register(state, {static_cast<u16>(id)});
-        if (own.ok())
-            return store(value, own.value());
+        Result<u64> result = get_system_register(state, {static_cast<u16>(id)});
+        if (result.ok())
+            return store(value, result.value());
     }
     for (RegisterProvider* provider : others) {
         Result<u64> its = provider->get(id);
@@ -104,9 +104,9 @@ Status write_register(CpuState& state, RegisterProviders others, u64 id, const R
     if (group(id) == KVM_REG_ARM_DEMUX)
         return set_ccsidr(state, NEST_TRY(demux_index(id)), static_cast<u32>(wide));
     if (is_sysreg(id)) {
-        Status own = set_system_register(state, {static_cast<u16>(id)}, wide);
-        if (own.ok() || own.error() != Errno::kNoEnt)
-            return own;
+        Status result = set_system_register(state, {static_cast<u16>(id)}, wide);
+        if (result.ok() || result.error() != Errno::kNoEnt)
+            return result;
     }
     for (RegisterProvider* provider : others) {
         Status its = provider->set(id, wide);

@@ -67,14 +67,14 @@ nested::TrapSources trap_sources(Vcpu& vcpu) {
 }
 
 void detail::forward_while_stepped(Vcpu& vcpu, Exception e) {
-    const OwnStepState own(vcpu);
+    const GuestStepState guests_own(vcpu);
     forward_in_tier0(vcpu, e);
 }
 
 void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
     if (vcpu.guest_context)
         return forward_in_tier0(vcpu, exception);
-    const OwnStepState own(vcpu);
+    const GuestStepState guests_own(vcpu);
     note_forward(vcpu, exception);
     if (vcpu.residence == Residence::kMemory) {
         nested::take_exception_in_memory(cpu(), vcpu.vel2, exception);

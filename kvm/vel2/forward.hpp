@@ -8,18 +8,18 @@
 namespace nest::kvm {
 
 // PSTATE.SS may be the VMM's, who steps the guest: an exception and a return see the guest's own.
-class OwnStepState {
+class GuestStepState {
 public:
-    explicit OwnStepState(Vcpu& vcpu) : vcpu_(vcpu), replaced_(vcpu.debug.step_state_replaced) {
+    explicit GuestStepState(Vcpu& vcpu) : vcpu_(vcpu), replaced_(vcpu.debug.step_state_replaced) {
         if (replaced_)
             leave_guest_debug(vcpu_);
     }
-    ~OwnStepState() {
+    ~GuestStepState() {
         if (replaced_)
             enter_guest_debug(vcpu_);
     }
-    OwnStepState(const OwnStepState&) = delete;
-    OwnStepState& operator=(const OwnStepState&) = delete;
+    GuestStepState(const GuestStepState&) = delete;
+    GuestStepState& operator=(const GuestStepState&) = delete;
 
 private:
     Vcpu& vcpu_;

@@ -63,7 +63,7 @@ bool VgicWiring::irq_line_level(unsigned vcpu_index, unsigned intid) {
     Vcpu& vcpu = vm_.vcpu(vcpu_index);
     // Loaded on another CPU, whose timer registers are out of reach: what the vGIC knows stands until its own sync.
     if (vcpu.timers.loaded() && this_cpu().loaded != &vcpu)
-        return vcpu.gic.own.line >> (intid % 32) & 1;
+        return vcpu.gic.private_irqs.line >> (intid % 32) & 1;
     for (timer::Slot slot : timer::kSlots)
         if (vcpu.timers.guest_intid(vcpu.timers.direct(slot)) == intid)
             return vcpu.timers.asserted(cpu(), vcpu.timers.direct(slot));

@@ -20,7 +20,7 @@ public:
     virtual Outcome timer(arch::SysReg reg, bool is_read, u64& value) = 0;
     // ICH_VTR_EL2, ICH_MISR_EL2, ICH_EISR_EL2, ICH_ELRSR_EL2: computed from the VNCR page.
     virtual Outcome gic(arch::SysReg reg, u64& value) = 0;
-    // `operand`: Xt. kEl20: execute_own_tlbi() (own_tlbi.hpp). kEl10: shadow_tlbi() (tlbi_scope.hpp) and the shadow
+    // `operand`: Xt. kEl20: execute_vel2_tlbi() (vel2_tlbi.hpp). kEl10: shadow_tlbi() (tlbi_scope.hpp) and the shadow
     // MMU.
     virtual Outcome tlbi(const TlbiOp& op, u64 operand) = 0;
     // Leaves its result in PAR_EL1.

@@ -35,7 +35,7 @@ struct El2Access {
     bool is_read;
     u64 value;
 
-    Outcome own(arch::SysReg reg) {
+    Outcome banked(arch::SysReg reg) {
         if (is_read)
             value = v.read(cpu, reg, true);
         else
@@ -57,7 +57,7 @@ struct El2Access {
         if (!v.config().features.has(row.feature))
             return Outcome::kUndefined;
         switch (row.kind) {
-        case El2Kind::kOwn: return row.reg == arch::SysReg::SP_EL2 ? Outcome::kUndefined : own(row.reg);
+        case El2Kind::kBanked: return row.reg == arch::SysReg::SP_EL2 ? Outcome::kUndefined : banked(row.reg);
         case El2Kind::kMemory: return memory(row.reg);
         case El2Kind::kGic: return is_read ? hooks.gic(row.reg, value) : Outcome::kUndefined;
         case El2Kind::kTimer: return hooks.timer(row.reg, is_read, value);
@@ -98,7 +98,7 @@ struct El2Access {
         if (named != SysReg::kCount && e2h) {
             const SysReg meant = vhe::vhe_redirect(named);
             if (meant != named)
-                return own(meant);
+                return banked(meant);
         }
         return Outcome::kFlat;
     }

@@ -47,8 +47,8 @@ inline bool authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64& address) {
         key[0] = cpu.read<APIBKeyLo_EL1>().raw;
         key[1] = cpu.read<APIBKeyHi_EL1>().raw;
     }
-    const bool own_sp = v.context.pstate & 1;  // EL2h; EL2t's modifier is SP_EL0
-    const u64 modifier = own_sp ? cpu.read<SP_EL1>().raw : v.context.sp_el0;
+    const bool uses_sp_el1 = v.context.pstate & 1;  // EL2h; EL2t's modifier is SP_EL0
+    const u64 modifier = uses_sp_el1 ? cpu.read<SP_EL1>().raw : v.context.sp_el0;
     const PacLayout layout = pac_layout(cpu.read<TCR_EL12>().raw, address >> 55 & 1);
     const u64 code = cpu.pacga(canonical_address(address, layout.mask), modifier, key);
     const Authenticated a = check_pac(address, code, layout, v.config().features.pac, key_b);

@@ -23,7 +23,7 @@ consteval bool is_sound() {
         const Home home = info(r.reg).home;
         if (r.kind == El2Kind::kMemory && home != Home::Vncr && home != Home::Mem && r.reg != SysReg::SP_EL1)
             return false;
-        if (r.kind == El2Kind::kOwn && home != Home::Alias && r.reg != SysReg::CNTHCTL_EL2)
+        if (r.kind == El2Kind::kBanked && home != Home::Alias && r.reg != SysReg::CNTHCTL_EL2)
             return false;
     }
     return true;
@@ -35,10 +35,10 @@ const El2Register* one_reg(const VirtualEl2& v, Encoding e) {
     return row && row->shown && v.config().features.has(row->feature) ? row : nullptr;
 }
 
-void set_identity(VirtualEl2& v, SysReg own, SysReg of_guest, u64 value) {
-    if (v.present() && v.file.get(of_guest) == v.file.get(own))
+void set_identity(VirtualEl2& v, SysReg of_vel2, SysReg of_guest, u64 value) {
+    if (v.present() && v.file.get(of_guest) == v.file.get(of_vel2))
         v.file.set(of_guest, value);
-    v.file.set(own, value);
+    v.file.set(of_vel2, value);
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ const El2Register* find_el2_register(Encoding e) {
 
 void reset_el2(VirtualEl2& v) {
     for (const El2Register& row : kRegisters)
-        if (row.kind == El2Kind::kOwn || row.kind == El2Kind::kMemory)
+        if (row.kind == El2Kind::kBanked || row.kind == El2Kind::kMemory)
             v.file.set(row.reg, row.reset);
     v.file.set(SysReg::VPIDR_EL2, v.file.get(SysReg::MIDR_EL1));
     v.file.set(SysReg::VMPIDR_EL2, v.file.get(SysReg::MPIDR_EL1));

@@ -6,7 +6,7 @@
 
 namespace nest::nested {
 
-enum class El2Kind : u8 { kOwn, kMemory, kGic, kTimer, kSre, kUndefined };
+enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kUndefined };
 
 struct El2Register {
     arch::SysReg reg;

@@ -19,8 +19,8 @@ constexpr u64 k4KWithoutLpa2 = 0, k16KWithoutLpa2 = 1, kNo4K = 0xf;
 constexpr u64 kNoStage2 = 1, kStage2 = 2;
 
 // Does the host's stage 2 have the granule? TGRANx_2 0 means "as stage 1", where 0xf (4K, 64K) or 0 (16K) means no.
-bool has_stage2(u64 own, u64 stage1, u64 stage1_absent) {
-    return own == 0 ? stage1 != stage1_absent : own >= kStage2;
+bool has_stage2(u64 stage2, u64 stage1, u64 stage1_absent) {
+    return stage2 == 0 ? stage1 != stage1_absent : stage2 >= kStage2;
 }
 
 // Shadow stage 2 composes from pages of the host's size: a smaller granule of L1's is refused.

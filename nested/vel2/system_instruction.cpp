@@ -106,7 +106,7 @@ void decode_address(u64 operand, TlbiOp& op) {
         op.start &= ~u64{0} << op.granule_bits;
 }
 
-Regime own_regime(bool e2h) { return e2h ? Regime::kEl20 : Regime::kEl2; }
+Regime vel2_regime(bool e2h) { return e2h ? Regime::kEl20 : Regime::kEl2; }
 
 }  // namespace
 
@@ -123,7 +123,7 @@ bool decode_tlbi(Encoding e, u64 operand, const Features& features, bool e2h, bo
         const Group g = group_of(e.crm());
         op.shareability = g.shareability;
         op.range = g.range;
-        op.regime = el1 && !(e2h && tge) ? Regime::kEl10 : own_regime(e2h);
+        op.regime = el1 && !(e2h && tge) ? Regime::kEl10 : vel2_regime(e2h);
         exists = g.exists && (el1 ? stage1_e1(e.op2(), g.range, op) : by_e2(e.op2(), g.range, op));
     }
     if (!exists || (op.nxs && !features.has(Feature::kXs)) || (op.range && !features.has(Feature::kTlbiRange)) ||
@@ -156,7 +156,7 @@ bool decode_at(Encoding e, u64 operand, const Features& features, bool e2h, bool
         op.any = op2 == 2;
         return (op.pan && features.has(Feature::kPan2)) || (op.any && features.has(Feature::kAts1a));
     }
-    op.regime = op2 < 4 ? own_regime(e2h) : Regime::kEl10;
+    op.regime = op2 < 4 ? vel2_regime(e2h) : Regime::kEl10;
     if (e.crm() == 9) {
         op.any = true;
         return op2 == 2 && features.has(Feature::kAts1a);

@@ -14,7 +14,7 @@ bool try_deactivate(CpuInterface& cpu, unsigned intid, bool even_on_lr) {
     Fold fold(cpu, distributor);
     if (is_private(intid)) {
         IrqGuard guard(cpu.lock);
-        if (cpu.own.active & bit)
+        if (cpu.private_irqs.active & bit)
             fold.deactivate_one(intid);
         cpu.refresh();
     } else {

@@ -14,7 +14,7 @@ bool Fold::resample(Bank& bank, unsigned intid) {
 }
 
 void Fold::deactivate_physical(unsigned intid) {
-    distributor_.callbacks().set_physical_active(cpu_.index, cpu_.own.host_intid[intid % 32], false);
+    distributor_.callbacks().set_physical_active(cpu_.index, cpu_.private_irqs.host_intid[intid % 32], false);
 }
 
 void Fold::ended(const Bank& bank, unsigned intid) {
@@ -88,7 +88,7 @@ void Fold::deactivate_outside(unsigned eoi_count, bool spis) {
                 best = key < best ? key : best;
             });
         };
-        consider(cpu_.own, ~u32{0}, 0);
+        consider(cpu_.private_irqs, ~u32{0}, 0);
         if (spis)
             for_each_bit(cpu_.held_banks, [&](unsigned b) {
                 consider(distributor_.spi_bank(b), cpu_.held[b], (b + 1) * 32);

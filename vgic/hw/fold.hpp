@@ -26,7 +26,7 @@ public:
 
 private:
     Bank& bank_of(unsigned intid) {
-        return is_private(intid) ? static_cast<Bank&>(cpu_.own) : distributor_.spi_bank(intid / 32 - 1);
+        return is_private(intid) ? static_cast<Bank&>(cpu_.private_irqs) : distributor_.spi_bank(intid / 32 - 1);
     }
     const RawSpinLock& lock_of(unsigned intid) const {
         return is_private(intid) ? static_cast<const RawSpinLock&>(cpu_.lock) : distributor_.spi_lock();

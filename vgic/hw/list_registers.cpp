@@ -123,7 +123,7 @@ void fill_list_registers(CpuInterface& cpu) {
     cpu.lock.lock();
 
     Selection chosen(distributor.gic().list_registers(), cpu.hw.vmcr, forward);
-    chosen.consider(cpu.own, ~u32{0}, 0);
+    chosen.consider(cpu.private_irqs, ~u32{0}, 0);
     if (spis)
         for_each_bit(cpu.held_banks, [&](unsigned b) {
             chosen.consider(distributor.spi_bank(b), cpu.held[b], (b + 1) * 32);
@@ -132,8 +132,8 @@ void fill_list_registers(CpuInterface& cpu) {
     for (unsigned i = 0; i < chosen.count(); i++) {
         const unsigned intid = chosen.intid(i), n = intid % 32;
         own_spis += !is_private(intid);
-        Bank& bank = is_private(intid) ? static_cast<Bank&>(cpu.own) : distributor.spi_bank(intid / 32 - 1);
-        cpu.hw.lr[i] = load_one(bank, n, intid, is_private(intid) ? cpu.own.host_intid[n] : 0, forward);
+        Bank& bank = is_private(intid) ? static_cast<Bank&>(cpu.private_irqs) : distributor.spi_bank(intid / 32 - 1);
+        cpu.hw.lr[i] = load_one(bank, n, intid, is_private(intid) ? cpu.private_irqs.host_intid[n] : 0, forward);
     }
     cpu.hw.used = static_cast<u8>(chosen.count());
     cpu.hw.hcr = compute_hcr(cpu, chosen, own_spis);
@@ -174,7 +174,7 @@ bool fold_ended_list_registers(CpuInterface& cpu) {
     u32 which = 0;
     for (unsigned i = 0; i < cpu.hw.used; i++)
         which |= bit_of(static_cast<unsigned>(ListRegister::of(cpu.hw.lr[i]).get<ListRegister::vINTID>()));
-    const bool may = !(which & cpu.own.hw_level());
+    const bool may = !(which & cpu.private_irqs.hw_level());
     if (may) {
         Fold fold(cpu, *cpu.distributor);
         for (unsigned i = 0; i < cpu.hw.used; i++)

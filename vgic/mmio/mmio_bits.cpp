@@ -38,7 +38,7 @@ u32 sample_lines(const Access& access, u32 which) {
 void set_physical(const Access& access, u32 which, bool active) {
     for_each_bit(which, [&](unsigned n) {
         CpuInterface& cpu = *access.redistributor;
-        access.distributor.callbacks().set_physical_active(cpu.index, cpu.own.host_intid[n], active);
+        access.distributor.callbacks().set_physical_active(cpu.index, cpu.private_irqs.host_intid[n], active);
     });
 }
 
@@ -114,7 +114,7 @@ void changed(const Access& access, u32 which, Kicks& kicks) {
     }
     CpuInterface& cpu = *access.redistributor;
     cpu.refresh();
-    if ((cpu.own.relevant() | cpu.own.on_lr) & which)
+    if ((cpu.private_irqs.relevant() | cpu.private_irqs.on_lr) & which)
         kicks.add(cpu.index);
 }
 

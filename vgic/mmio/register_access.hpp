@@ -25,7 +25,7 @@ struct Access {
     // Of the bank's interrupts, those that exist.
     u32 existing() const { return vgic::existing(intid & ~31u); }
     Bank& bank() const {
-        return redistributor ? static_cast<Bank&>(redistributor->own) : distributor.spi_bank(intid / 32 - 1);
+        return redistributor ? static_cast<Bank&>(redistributor->private_irqs) : distributor.spi_bank(intid / 32 - 1);
     }
     RawSpinLock& lock() const { return redistributor ? redistributor->lock : distributor.spi_lock(); }
 };

@@ -41,10 +41,10 @@ private:
             return false;
         const u32 bit = bit_of(intid);
         Guard guard(l1_.lock);
-        if (!(l1_.own.hw & ~taken_ & bit))
+        if (!(l1_.private_irqs.hw & ~taken_ & bit))
             return false;
         taken_ |= bit;
-        host_intid = l1_.own.host_intid[intid];
+        host_intid = l1_.private_irqs.host_intid[intid];
         return true;
     }
 
@@ -74,7 +74,7 @@ void deactivate_for_l2(CpuInterface& l1, unsigned intid, bool done_by_hardware) 
     Fold fold(l1, distributor);
     if (is_private(intid)) {
         Guard guard(l1.lock);
-        if (!(l1.own.active & bit_of(intid)))
+        if (!(l1.private_irqs.active & bit_of(intid)))
             return;
         if (done_by_hardware)
             fold.note_deactivation(intid);

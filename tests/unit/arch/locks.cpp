@@ -56,7 +56,7 @@ TEST(LockOrder, RefusesTwoOfOneClass) {
 // As KVM's ioctls that need every vCPU out of KVM_RUN take their mutexes.
 TEST(LockOrder, LetsManyOfOneClassBeTriedUnderOneLock) {
     Mutex vcpu{NEST_LOCK_VCPU}, vm{NEST_LOCK_VM}, more[3] = {Mutex{NEST_LOCK_VCPU}, Mutex{NEST_LOCK_VCPU}, Mutex{NEST_LOCK_VCPU}};
-    Guard own(vcpu);
+    Guard inner(vcpu);
     Guard outer(vm);
     for (Mutex& one : more)
         ASSERT_TRUE(one.try_lock_under(vm));

@@ -121,8 +121,8 @@ TEST_F(RunInGuestTest, AnInterruptForL1JustBeforeTheEntryGoesBeforeL2) {
     const u32 ppi = core().timers.guest_intid(timer::TimerId::kHypPhysical);
     {
         IrqGuard guard(core().gic.lock);
-        core().gic.own.enabled |= u32{1} << ppi;
-        core().gic.own.group |= u32{1} << ppi;
+        core().gic.private_irqs.enabled |= u32{1} << ppi;
+        core().gic.private_irqs.group |= u32{1} << ppi;
     }
     core().vm.gic.distributor()->set_enabled(true);
     using Vmcr = arch::ICH_VMCR_EL2;

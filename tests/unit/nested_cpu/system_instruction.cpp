@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TLBI and AT decoding: every encoding, and the operands.
 #include <gtest/gtest.h>
-#include <nested/cpu/own_tlbi.hpp>
+#include <nested/cpu/vel2_tlbi.hpp>
 #include <tests/unit/nested_cpu/fixture.hpp>
 
 namespace nest::nested {
@@ -208,7 +208,7 @@ TEST(Tlbi, OwnRegimeIsExecutedAsItIs) {
                 continue;
             FakeCpu cpu;
             const u64 operand = kRange4k | 0x123;
-            execute_own_tlbi(cpu, tlbi(row.op1, row.crm, row.op2, operand, true), operand);
+            execute_vel2_tlbi(cpu, tlbi(row.op1, row.crm, row.op2, operand, true), operand);
             ASSERT_EQ(cpu.log.size(), 1u) << "no barrier: L1's own DSB waits";
             EXPECT_EQ(cpu.log[0].what, static_cast<u64>(instruction)) << n;
             EXPECT_EQ(cpu.log[0].operand, instruction == VMALLE1IS ? 0 : operand) << n;

@@ -11,10 +11,10 @@ using arch::CNTHCTL_EL2;
 using H = arch::HCR_EL2;
 
 struct Names {
-    SysReg own, hardware;
+    SysReg guest_name, hardware;
 };
 constexpr Names kVel2[] = {
-#define VEL2_REGISTER(own, hardware, vhe_name) {SysReg::own, SysReg::hardware},
+#define VEL2_REGISTER(el2_name, hardware, vhe_name) {SysReg::el2_name, SysReg::hardware},
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
 };
@@ -39,13 +39,13 @@ TEST_F(WorldSwitchTest, ToGuestSavesVel2AndLoadsEl1) {
     for (const Names& r : kVel2)
         cpu.registers[r.hardware] = n += 0x10;
     for (const Names& r : kEl1)
-        l1(r.own, n += 0x10);
+        l1(r.guest_name, n += 0x10);
     switch_to_l2(cpu, v, args());
     n = 0x1000;
     for (const Names& r : kVel2)
-        EXPECT_EQ(file.get(r.own), n += 0x10) << arch::name_of(r.own);
+        EXPECT_EQ(file.get(r.guest_name), n += 0x10) << arch::name_of(r.guest_name);
     for (const Names& r : kEl1)
-        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.own);
+        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.guest_name);
     EXPECT_TRUE(v.in_l2());
 }
 
@@ -55,14 +55,14 @@ TEST_F(WorldSwitchTest, AndBack) {
     for (const Names& r : kEl1)
         cpu.registers[r.hardware] = n += 0x10;
     for (const Names& r : kVel2)
-        l1(r.own, n += 0x10);
+        l1(r.guest_name, n += 0x10);
     l1(SysReg::CPTR_EL2, 0x30'0000);
     switch_to_vel2(cpu, v, args());
     n = 0x9000;
     for (const Names& r : kEl1)
-        EXPECT_EQ(file.get(r.own), n += 0x10) << arch::name_of(r.own);
+        EXPECT_EQ(file.get(r.guest_name), n += 0x10) << arch::name_of(r.guest_name);
     for (const Names& r : kVel2)
-        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.own);
+        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.guest_name);
     EXPECT_EQ(hardware(SysReg::CPACR_EL12), 0x30'0000u);
     EXPECT_TRUE(v.in_vel2());
 }
@@ -72,7 +72,7 @@ TEST_F(WorldSwitchTest, SharedRegistersAreNotTouched) {
     switch_to_vel2(cpu, v, args());
     switch_to_l2(cpu, v, args());
     for (const Names& r : kShared)
-        EXPECT_EQ(cpu.position_of_write(r.hardware), -1) << arch::name_of(r.own);
+        EXPECT_EQ(cpu.position_of_write(r.hardware), -1) << arch::name_of(r.guest_name);
 }
 
 TEST_F(WorldSwitchTest, WalksEndBeforeTheRegimeChanges) {

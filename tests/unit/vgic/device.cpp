@@ -310,7 +310,7 @@ TEST_F(Device, RestoreTouchesNoMappedInterrupt) {
     EXPECT_EQ(set(5, 0x10200, 1 << 27), 0);
     EXPECT_EQ(set(5, 0x10100, 1 << 27), 0);
     EXPECT_TRUE(callbacks.physical.empty());
-    EXPECT_EQ(d.cpu(0).own.active, 1u << 20);
+    EXPECT_EQ(d.cpu(0).private_irqs.active, 1u << 20);
 }
 
 // What is pending, active and high comes over, and is delivered there as it would have been here.

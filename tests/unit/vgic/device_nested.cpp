@@ -94,11 +94,11 @@ TEST_F(DeviceNested, ChosenNumberStaysAndTheLineIsTheVcpusAlone) {
     EXPECT_EQ(code(d.claim_maintenance_ppi(cpus[1])), 0);
     EXPECT_EQ(maintenance(), 26u);
     set_maintenance(cpus[1], true);
-    EXPECT_EQ(cpus[1].own.line, bit_of(26));
+    EXPECT_EQ(cpus[1].private_irqs.line, bit_of(26));
     EXPECT_EQ(code(inject_ppi(cpus[1], 26, false)), 0);
-    EXPECT_EQ(cpus[1].own.line, bit_of(26)) << "user space has no say";
+    EXPECT_EQ(cpus[1].private_irqs.line, bit_of(26)) << "user space has no say";
     set_maintenance(cpus[1], false);
-    EXPECT_EQ(cpus[1].own.line, 0u);
+    EXPECT_EQ(cpus[1].private_irqs.line, 0u);
 }
 
 TEST_F(DeviceNested, AnotherDevicesPpiIsRefused) {

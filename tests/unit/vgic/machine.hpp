@@ -132,7 +132,7 @@ public:
     static u64 gicr(unsigned vcpu, u64 offset) { return kRedistBase + vcpu * 0x20000 + offset; }
     vgic::Bank& bank(unsigned vcpu, unsigned intid) {
         if (vgic::is_private(intid))
-            return cpu(vcpu).own;
+            return cpu(vcpu).private_irqs;
         return distributor->spi_bank(intid / 32 - 1);
     }
     // After a direct change of the vCPU's bank.

@@ -43,7 +43,7 @@ TEST_F(NestedDeactivate, MappedLevelIsDoneByHardware) {
 TEST_F(NestedDeactivate, MappedLevelIsResampled) {
     for (const bool high : {false, true}) {
         make_active(kTimer);
-        l1.own.line |= vgic::bit_of(kTimer);
+        l1.private_irqs.line |= vgic::bit_of(kTimer);
         m.callbacks.high.clear();
         if (high)
             m.callbacks.high.insert({0, kTimer});
@@ -149,7 +149,7 @@ TEST_F(NestedDeactivate, WhatIsNotActiveStaysAsItIs) {
     }
     set_lr(0, hard(60, kTimer, arch::kLrPendingActive));  // the one that hardware does not do for us
     run([](FakeGuest& g) { g.lr(0) = 0; });
-    EXPECT_TRUE(l1.own.pending() & vgic::bit_of(kSoft));
+    EXPECT_TRUE(l1.private_irqs.pending() & vgic::bit_of(kSoft));
     EXPECT_TRUE(m.bank(0, kSpi).pending() & vgic::bit_of(kSpi));
     EXPECT_TRUE(m.callbacks.physical.empty());
     EXPECT_TRUE(m.callbacks.eois.empty());

@@ -132,9 +132,9 @@ TEST_F(Renamed, TyperSgisAndNamesFollow) {
     EXPECT_EQ(m.distributor->find_affinity(kAffinity), &m.cpu(1));
     EXPECT_EQ(m.distributor->find_affinity(1), nullptr);
     vgic::send_sgi(m.cpu(0), SysReg::ICC_SGI1R_EL1, u64{5} << 24 | 3 << 16 | 1);
-    EXPECT_EQ(m.cpu(1).own.latch, 1u << 5);
+    EXPECT_EQ(m.cpu(1).private_irqs.latch, 1u << 5);
     vgic::send_sgi(m.cpu(0), SysReg::ICC_SGI1R_EL1, u64{6} << 24 | 1 << 1);
-    EXPECT_EQ(m.cpu(1).own.latch, 1u << 5) << "nobody has the old one";
+    EXPECT_EQ(m.cpu(1).private_irqs.latch, 1u << 5) << "nobody has the old one";
     EXPECT_EQ(m.cpu(1).index, 1u);
 }
 

@@ -11,7 +11,7 @@ namespace nest::nested {
 // is of regime kEl20, under E2H; the guest context is loaded and the vCPU at virtual EL2, so that VTTBR_EL2 is the
 // canonical one. No barrier: L1's own DSB, on this same PE, waits for it ([DDI0487] D8.16.5). A translation that is
 // cached in software for L1's VNCR_EL2 is not in the TLB: the caller drops it.
-inline void execute_own_tlbi(arch::Cpu& cpu, const TlbiOp& op, u64 operand) {
+inline void execute_vel2_tlbi(arch::Cpu& cpu, const TlbiOp& op, u64 operand) {
     using enum arch::Tlbi;
     switch (op.scope) {
     case TlbiScope::kVa:

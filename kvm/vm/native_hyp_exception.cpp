@@ -2,7 +2,7 @@
 // An exception that we took ourselves while a guest's context was loaded: only a bug of ours can cause it.
 #include <kvm/vm/machine.hpp>
 
-extern "C" [[noreturn]] void nest_own_exception(nest::u64 slot, nest::u64 esr, nest::u64 elr, nest::u64 far) {
+extern "C" [[noreturn]] void nest_hyp_exception(nest::u64 slot, nest::u64 esr, nest::u64 elr, nest::u64 far) {
     using namespace nest;
     kvm::Cpu& c = kvm::cpu();
     const vhe::HostContext& host = kvm::this_cpu().context;
