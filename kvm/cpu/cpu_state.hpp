@@ -30,7 +30,7 @@ struct CacheGeometry {
 
 class CpuState {
 public:
-    CpuState(IdRegisters& id_registers, unsigned vcpu_index) : ids(id_registers), index(vcpu_index) {}
+    CpuState(IdRegisters& id_registers, u32 vmm_id) : ids(id_registers), id(vmm_id) {}
     CpuState(const CpuState&) = delete;
     CpuState& operator=(const CpuState&) = delete;
 
@@ -59,7 +59,7 @@ public:
     vncr::RegisterFile regs;
     nested::VirtualEl2 vel2{context, regs};  // not present() without KVM_ARM_VCPU_HAS_EL2
     IdRegisters& ids;
-    const unsigned index;  // dense, in creation order; MPIDR comes from it
+    const u32 id;  // the VMM's number for the vCPU; MPIDR_EL1 comes from it
     Residence residence = Residence::kMemory;
     u64 features = 0;      // bits of KVM_ARM_VCPU_*, as KVM_ARM_VCPU_INIT set them
     bool initialized = false;

@@ -19,7 +19,7 @@ namespace nest::kvm {
     const bool comes_back = here.vttbr_before == vttbr.raw;
     here.vttbr_before = here.vttbr;
     here.vttbr = vttbr.raw;
-    return !comes_back && tables.change_runner(here.id, static_cast<u16>(vcpu.slot + 1));
+    return !comes_back && tables.change_runner(here.id, static_cast<u16>(vcpu.index + 1));
 }
 
 // Before each entry after which the world, the CPU or the VMID may be another: a roll-over of VMIDs, or another vCPU of

@@ -79,7 +79,7 @@ void reset_vcpu(CpuState& state) {
                        SysReg::SPSR_irq, SysReg::SPSR_fiq})
         state.write(reg, 0);
     if (!state.initialized) {
-        state.regs.set(SysReg::MPIDR_EL1, mpidr_of(state.index));
+        state.regs.set(SysReg::MPIDR_EL1, mpidr_of(state.id));
         state.regs.set(SysReg::CLIDR_EL1, made_up_clidr(state.ids.get<CTR_EL0>()));
     }
     if (state.has_feature(abi::KVM_ARM_VCPU_HAS_EL2)) {

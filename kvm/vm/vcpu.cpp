@@ -9,7 +9,7 @@
 namespace nest::kvm {
 
 Vcpu::Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id)
-    : CpuState(owner.ids, vcpu_id), vm(owner), id(vcpu_id), slot(vcpu_index), hooks(*this), timer_lines(*this) {
+    : CpuState(owner.ids, vcpu_id), vm(owner), index(vcpu_index), hooks(*this), timer_lines(*this) {
     vel2.vncr = &l1_vncr;
 }
 

@@ -77,8 +77,7 @@ public:
     bool has_gic() const { return gic.distributor != nullptr; }
 
     Vm& vm;
-    const u32 id;         // the VMM's number
-    const unsigned slot;  // dense, in creation order
+    const unsigned index;  // dense, in creation order; `id` is the VMM's number
     nest_host_vcpu* host = nullptr;
     abi::Run* run = nullptr;  // the page that the VMM maps and may change at any time: read each field once
 
