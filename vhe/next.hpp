@@ -5,6 +5,12 @@
 
 namespace nest::vhe {
 
+// Where code runs that handles an exit (docs/architecture.md).
+enum class Tier : u8 {
+    k0,  // guest context loaded, all exceptions masked: nothing may sleep, trace, or wait for a lock
+    k1,  // in the host, preemptible
+};
+
 enum class Next : u8 {
     kResume,  // enter the guest again, from where the handler stands (tier 0: at once)
     kTier1,   // tier 0 cannot decide this: leave the guest context and ask tier 1

@@ -78,7 +78,7 @@ Next el1_sysreg(Vcpu& vcpu) {
 
 // Tier 0 has handed over what it could not do.
 Next vel2_sysreg(Vcpu& vcpu) {
-    switch (emulate_vel2_sysreg(vcpu, false)) {
+    switch (emulate_vel2_sysreg(vcpu, Tier::k1)) {
     case nested::Outcome::kUndefined: return undefined(vcpu);
     case nested::Outcome::kTier1: return Next::kResume;  // once more
     case nested::Outcome::kFlat: return el1_sysreg(vcpu);

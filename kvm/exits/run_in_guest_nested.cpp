@@ -73,7 +73,7 @@ void return_from_vel2(Vcpu& vcpu) {
 }
 
 Next vel2_sysreg(Vcpu& vcpu) {
-    switch (emulate_vel2_sysreg(vcpu, true)) {
+    switch (emulate_vel2_sysreg(vcpu, Tier::k0)) {
     case nested::Outcome::kDone:
         return Next::kResume;
     case nested::Outcome::kUndefined:

@@ -25,10 +25,10 @@ Next secure_call(Vcpu& vcpu) {
 }
 
 Next sysreg(Vcpu& vcpu) {
-    vcpu.hooks.in_tier0 = true;
+    vcpu.hooks.tier = Tier::k0;
     const Emulation result =
         emulate_sysreg(vcpu, SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask), vcpu.hooks);
-    vcpu.hooks.in_tier0 = false;
+    vcpu.hooks.tier = Tier::k1;
     if (result == Emulation::kTier1)
         return Next::kTier1;
     finish_trap(vcpu, result);

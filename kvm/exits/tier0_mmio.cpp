@@ -20,7 +20,7 @@ bool is_load(AbortIss iss) {
 
 // Memory goes before the vGIC where the VMM has put both.
 bool is_no_memory(Vcpu& vcpu, arch::Ipa ipa) {
-    const TierGuard guard(vcpu.vm.mmu_lock, true);
+    const TierGuard guard(vcpu.vm.mmu_lock, Tier::k0);
     return guard && !vcpu.vm.slots.find(arch::gfn_of(ipa));
 }
 

@@ -78,26 +78,26 @@ bool NestedMmu::is_uncached_by_l1(Vcpu& vcpu, u64 va) {
            t.stage2.attributes.type != stage2::MemoryType::Normal;
 }
 
-Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, bool in_tier0) {
+Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, Tier tier) {
     const nested::MmuFeatures& features = mmu_features(vcpu);
     const nested::Stage1Registers registers = registers_of(vcpu, op.regime);
     const nested::Stage1Regime regime = nested::stage1_regime(registers, op.va, op.el0, features);
     const nested::Stage2Regime* const stage2 = op.regime == nested::Regime::kEl10 ? l1_stage2(vcpu) : nullptr;
     const bool pan = op.pan && vcpu.pstate().get<SPSR_EL2::PAN>();
-    if (!in_tier0)
+    if (tier == Tier::k1)
         release_fpsimd(vcpu);
     for (unsigned tries = 0; tries < kTries; tries++) {
         Translation t;
         bool less_allowed = false;
         {
-            const TierGuard guard(vm_.mmu_lock, in_tier0);
+            const TierGuard guard(vm_.mmu_lock, tier);
             if (!guard)
                 return Outcome::kTier1;
             t = translate(op, registers, regime, stage2, pan, mmu().memory());
             less_allowed = t.status() == WalkStatus::kAbsent && canonical_.walk(t.absent()).valid;
         }
         if (t.status() == WalkStatus::kAbsent) {
-            if (in_tier0)
+            if (tier == Tier::k0)
                 return Outcome::kTier1;
             if (fault_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == FaultInResult::kMapped) {
                 if (nest_port_vcpu_work_pending())

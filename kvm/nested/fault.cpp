@@ -78,7 +78,7 @@ Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
     const nested::Stage2Regime* const regime = l1_stage2(vcpu);
     Resolution r;
     {
-        const TierGuard guard(vm_.mmu_lock, true);
+        const TierGuard guard(vm_.mmu_lock, Tier::k0);
         if (!guard)
             return Next::kTier1;
         r = mmu().resolve(*shadow, regime, fault, vcpu.tables, nested::Reclaim::kLater);

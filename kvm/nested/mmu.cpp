@@ -85,7 +85,7 @@ bool NestedMmu::find_shadow(Vcpu& vcpu) {
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
     const nested::ShadowKey key = l1_shadow_key(vcpu);
     if (!use.shadow || use.shadow->key != key) {
-        const TierGuard guard(vm_.mmu_lock, vcpu.guest_context);
+        const TierGuard guard(vm_.mmu_lock, vcpu.tier());
         Shadow* const shadow = guard ? mmu().pool().find_and_hold(key) : nullptr;
         if (!shadow)
             return false;

@@ -18,7 +18,7 @@ using nested::Outcome;
 
 class Hooks final : public nested::El2Hooks {
 public:
-    Hooks(Vcpu& vcpu, bool in_tier0) : vcpu_(vcpu), in_tier0_(in_tier0) {}
+    Hooks(Vcpu& vcpu, Tier tier) : vcpu_(vcpu), tier_(tier) {}
 
     Outcome timer(SysReg reg, bool is_read, u64& value) override {
         const auto access = timer::timer_access(reg, true, vcpu_.vel2.e2h());
@@ -51,16 +51,16 @@ public:
         return outcome;
     }
 
-    Outcome at(const nested::AtOp& op) override { return vcpu_.vm.nested_mmu.at(vcpu_, op, in_tier0_); }
+    Outcome at(const nested::AtOp& op) override { return vcpu_.vm.nested_mmu.at(vcpu_, op, tier_); }
 
     void memory_written(SysReg) override {}  // whoever uses such a register reads it at each entry
 
 private:
     Outcome invalidate(const nested::TlbiOp& op, u64 operand) {
         if (op.regime == nested::Regime::kEl10)
-            return vcpu_.vm.nested_mmu.tlbi_l2(vcpu_, op, operand, in_tier0_);
+            return vcpu_.vm.nested_mmu.tlbi_l2(vcpu_, op, operand, tier_);
         NestedVncr& vncr = vcpu_.vm.nested_vncr;
-        if (in_tier0_) {
+        if (tier_ == Tier::k0) {
             if (vncr.in_use() && !vncr.drop_in_tier0(vcpu_, op)) [[unlikely]]
                 return Outcome::kTier1;
             nested::execute_vel2_tlbi(cpu(), op, operand);
@@ -78,13 +78,13 @@ private:
     }
 
     Vcpu& vcpu_;
-    bool in_tier0_;
+    Tier tier_;
 };
 
 }  // namespace
 
-nested::Outcome emulate_vel2_sysreg(Vcpu& vcpu, bool in_tier0) {
-    Hooks hooks(vcpu, in_tier0);
+nested::Outcome emulate_vel2_sysreg(Vcpu& vcpu, Tier tier) {
+    Hooks hooks(vcpu, tier);
     const auto iss = arch::SysRegIss::of(vcpu.context.esr & arch::ESR_EL2::ISS::kMask);
     return nested::emulate_el2_access(cpu(), vcpu.vel2, iss, hooks);
 }

@@ -121,7 +121,7 @@ Next NestedVncr::access(Vcpu& vcpu) {
     vncr::Page page = vcpu.vel2.vncr->find(name);
     if (!page || (!a.is_read && !page.writable)) {
         Found found{Found::kAgain};
-        if (const TierGuard guard(vm_.mmu_lock, true); guard)
+        if (const TierGuard guard(vm_.mmu_lock, Tier::k0); guard)
             found = look_up(vcpu, name, !a.is_read);
         if (found.kind == Found::kFault) {
             forward(vcpu, a, name.va, found.fsc);
@@ -231,7 +231,7 @@ bool NestedVncr::is_used_by_another(const Vcpu& vcpu, const nested::TlbiOp& op) 
 }
 
 bool NestedVncr::drop_in_tier0(Vcpu& vcpu, const nested::TlbiOp& op) {
-    const TierGuard guard(vm_.mmu_lock, true);
+    const TierGuard guard(vm_.mmu_lock, Tier::k0);
     if (!guard || is_used_by_another(vcpu, op))
         return false;
     // This vCPU is at virtual EL2, where its own page is loaded; L2's is looked up at the next return to L2.

@@ -31,7 +31,7 @@ Emulation VcpuHooks::send_sgi(SysReg reg, u64 value) {
     if (!vcpu_.has_gic())
         return Emulation::kUndefined;
     // Sending takes spinlocks and may wake a thread, which the scheduler does not allow from guest state.
-    if (in_tier0)
+    if (tier == Tier::k0)
         return Emulation::kTier1;
     vgic::send_sgi(vcpu_.gic, reg, value);
     return Emulation::kDone;
@@ -40,7 +40,7 @@ Emulation VcpuHooks::send_sgi(SysReg reg, u64 value) {
 Emulation VcpuHooks::gic(SysReg reg, bool is_read, u64& value) {
     if (!vcpu_.has_gic())
         return Emulation::kUndefined;
-    if (in_tier0)
+    if (tier == Tier::k0)
         return Emulation::kTier1;
     // L2's own interface: all but ICC_SRE_EL1 is the hardware's, or traps to L1. L1's, which lies saved, must not be touched:
     // the active priorities in the hardware are L2's.
@@ -59,7 +59,7 @@ Emulation VcpuHooks::gic(SysReg reg, bool is_read, u64& value) {
 // A guest that cleans its caches by set and way wants all it wrote to be in memory: clean what stage 2 maps, and watch
 // for the moment when it turns its caches on or off, to do it again.
 Emulation VcpuHooks::set_way() {
-    if (in_tier0)
+    if (tier == Tier::k0)
         return Emulation::kTier1;
     if (vcpu_.vm.stage2.tables().fwb())
         return Emulation::kDone;
@@ -72,7 +72,7 @@ Emulation VcpuHooks::set_way() {
 }
 
 Emulation VcpuHooks::caches_switched(bool enabled) {
-    if (in_tier0)
+    if (tier == Tier::k0)
         return Emulation::kTier1;
     vcpu_.vm.stage2.clean_all();
     if (enabled) {
@@ -83,7 +83,7 @@ Emulation VcpuHooks::caches_switched(bool enabled) {
 }
 
 Emulation VcpuHooks::debug_write() {
-    if (in_tier0)
+    if (tier == Tier::k0)
         return Emulation::kTier1;
     // What of virtual EL2's debug registers must trap depends on what is armed.
     if (vcpu_.vel2.present())

@@ -22,6 +22,7 @@ namespace nest::kvm {
 class Vm;
 class Vcpu;
 using vhe::Next;
+using vhe::Tier;
 
 // The registers of L1's that its stage 2 and the key of its shadow are made of, as L1 wrote them.
 struct L1Stage2Registers {
@@ -99,10 +100,10 @@ public:
     // ---- instructions of virtual EL2
 
     // Of Regime::kEl10. kDone, or in tier 0 also kTier1; then the same again in tier 1 completes it.
-    nested::Outcome tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand, bool in_tier0);
+    nested::Outcome tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand, Tier tier);
     // Either regime; the result is in PAR_EL1. Answers as above. Tables of L1's that lie where there is no memory give
     // what hardware gives for a bus error on a walk.
-    nested::Outcome at(Vcpu& vcpu, const nested::AtOp& op, bool in_tier0);
+    nested::Outcome at(Vcpu& vcpu, const nested::AtOp& op, Tier tier);
 
     // L1's memory, for walks of its tables. mmu lock; while it is held.
     nested::LinearMemory<Canonical> memory();

@@ -74,6 +74,7 @@ public:
     // Computes the trap controls anew, and writes those that load() writes if they are loaded. The vCPU's thread.
     void refresh_traps();
 
+    vhe::Tier tier() const { return guest_context ? vhe::Tier::k0 : vhe::Tier::k1; }
     bool has_gic() const { return gic.distributor != nullptr; }
 
     Vm& vm;

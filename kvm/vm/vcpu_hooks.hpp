@@ -3,6 +3,7 @@
 #pragma once
 #include <kvm/firmware/smccc_vcpu.hpp>
 #include <kvm/sysreg/sysreg_hooks.hpp>
+#include <vhe/next.hpp>
 
 namespace nest::kvm {
 
@@ -12,9 +13,8 @@ class VcpuHooks final : public SysregHooks, public SmcccVcpu {
 public:
     explicit VcpuHooks(Vcpu& vcpu) : vcpu_(vcpu) {}
 
-    // Interrupts off and the guest's context loaded while true: whatever would sleep or needs the vGIC synced answers
-    // kTier1.
-    bool in_tier0 = false;
+    // In tier 0 whatever would sleep or needs the vGIC synced answers kTier1.
+    vhe::Tier tier = vhe::Tier::k1;
 
     // SysregHooks
     Emulation timer(arch::SysReg reg, bool is_read, u64& value) override;

@@ -37,7 +37,7 @@ struct AtTest : NestedVmTest {
     PAR_EL1 at(AtOp op) {
         op.va = kVa | 0x456;
         core().regs.set(SysReg::PAR_EL1, 0xdead);
-        EXPECT_EQ(mmu().at(core(), op, false), Outcome::kDone);
+        EXPECT_EQ(mmu().at(core(), op, Tier::k1), Outcome::kDone);
         return PAR_EL1::of(core().regs.get(SysReg::PAR_EL1));
     }
     static AtOp op(Regime regime, bool stage2 = false, bool write = false) {
@@ -151,15 +151,15 @@ TEST_F(AtTest, TierZeroWalksWhatIsThere) {
     AtOp o = op(Regime::kEl20);
     o.va = kVa;
     core().regs.set(SysReg::PAR_EL1, 0xdead);
-    EXPECT_EQ(mmu().at(core(), o, true), Outcome::kTier1);
+    EXPECT_EQ(mmu().at(core(), o, Tier::k0), Outcome::kTier1);
     EXPECT_EQ(core().regs.get(SysReg::PAR_EL1), 0xdeadu) << "nothing has changed";
-    EXPECT_EQ(mmu().at(core(), o, false), Outcome::kDone);
+    EXPECT_EQ(mmu().at(core(), o, Tier::k1), Outcome::kDone);
     core().regs.set(SysReg::PAR_EL1, 0xdead);
     {
         Guard guard(core().vm.mmu_lock);
-        EXPECT_EQ(mmu().at(core(), o, true), Outcome::kTier1);
+        EXPECT_EQ(mmu().at(core(), o, Tier::k0), Outcome::kTier1);
     }
-    EXPECT_EQ(mmu().at(core(), o, true), Outcome::kDone);
+    EXPECT_EQ(mmu().at(core(), o, Tier::k0), Outcome::kDone);
     EXPECT_EQ(core().regs.get(SysReg::PAR_EL1) & 0xffff'f001, kData);
 }
 

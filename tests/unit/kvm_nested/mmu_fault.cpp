@@ -92,12 +92,12 @@ TEST_F(NestedVmTest, TablesThatTierZeroTakesOutAreFreedInTierOne) {
     nested::TlbiOp op{};
     op.scope = nested::TlbiScope::kVmid;
     op.regime = nested::Regime::kEl10;
-    EXPECT_EQ(mmu().tlbi_l2(core(), op, 0, true), nested::Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op, 0, Tier::k0), nested::Outcome::kDone);
     EXPECT_FALSE(shadow_leaf(kL2).valid);
     EXPECT_EQ(test::port().live_runs, runs) << "nothing is freed with a guest's context loaded";
     ASSERT_EQ(access(kL2), Next::kResume);
     EXPECT_LE(test::port().live_runs, runs + 4) << "the vCPU's cache may have been filled up";
-    ASSERT_EQ(mmu().tlbi_l2(core(), op, 0, false), nested::Outcome::kDone);
+    ASSERT_EQ(mmu().tlbi_l2(core(), op, 0, Tier::k1), nested::Outcome::kDone);
     core().tables.drain();
     EXPECT_LT(test::port().live_runs, runs);
 }
@@ -286,7 +286,7 @@ TEST_F(NestedVmTest, AFaultIsResolvedUnderTheLock) {
     EXPECT_DEATH(holding([&] { mmu().drop_shadow(core()); }), "two of one class");
     nested::TlbiOp op{};
     op.scope = nested::TlbiScope::kVmid;
-    EXPECT_DEATH(holding([&] { (void)mmu().tlbi_l2(core(), op, 0, false); }), "two of one class");
+    EXPECT_DEATH(holding([&] { (void)mmu().tlbi_l2(core(), op, 0, Tier::k1); }), "two of one class");
 }
 
 // L2's exclusive or atomic access, which hardware does not make to this memory. L1 takes it if its stage 2 made the memory so.

@@ -158,7 +158,7 @@ TEST_F(NestedVmTest, ByAddressOnlyThatPageGoes) {
     op.start = kL2;
     op.granule_bits = 12;
     op.level = 3;
-    EXPECT_EQ(mmu().tlbi_l2(core(), op, kL2 >> 12, true), Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op, kL2 >> 12, Tier::k0), Outcome::kDone);
     EXPECT_FALSE(shadow_leaf(kL2).valid);
     EXPECT_TRUE(shadow_leaf(kL2 + kPage).valid);
     EXPECT_EQ(stats()[Cause::kTlbi], 1u);
@@ -170,10 +170,10 @@ TEST_F(NestedVmTest, ByVmidOnlyThatVmidGoes) {
     auto* const first = core().shadow_use.shadow;
     set_l1(SysReg::VTTBR_EL2, u64{2} << 48 | kRoot);
     ASSERT_EQ(access(kL2), Next::kResume);
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k1), Outcome::kDone);
     EXPECT_FALSE(shadow_leaf(kL2).valid);
     EXPECT_TRUE(first->tables.walk(L2Ipa(kL2)).valid);
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kAllVmids), 0, false), Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kAllVmids), 0, Tier::k1), Outcome::kDone);
     EXPECT_FALSE(first->tables.walk(L2Ipa(kL2)).valid);
 }
 
@@ -203,10 +203,10 @@ TEST_F(NestedVmTest, ASignalEndsALongTlbi) {
         ASSERT_EQ(access(kL2 + i * kBlock), Next::kResume);
     }
     test::port().entry_blocked = true;
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kTier1);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k1), Outcome::kTier1);
     EXPECT_TRUE(shadow_leaf(kL2 + (kTables - 1) * kBlock).valid);
     test::port().entry_blocked = false;
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k1), Outcome::kDone);
     EXPECT_FALSE(shadow_leaf(kL2 + (kTables - 1) * kBlock).valid);
 }
 
@@ -215,10 +215,10 @@ TEST_F(NestedVmTest, ATlbiInTierZeroNeverWaits) {
     ASSERT_EQ(access(kL2), Next::kResume);
     {
         Guard guard(core().vm.mmu_lock);
-        EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kTier1);
+        EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k0), Outcome::kTier1);
     }
     EXPECT_TRUE(shadow_leaf(kL2).valid);
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k0), Outcome::kDone);
     EXPECT_FALSE(shadow_leaf(kL2).valid);
 }
 
@@ -251,14 +251,14 @@ TEST_F(NestedVmTest, ALargeTlbiIsDoneInPieces) {
         map_l2(kL2 + i * kPage, kData + i % 2 * 64 * kPage);
         ASSERT_EQ(access(kL2 + i * kPage), Next::kResume);
     }
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, true), Outcome::kTier1);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k0), Outcome::kTier1);
     EXPECT_TRUE(shadow_leaf(kL2 + (kPages - 1) * kPage).valid);
     unsigned pieces = 0;
     test::port().on_relax = [&] {
         pieces++;
         EXPECT_EQ(test::thread_context().spinlocks, 0u);
     };
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, false), Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k1), Outcome::kDone);
     for (u64 i = 0; i < kPages; i++)
         EXPECT_FALSE(shadow_leaf(kL2 + i * kPage).valid);
     EXPECT_GT(pieces, 0u);
@@ -270,7 +270,7 @@ TEST_F(NestedVmTest, StageOneGoesUnderTheShadowsVmid) {
     const u64 vmid = mmu().shadow_vttbr(core().shadow_use, 0).get<arch::VTTBR_EL2::VMID>();
     cpu().registers[SysReg::VTTBR_EL2] = core().vm.stage2.vttbr(0).raw;
     cpu().log.clear();
-    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVa), 0x123, true), Outcome::kDone);
+    EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVa), 0x123, Tier::k0), Outcome::kDone);
     u64 loaded = 0;
     bool seen = false;
     for (const test::Event& e : cpu().log) {
