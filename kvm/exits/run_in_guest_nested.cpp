@@ -133,17 +133,17 @@ bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     const GicChange gic = possible_gic_change<to>(vcpu);
     if (gic == GicChange::kNotHere)
         return false;
-    if (!hyp && !vcpu.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
+    if (!hyp && !vcpu.nested.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
         return false;
     // With a vGIC the timers' lines are the kernel's; and switch_pending() says that the other pair is in the hardware.
     if (!vcpu.timers.exchange<hyp>(c, vcpu.vel2.get<CNTHCTL_EL2>()))
         return false;
-    vcpu.served_world = to;
+    vcpu.nested.served_world = to;
     tally.switches++;
     if (!change_gic<to>(vcpu, gic))
         return false;
     const bool another_ran = hyp ? load_tables(c, here, vcpu.vm.stage2.tables(), vcpu)
-                                 : load_tables(c, here, vcpu.shadow_use.shadow->tables, vcpu);
+                                 : load_tables(c, here, vcpu.nested.shadow_use.shadow->tables, vcpu);
     if (another_ran) [[unlikely]]
         stage2::drop_stage1_here(c);
     return true;

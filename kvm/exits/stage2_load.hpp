@@ -25,7 +25,7 @@ namespace nest::kvm {
 // Before each entry after which the world, the CPU or the VMID may be another: a roll-over of VMIDs, or another vCPU of
 // ours on this CPU, changes what has to be there. Preemption off. A vCPU in L2 holds its shadow. The answer is as above.
 [[nodiscard]] inline bool load_stage2(Cpu& c, PerCpu& here, Vcpu& vcpu) {
-    return vcpu.vel2.in_l2() ? load_tables(c, here, vcpu.shadow_use.shadow->tables, vcpu)
+    return vcpu.vel2.in_l2() ? load_tables(c, here, vcpu.nested.shadow_use.shadow->tables, vcpu)
                                 : load_tables(c, here, vcpu.vm.stage2.tables(), vcpu);
 }
 

@@ -96,8 +96,8 @@ Next exclusive_abort(Vcpu& vcpu, const Fault& f) {
 // hardware may say so at EL2. They go, and the access is made again.
 Next tlb_conflict(Vcpu& vcpu) {
     Guard guard(vcpu.vm.mmu_lock);
-    if (vcpu.vel2.in_l2() && vcpu.shadow_use.shadow)
-        vcpu.shadow_use.shadow->tables.invalidate_all();
+    if (vcpu.vel2.in_l2() && vcpu.nested.shadow_use.shadow)
+        vcpu.nested.shadow_use.shadow->tables.invalidate_all();
     else
         vcpu.vm.stage2.tables().invalidate_all();
     return Next::kResume;

@@ -71,7 +71,7 @@ bool NestedMmu::translate_l2(Vcpu& vcpu, L2Ipa from, Ipa& to) {
 }
 
 Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
-    Shadow* const shadow = vcpu.shadow_use.shadow;
+    Shadow* const shadow = vcpu.nested.shadow_use.shadow;
     if (!shadow || !is_for_walk(vcpu.context.esr))
         return Next::kTier1;
     const L2Fault fault = decode(vcpu);
@@ -94,7 +94,7 @@ Next NestedMmu::resolve_in_tier0(Vcpu& vcpu) {
 Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
     release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
     const L2Fault fault = decode(vcpu);
-    Shadow* const shadow = vcpu.shadow_use.shadow;
+    Shadow* const shadow = vcpu.nested.shadow_use.shadow;
     if (!is_for_walk(vcpu.context.esr) || !shadow)
         return handle_other_abort(vcpu);
     for (unsigned tries = 0; tries < kTries; tries++) {

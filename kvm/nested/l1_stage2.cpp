@@ -8,7 +8,7 @@ namespace nest::kvm {
 using namespace arch;
 
 const nested::MmuFeatures& mmu_features(Vcpu& vcpu) {
-    NestedMmuVcpu& use = vcpu.shadow_use;
+    ShadowUse& use = vcpu.nested.shadow_use;
     if (!use.has_features) [[unlikely]] {
         use.features = nested::mmu_features_of(vcpu.ids);
         use.has_features = true;
@@ -26,7 +26,7 @@ u16 l1_vmid(Vcpu& vcpu) {
 }
 
 const nested::Stage2Regime* l1_stage2(Vcpu& vcpu) {
-    NestedMmuVcpu& use = vcpu.shadow_use;
+    ShadowUse& use = vcpu.nested.shadow_use;
     const bool in_l2 = vcpu.vel2.in_l2();
     // While L2 runs, its own SCTLR_EL1 is in hardware and L1's register in memory.
     const u64 sctlr = in_l2 ? vcpu.regs.get(SysReg::SCTLR_EL2) : vcpu.read(SysReg::SCTLR_EL2);

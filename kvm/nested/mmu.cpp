@@ -73,13 +73,13 @@ void NestedMmu::report(VmStats& stats) {
 // mmu lock held; `shadow` is held for this vCPU already.
 void NestedMmu::hold_instead(Vcpu& vcpu, Shadow* shadow) {
     vm_.mmu_lock.assert_held();
-    if (vcpu.shadow_use.shadow)
-        mmu().pool().put(*vcpu.shadow_use.shadow);
-    vcpu.shadow_use.shadow = shadow;
+    if (vcpu.nested.shadow_use.shadow)
+        mmu().pool().put(*vcpu.nested.shadow_use.shadow);
+    vcpu.nested.shadow_use.shadow = shadow;
 }
 
 bool NestedMmu::find_shadow(Vcpu& vcpu) {
-    NestedMmuVcpu& use = vcpu.shadow_use;
+    ShadowUse& use = vcpu.nested.shadow_use;
     if (use.holds_for(vcpu.regs)) [[likely]]
         return true;
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
@@ -108,8 +108,8 @@ Status NestedMmu::make_shadow(Vcpu& vcpu) {
     Shadow* const shadow = NEST_TRY(got);
     Guard guard(vm_.mmu_lock);
     hold_instead(vcpu, shadow);
-    vcpu.shadow_use.shadow_inputs = now;
-    vcpu.shadow_use.regime_matches_shadow = false;
+    vcpu.nested.shadow_use.shadow_inputs = now;
+    vcpu.nested.shadow_use.regime_matches_shadow = false;
     return kOk;
 }
 
@@ -119,7 +119,7 @@ nested::LinearMemory<Canonical> NestedMmu::memory() {
 }
 
 void NestedMmu::drop_shadow(Vcpu& vcpu) {
-    if (!vcpu.shadow_use.shadow)
+    if (!vcpu.nested.shadow_use.shadow)
         return;
     Guard guard(vm_.mmu_lock);
     hold_instead(vcpu, nullptr);

@@ -44,7 +44,7 @@ Emulation VcpuHooks::gic(SysReg reg, bool is_read, u64& value) {
         return Emulation::kTier1;
     // L2's own interface: all but ICC_SRE_EL1 is the hardware's, or traps to L1. L1's, which lies saved, must not be touched:
     // the active priorities in the hardware are L2's.
-    if (vcpu_.l2_gic.loaded) {
+    if (vcpu_.nested.gic.loaded) {
         value = is_read ? vgic::kSreValue : value;
         return reg == SysReg::ICC_SRE_EL1 ? Emulation::kDone : Emulation::kUndefined;
     }

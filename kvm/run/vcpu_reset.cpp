@@ -46,7 +46,7 @@ void reset_nested(Vcpu& vcpu) {
     if (!vcpu.timers.has_el2())
         give_el2_timers(vcpu);
     vcpu.timers.switch_direct(cpu(), true, {});
-    vcpu.served_world = nested::World::kFlat;
+    vcpu.nested.served_world = nested::World::kFlat;
     vcpu.vm.nested_mmu.drop_shadow(vcpu);
     vcpu.vm.nested_vncr.forget(vcpu);
     update_maintenance(vcpu);

@@ -23,7 +23,7 @@ nested::DebugTraps debug_traps(const Vcpu& vcpu) {
 
 // The debug registers that must trap at virtual EL2 follow from what either world has done to them.
 void refresh_debug_traps(Vcpu& vcpu) {
-    if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.debug_traps) [[unlikely]]
+    if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.nested.debug_traps) [[unlikely]]
         vcpu.make_request(Request::kTraps);
 }
 
@@ -62,8 +62,8 @@ nested::Vector interrupt_for_l1(Vcpu& vcpu) {
 }  // namespace
 
 nested::TrapSources trap_sources(Vcpu& vcpu) {
-    vcpu.debug_traps = debug_traps(vcpu);
-    return {vcpu.traps, machine().features, this_cpu().context, vcpu.debug_traps};
+    vcpu.nested.debug_traps = debug_traps(vcpu);
+    return {vcpu.traps, machine().features, this_cpu().context, vcpu.nested.debug_traps};
 }
 
 void detail::forward_while_stepped(Vcpu& vcpu, Exception e) {
@@ -117,7 +117,7 @@ void complete_switch(Vcpu& vcpu) {
         const CNTHCTL_EL2 l1 = v.get<CNTHCTL_EL2>();
         if (!switch_quiet_timers(vcpu, l1))
             vcpu.timers.switch_direct(cpu(), v.in_vel2(), l1);
-        vcpu.served_world = v.world();
+        vcpu.nested.served_world = v.world();
     }
     vcpu.timers.catch_up();
     update_maintenance(vcpu);

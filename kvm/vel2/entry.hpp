@@ -32,7 +32,7 @@ inline bool only_mdscr_matters(const Vcpu& vcpu, const vhe::DebugEntry& loaded) 
     // Of an MDSCR_EL1 without KDE.
     const auto traps = nested::debug_traps_for(vcpu.debug.armed, M{}, false, vcpu.vel2.hypervises());
     return !loaded.bank && !(loaded.mdscr.raw & M::mask<M::MDE, M::KDE>()) && vcpu.debug.control == 0 &&
-           !vcpu.debug.os_lock && traps == vcpu.debug_traps;
+           !vcpu.debug.os_lock && traps == vcpu.nested.debug_traps;
 }
 inline bool refresh_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
     return (vcpu.regs.get<arch::MDSCR_EL1>() == loaded.mdscr && only_mdscr_matters(vcpu, loaded)) ||
@@ -50,6 +50,6 @@ void complete_switch(Vcpu& vcpu);
 Status prepare_world(Vcpu& vcpu);
 
 // Do timers, vGIC and stage 2 still serve the world that the vCPU was in? Then an entry needs the way by the host.
-inline bool switch_pending(const Vcpu& vcpu) { return vcpu.vel2.world() != vcpu.served_world; }
+inline bool switch_pending(const Vcpu& vcpu) { return vcpu.vel2.world() != vcpu.nested.served_world; }
 
 }  // namespace nest::kvm

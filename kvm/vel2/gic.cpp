@@ -15,35 +15,35 @@ bool maintenance_level_of(const Vcpu& vcpu) {
 
 void load_gic(Vcpu& vcpu) {
     if (wants_l2_interface(vcpu))
-        vgic::load_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+        vgic::load_nested(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs);
     else
         vgic::load(cpu(), vcpu.gic);
 }
 
 void put_gic(Vcpu& vcpu) {
-    if (vcpu.l2_gic.loaded)
-        vgic::put_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    if (vcpu.nested.gic.loaded)
+        vgic::put_nested(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs);
     else
         vgic::put(cpu(), vcpu.gic);
 }
 
 void flush_gic(Vcpu& vcpu) {
-    if (vcpu.l2_gic.loaded != wants_l2_interface(vcpu)) [[unlikely]] {
+    if (vcpu.nested.gic.loaded != wants_l2_interface(vcpu)) [[unlikely]] {
         put_gic(vcpu);
         load_gic(vcpu);
     }
-    if (vcpu.l2_gic.loaded)
-        vgic::flush_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    if (vcpu.nested.gic.loaded)
+        vgic::flush_nested(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs);
     else
         vgic::flush(cpu(), vcpu.gic);
 }
 
 void sync_gic(Vcpu& vcpu) {
-    if (!vcpu.l2_gic.loaded) [[likely]] {
+    if (!vcpu.nested.gic.loaded) [[likely]] {
         vgic::sync(cpu(), vcpu.gic);
         return;
     }
-    vgic::sync_nested(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+    vgic::sync_nested(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs);
     update_maintenance(vcpu);
 }
 
@@ -63,9 +63,9 @@ void update_maintenance(Vcpu& vcpu) {
     if (!vcpu.has_gic() || !vcpu.vel2.present())
         return;
     const bool level = maintenance_level_of(vcpu);
-    if (level == vcpu.maintenance_level)
+    if (level == vcpu.nested.maintenance_level)
         return;
-    vcpu.maintenance_level = level;
+    vcpu.nested.maintenance_level = level;
     vgic::set_maintenance(vcpu.gic, level);
 }
 

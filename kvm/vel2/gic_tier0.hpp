@@ -39,9 +39,9 @@ GicChange possible_gic_change(Vcpu& vcpu) {
     if (vcpu.gic.work.load_relaxed())
         return GicChange::kNotHere;
     // L1 has not run since it entered L2 without one.
-    if (vcpu.l2_gic.loaded && !vcpu.l2_gic.used) [[likely]]
-        return vcpu.l2_gic.empty ? GicChange::kEmpty : GicChange::kIdle;
-    if (!vcpu.l2_gic.loaded && !wants_l2_interface<to>(vcpu))
+    if (vcpu.nested.gic.loaded && !vcpu.nested.gic.used) [[likely]]
+        return vcpu.nested.gic.empty ? GicChange::kEmpty : GicChange::kIdle;
+    if (!vcpu.nested.gic.loaded && !wants_l2_interface<to>(vcpu))
         return GicChange::kNone;
     const u64 any = vgic::any_list_register(vcpu.regs, machine().gic.list_registers());
     if (!any) [[likely]]
@@ -58,16 +58,16 @@ template <nested::World to>
 [[nodiscard]] bool change_gic(Vcpu& vcpu, GicChange how) {
     // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
     const bool wanted = how != GicChange::kNone && wants_l2_interface<to>(vcpu);
-    const bool changes = how != GicChange::kNone && wanted != vcpu.l2_gic.loaded;
+    const bool changes = how != GicChange::kNone && wanted != vcpu.nested.gic.loaded;
     if (changes && !wanted)
-        vgic::leave_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs);
+        vgic::leave_nested_in_tier0(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs);
     const bool empty = how == GicChange::kEmpty;
     const bool high = vgic::maintenance_is_possible(vcpu.regs, empty) &&
                       vgic::nested_misr(vcpu.regs, machine().gic.list_registers()) != 0;
-    if (high != vcpu.maintenance_level) [[unlikely]]
+    if (high != vcpu.nested.maintenance_level) [[unlikely]]
         return false;
     if (changes && wanted)
-        vgic::enter_nested_in_tier0(cpu(), vcpu.gic, vcpu.l2_gic, vcpu.regs, {how == GicChange::kFilled, empty, high});
+        vgic::enter_nested_in_tier0(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs, {how == GicChange::kFilled, empty, high});
     return true;
 }
 

@@ -10,10 +10,9 @@
 #include <base/result.hpp>
 #include <kvm/memory/canonical.hpp>
 #include <kvm/stats/stats.hpp>
+#include <kvm/vm/nested_vcpu.hpp>
 #include <nested/cpu/el2_hooks.hpp>
-#include <nested/mmu/shadow.hpp>
 #include <nested/walk/walk_memory.hpp>
-#include <nested/walk/walk_stage2.hpp>
 #include <vhe/next.hpp>
 #include <vncr/register_file.hpp>
 
@@ -23,34 +22,6 @@ class Vm;
 class Vcpu;
 using vhe::Next;
 using vhe::Tier;
-
-// The registers of L1's that its stage 2 and the key of its shadow are made of, as L1 wrote them.
-struct L1Stage2Registers {
-    using Hcr = arch::HCR_EL2;
-    u64 vttbr, vtcr, hcr;
-
-    static L1Stage2Registers of(const vncr::RegisterFile& file) {
-        return {file.get<arch::VTTBR_EL2>().raw, file.get<arch::VTCR_EL2>().raw,
-                file.get<Hcr>().raw & Hcr::mask<Hcr::VM, Hcr::DC, Hcr::FWB, Hcr::CD>()};
-    }
-    // HCR_EL2.DC makes VM count as 1 ([DDI0487] D24.2.58).
-    bool on() const { return hcr & Hcr::mask<Hcr::VM, Hcr::DC>(); }
-    bool operator==(const L1Stage2Registers&) const = default;
-};
-
-// A vCPU's part. Its own thread.
-struct NestedMmuVcpu {
-    Shadow* shadow = nullptr;              // held: it stays, and so does its key
-    L1Stage2Registers shadow_inputs{};     // L1's registers that its key was made of
-    nested::Stage2Regime regime{};         // l1_stage2()'s, where stage 2 is on
-    L1Stage2Registers regime_inputs{};     // L1's registers, beside SCTLR_EL2.EE, that it was made of
-    bool regime_matches_shadow = false;    // regime_inputs are shadow_inputs
-    nested::MmuFeatures features{};
-    bool has_features = false;             // `features` are the VM's ID registers', which do not change once a vCPU has run
-
-    // Does the held one serve L1's registers of this moment?
-    bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == shadow_inputs; }
-};
 
 class NestedMmu {
 public:
@@ -82,8 +53,8 @@ public:
     // The vCPU is reset.
     void drop_shadow(Vcpu& vcpu);
     // What to load on this CPU while the vCPU holds a shadow. Preemption off; ask again before each entry.
-    static arch::VTTBR_EL2 shadow_vttbr(NestedMmuVcpu& use, unsigned cpu) { return use.shadow->tables.vttbr(cpu); }
-    static arch::VTCR_EL2 shadow_vtcr(const NestedMmuVcpu& use) { return use.shadow->tables.vtcr(); }
+    static arch::VTTBR_EL2 shadow_vttbr(ShadowUse& use, unsigned cpu) { return use.shadow->tables.vttbr(cpu); }
+    static arch::VTCR_EL2 shadow_vtcr(const ShadowUse& use) { return use.shadow->tables.vtcr(); }
 
     // ---- a stage-2 abort of L2: the vCPU's last exit
 

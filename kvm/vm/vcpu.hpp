@@ -18,12 +18,12 @@
 #include <kvm/stats/trace_ring.hpp>
 #include <kvm/sysreg/trap_config.hpp>
 #include <kvm/vm/nested_mmu.hpp>
+#include <kvm/vm/nested_vcpu.hpp>
 #include <kvm/vm/timer_lines.hpp>
 #include <kvm/vm/vcpu_hooks.hpp>
 #include <stage2/table_cache.hpp>
 #include <timer/vcpu_timers.hpp>
 #include <vgic/cpu_interface.hpp>
-#include <vgic/nested/nested.hpp>
 #include <vhe/exit.hpp>
 #include <vhe/next.hpp>
 
@@ -99,20 +99,15 @@ public:
     Mmio mmio;
     MemslotHint slot_hint;
     stage2::TableCache tables;
-    NestedMmuVcpu shadow_use;
+    NestedVcpu nested;
     PvTime pvtime;
     VcpuHooks hooks;
     TimerLines timer_lines;
     timer::VcpuTimers timers;
     vgic::CpuInterface gic;
-    // With virtual EL2, for the way between its two worlds (kvm/vel2/entry.hpp).
-    nested::World served_world = nested::World::kFlat;  // whose timers own the hardware
-    nested::DebugTraps debug_traps = nested::DebugTraps::kNone;  // in force at virtual EL2
-    vgic::NestedInterface l2_gic;
-    bool maintenance_level = false;  // of L1's maintenance interrupt
     VcpuStats stats{};
-    TraceRing trace;  // behind all that tier 0 works with
-    vncr::Translations l1_vncr;
+    TraceRing trace;             // large: behind all that tier 0 works with
+    vncr::Translations l1_vncr;  // NestedVcpu's, and large as well
 
 private:
     Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id);

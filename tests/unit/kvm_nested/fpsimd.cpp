@@ -29,7 +29,7 @@ TEST_F(NestedFpTest, AreGivenBackBeforeAShadowIsMade) {
     guest_does({uses_fp(),
                 [&](GuestContext&) {
                     owned = core().fp_loaded;
-                    first = core().shadow_use.shadow;
+                    first = core().nested.shadow_use.shadow;
                     set_l1(SysReg::VTTBR_EL2, u64{2} << 48 | (kRoot + 0x10'0000));
                     return ExitKind::kIrq;
                 },
@@ -41,7 +41,7 @@ TEST_F(NestedFpTest, AreGivenBackBeforeAShadowIsMade) {
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     EXPECT_TRUE(owned);
     EXPECT_TRUE(given_back);
-    EXPECT_NE(core().shadow_use.shadow, first);
+    EXPECT_NE(core().nested.shadow_use.shadow, first);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct HostileTest : NestedVmTest {
             EXPECT_TRUE(next != Next::kError || (!(iss & kIsv) && core().error == Errno::kNoSys))
                 << std::hex << output << ' ' << iss;
             core().mmio.abandon();
-            if (auto* shadow = core().shadow_use.shadow) {
+            if (auto* shadow = core().nested.shadow_use.shadow) {
                 EXPECT_FALSE(shadow->tables.walk(L2Ipa(kL2)).valid) << std::hex << output;
             }
         }
@@ -39,7 +39,7 @@ struct HostileTest : NestedVmTest {
         const Next next = access(kL2, kTranslation3 | kIsv | 3 << 16);
         EXPECT_TRUE(next == Next::kResume || next == Next::kUser);
         core().mmio.abandon();
-        if (!core().vel2.in_l2() || !core().shadow_use.shadow)
+        if (!core().vel2.in_l2() || !core().nested.shadow_use.shadow)
             return;
         const stage2::Leaf leaf = shadow_leaf(kL2);
         const u64 at = leaf.pa.raw;
@@ -54,7 +54,7 @@ TEST_F(HostileTest, OurOwnPagesAreNoAddressesOfL1s) {
     ASSERT_EQ(access(kL2 + kPage), Next::kResume);
     const u64 pages[] = {
         nest_port_va_to_pa(core().regs.page()),
-        core().shadow_use.shadow->tables.vttbr(0).raw & 0xffff'ffff'f000,
+        core().nested.shadow_use.shadow->tables.vttbr(0).raw & 0xffff'ffff'f000,
         core().vm.stage2.tables().vttbr(0).raw & 0xffff'ffff'f000,
         pa(kData),
     };

@@ -110,7 +110,7 @@ TEST_F(NestedVmTest, ABlockOfL1sReplacesItsPages) {
     EXPECT_EQ(canonical_leaf(kData).level, 2u);
     const u64 table = word(kRoot + (kL2 >> 30) * 8) & 0xffff'ffff'f000;
     word(table) = kData | kR | kW | (kLeaf & ~u64{2});
-    ASSERT_TRUE(Shadows::top_up(*core().shadow_use.shadow, core().tables).ok());
+    ASSERT_TRUE(Shadows::top_up(*core().nested.shadow_use.shadow, core().tables).ok());
     const size_t runs = test::port().live_runs;
     EXPECT_EQ(access_in_tier0(kL2 + kPage), Next::kResume);
     EXPECT_EQ(shadow_leaf(kL2).level, 2u);
@@ -195,7 +195,7 @@ TEST_F(NestedVmTest, WithoutStageTwoOfL1AddressesAreItsOwn) {
     EXPECT_EQ(access(kData, kTranslation3 | kWrite), Next::kResume);
     EXPECT_EQ(shadow_leaf(kData).pa.raw, pa(kData));
     EXPECT_TRUE(shadow_leaf(kData).attributes.prot.w);
-    EXPECT_EQ(core().shadow_use.shadow->key.vmid, 1u);
+    EXPECT_EQ(core().nested.shadow_use.shadow->key.vmid, 1u);
     set_l1(SysReg::VBAR_EL1, 0x8000);
     EXPECT_EQ(access(u64{1} << 41, kTranslation3), Next::kResume) << "beyond the VM's 40 bits";
     EXPECT_EQ(core().regs.get(SysReg::ESR_EL1) & 0x3f, 0x10u);
@@ -273,7 +273,7 @@ TEST_F(NestedVmTest, AFaultIsResolvedUnderTheLock) {
     map_l2(kL2, kData);
     map_l2(kL2 + kPage, kData);
     ASSERT_EQ(access(kL2), Next::kResume);
-    ASSERT_TRUE(Shadows::top_up(*core().shadow_use.shadow, core().tables).ok());
+    ASSERT_TRUE(Shadows::top_up(*core().nested.shadow_use.shadow, core().tables).ok());
     abort(kL2 + kPage, kTranslation3);
     const auto holding = [&](auto what) {
         Guard guard(core().vm.mmu_lock);

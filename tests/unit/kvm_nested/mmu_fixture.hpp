@@ -118,7 +118,7 @@ struct NestedVmTest : VmTest {
         abort(l2, iss);
         return mmu().resolve_in_tier0(core());
     }
-    stage2::Leaf shadow_leaf(u64 l2) { return core().shadow_use.shadow->tables.walk(L2Ipa(l2)); }
+    stage2::Leaf shadow_leaf(u64 l2) { return core().nested.shadow_use.shadow->tables.walk(L2Ipa(l2)); }
     stage2::Leaf canonical_leaf(u64 l1) { return core().vm.stage2.tables().walk(Ipa(l1)); }
     nested::MmuStats stats() {
         mmu().report(core().vm.stats);

@@ -13,7 +13,7 @@ using nested::TlbiScope;
 TEST_F(NestedVmTest, TheSameTablesAreTheSameShadow) {
     EXPECT_FALSE(mmu().find_shadow(core()));
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
-    auto* const first = core().shadow_use.shadow;
+    auto* const first = core().nested.shadow_use.shadow;
     {
         Guard guard(core().vm.mmu_lock);  // the fake's lock finds out who takes it twice
         EXPECT_TRUE(mmu().find_shadow(core()));
@@ -21,17 +21,17 @@ TEST_F(NestedVmTest, TheSameTablesAreTheSameShadow) {
     set_l1(SysReg::VTTBR_EL2, u64{2} << 48 | kRoot);
     EXPECT_FALSE(mmu().find_shadow(core())) << "another VMID";
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
-    EXPECT_NE(core().shadow_use.shadow, first);
+    EXPECT_NE(core().nested.shadow_use.shadow, first);
     EXPECT_EQ(first->users, 0u);
     set_l1(SysReg::VTTBR_EL2, u64{1} << 48 | kRoot | 1);
     EXPECT_TRUE(mmu().find_shadow(core())) << "CnP does not matter";
-    EXPECT_EQ(core().shadow_use.shadow, first);
+    EXPECT_EQ(core().nested.shadow_use.shadow, first);
     EXPECT_EQ(first->users, 1u);
     EXPECT_EQ(stats().misses, 2u);
     EXPECT_EQ(stats().hits, 1u);
     mmu().drop_shadow(core());
     EXPECT_EQ(first->users, 0u);
-    EXPECT_EQ(core().shadow_use.shadow, nullptr);
+    EXPECT_EQ(core().nested.shadow_use.shadow, nullptr);
 }
 
 TEST_F(NestedVmTest, InTierZeroAShadowIsOnlyFoundWithoutWaiting) {
@@ -49,19 +49,19 @@ TEST_F(NestedVmTest, InTierZeroAShadowIsOnlyFoundWithoutWaiting) {
 TEST_F(NestedVmTest, EachShadowHasItsOwnVmid) {
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
     using V = arch::VTTBR_EL2;
-    const V canonical = core().vm.stage2.vttbr(0), shadow = mmu().shadow_vttbr(core().shadow_use, 0);
+    const V canonical = core().vm.stage2.vttbr(0), shadow = mmu().shadow_vttbr(core().nested.shadow_use, 0);
     EXPECT_NE(canonical.get<V::VMID>(), shadow.get<V::VMID>());
     EXPECT_NE(canonical.get<V::BADDR>(), shadow.get<V::BADDR>());
-    EXPECT_EQ(mmu().shadow_vtcr(core().shadow_use).get<arch::VTCR_EL2::T0SZ>(), 16u) << "as large as PARange says";
+    EXPECT_EQ(mmu().shadow_vtcr(core().nested.shadow_use).get<arch::VTCR_EL2::T0SZ>(), 16u) << "as large as PARange says";
 }
 
 TEST_F(NestedVmTest, AResetGivesTheShadowBack) {
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
-    auto* const shadow = core().shadow_use.shadow;
+    auto* const shadow = core().nested.shadow_use.shadow;
     constexpr u32 kFeatures = 1 << abi::KVM_ARM_VCPU_PSCI_0_2 | 1 << abi::KVM_ARM_VCPU_HAS_EL2;
     abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {kFeatures}};
     ASSERT_EQ(ioctl(abi::KVM_ARM_VCPU_INIT, &init), 0);
-    EXPECT_EQ(core().shadow_use.shadow, nullptr);
+    EXPECT_EQ(core().nested.shadow_use.shadow, nullptr);
     EXPECT_EQ(shadow->users, 0u);
 }
 
@@ -167,7 +167,7 @@ TEST_F(NestedVmTest, ByAddressOnlyThatPageGoes) {
 TEST_F(NestedVmTest, ByVmidOnlyThatVmidGoes) {
     map_l2(kL2, kData);
     ASSERT_EQ(access(kL2), Next::kResume);
-    auto* const first = core().shadow_use.shadow;
+    auto* const first = core().nested.shadow_use.shadow;
     set_l1(SysReg::VTTBR_EL2, u64{2} << 48 | kRoot);
     ASSERT_EQ(access(kL2), Next::kResume);
     EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVmid), 0, Tier::k1), Outcome::kDone);
@@ -267,7 +267,7 @@ TEST_F(NestedVmTest, ALargeTlbiIsDoneInPieces) {
 TEST_F(NestedVmTest, StageOneGoesUnderTheShadowsVmid) {
     map_l2(kL2, kData);
     ASSERT_EQ(access(kL2), Next::kResume);
-    const u64 vmid = mmu().shadow_vttbr(core().shadow_use, 0).get<arch::VTTBR_EL2::VMID>();
+    const u64 vmid = mmu().shadow_vttbr(core().nested.shadow_use, 0).get<arch::VTTBR_EL2::VMID>();
     cpu().registers[SysReg::VTTBR_EL2] = core().vm.stage2.vttbr(0).raw;
     cpu().log.clear();
     EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVa), 0x123, Tier::k0), Outcome::kDone);

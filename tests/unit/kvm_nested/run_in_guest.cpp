@@ -214,9 +214,9 @@ TEST_F(RunInGuestTest, AListRegisterThatL1FillsReachesL2) {
 }
 
 TEST_F(RunInGuestTest, AMaintenanceInterruptThatL1EnablesEndsTheStay) {
-    EXPECT_FALSE(core().maintenance_level);
+    EXPECT_FALSE(core().nested.maintenance_level);
     at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_l1(SysReg::ICH_HCR_EL2, 1 | 1 << 3); });  // NPIE: none is pending
-    EXPECT_TRUE(core().maintenance_level);
+    EXPECT_TRUE(core().nested.maintenance_level);
     EXPECT_EQ(stays_, 2u);
 }
 
@@ -224,10 +224,10 @@ TEST_F(RunInGuestTest, AMaintenanceInterruptThatL1EnablesEndsTheStay) {
 TEST_F(RunInGuestTest, WithoutImoTheInterfaceStaysL1s) {
     at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::VM::kMask); });
     EXPECT_EQ(stays_, 1u);
-    EXPECT_FALSE(core().l2_gic.loaded);
+    EXPECT_FALSE(core().nested.gic.loaded);
     at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::mask<H::VM, H::IMO>()); });
     EXPECT_EQ(stays_, 1u);
-    EXPECT_TRUE(core().l2_gic.loaded);
+    EXPECT_TRUE(core().nested.gic.loaded);
 }
 
 // L1 gives this vCPU another guest: its stage 2 is the one that L2 runs on, the first time and each time.
@@ -236,10 +236,10 @@ TEST_F(RunInGuestTest, AnotherVttbrIsAnotherShadow) {
     const u64 one = u64{1} << 48 | kRoot, two = u64{2} << 48 | (kRoot + 0x10'0000);
     const auto loaded = [&](u64 vttbr) {
         const V v = V::of(at_next_entry(SysReg::VTTBR_EL2, [&] { set_l1(SysReg::VTTBR_EL2, vttbr); }));
-        const auto& held = *core().shadow_use.shadow;
+        const auto& held = *core().nested.shadow_use.shadow;
         EXPECT_EQ(held.key.baddr, vttbr & V::BADDR::kMask);
         EXPECT_EQ(held.key.vmid, vttbr >> 48);
-        EXPECT_EQ(v.get<V::BADDR>(), core().shadow_use.shadow->tables.vttbr(0).get<V::BADDR>());
+        EXPECT_EQ(v.get<V::BADDR>(), core().nested.shadow_use.shadow->tables.vttbr(0).get<V::BADDR>());
         return v.get<V::BADDR>();
     };
     const u64 first = loaded(one);
@@ -274,7 +274,7 @@ TEST_F(RunInGuestTest, EntriesOfAnotherVcpuGoInTierZero) {
             if (log[i].kind != Event::kTlbi || log[i].what != static_cast<u64>(arch::Tlbi::VMALLE1))
                 continue;
             n++;
-            EXPECT_EQ(vttbr, core().shadow_use.shadow->tables.vttbr(0).raw);
+            EXPECT_EQ(vttbr, core().nested.shadow_use.shadow->tables.vttbr(0).raw);
             EXPECT_EQ(log[i - 1], Event{Event::kIsb});
             EXPECT_EQ(log[i + 1], (Event{Event::kDsb, static_cast<u64>(arch::Barrier::NSH)}));
             EXPECT_EQ(log[i + 2], Event{Event::kIsb});
@@ -283,7 +283,7 @@ TEST_F(RunInGuestTest, EntriesOfAnotherVcpuGoInTierZero) {
     };
     EXPECT_EQ(flushes([] {}), 0u);
     const auto another_runs = [&] {
-        (void)core().shadow_use.shadow->tables.change_runner(0, 99);
+        (void)core().nested.shadow_use.shadow->tables.change_runner(0, 99);
         this_cpu().vttbr_before = 0;  // the vCPU was put for it, and loaded again
     };
     EXPECT_EQ(flushes(another_runs), 1u);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// NestedVcpu: what a vCPU with virtual EL2 keeps for the way between virtual EL2 and L2. Its own thread, unless said otherwise.
+#pragma once
+#include <kvm/memory/canonical.hpp>
+#include <nested/mmu/shadow.hpp>
+#include <nested/vel2/world.hpp>
+#include <nested/walk/walk_stage2.hpp>
+#include <vgic/nested/nested.hpp>
+#include <vncr/register_file.hpp>
+#include <vncr/translations.hpp>
+
+namespace nest::kvm {
+
+// The registers of L1's that its stage 2 and the key of its shadow are made of, as L1 wrote them.
+struct L1Stage2Registers {
+    using Hcr = arch::HCR_EL2;
+    u64 vttbr, vtcr, hcr;
+
+    static L1Stage2Registers of(const vncr::RegisterFile& file) {
+        return {file.get<arch::VTTBR_EL2>().raw, file.get<arch::VTCR_EL2>().raw,
+                file.get<Hcr>().raw & Hcr::mask<Hcr::VM, Hcr::DC, Hcr::FWB, Hcr::CD>()};
+    }
+    // HCR_EL2.DC makes VM count as 1 ([DDI0487] D24.2.58).
+    bool on() const { return hcr & Hcr::mask<Hcr::VM, Hcr::DC>(); }
+    bool operator==(const L1Stage2Registers&) const = default;
+};
+
+// Which shadow a vCPU runs L2 on, and what of L1's registers it stands for.
+struct ShadowUse {
+    Shadow* shadow = nullptr;              // held: it stays, and so does its key
+    L1Stage2Registers shadow_inputs{};     // L1's registers that its key was made of
+    nested::Stage2Regime regime{};         // l1_stage2()'s, where stage 2 is on
+    L1Stage2Registers regime_inputs{};     // L1's registers, beside SCTLR_EL2.EE, that it was made of
+    bool regime_matches_shadow = false;    // regime_inputs are shadow_inputs
+    nested::MmuFeatures features{};
+    bool has_features = false;             // `features` are the VM's ID registers', which do not change once a vCPU has run
+
+    // Does the held one serve L1's registers of this moment?
+    bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == shadow_inputs; }
+};
+
+struct NestedVcpu {
+    ShadowUse shadow_use;
+    nested::World served_world = nested::World::kFlat;           // whose timers are in the hardware (switch_pending())
+    nested::DebugTraps debug_traps = nested::DebugTraps::kNone;  // in force at virtual EL2
+    bool maintenance_level = false;                              // of L1's maintenance interrupt
+    vgic::NestedInterface gic;                                   // L2's CPU interface, as L1 has built it
+};
+
+}  // namespace nest::kvm
