@@ -6,9 +6,9 @@
 #include <nested/cpu/trap_routing.hpp>
 #include <nested/mmu/shadow_map.hpp>
 #include <nested/vel2/el2_registers.hpp>
-#include <tests/unit/kvm_io/cpu_fixture.hpp>
-#include <tests/unit/nested_cpu/inputs.hpp>
-#include <tests/unit/nested_mmu/counted_world.hpp>
+#include <tests/unit/kvm/devices/cpu_fixture.hpp>
+#include <tests/unit/nested/vel2/inputs.hpp>
+#include <tests/unit/nested/mmu/counted_world.hpp>
 
 namespace {
 using namespace nest;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // stage2/: map, unmap and walk of a VM's own table, against the range and against what else is mapped.
 #include <benchmarks/host/stopwatch.hpp>
-#include <tests/unit/nested_mmu/counted_world.hpp>
+#include <tests/unit/nested/mmu/counted_world.hpp>
 
 namespace {
 using namespace nest;

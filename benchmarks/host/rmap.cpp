@@ -2,7 +2,7 @@
 // nested/rmap: a visit of 512 frames and the change of one leaf, against the leaves that the map holds.
 #include <benchmarks/host/stopwatch.hpp>
 #include <nested/mmu/rmap.hpp>
-#include <tests/unit/nested_mmu/counted_world.hpp>
+#include <tests/unit/nested/mmu/counted_world.hpp>
 
 namespace {
 using namespace nest;

@@ -3,7 +3,7 @@
 // TLBI cost: against the range, against the guest, and against the number of shadows.
 #include <benchmarks/host/stopwatch.hpp>
 #include <memory>
-#include <tests/unit/nested_mmu/counted_world.hpp>
+#include <tests/unit/nested/mmu/counted_world.hpp>
 #include <tuple>
 
 namespace {

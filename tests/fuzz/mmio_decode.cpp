@@ -6,7 +6,7 @@
 #include <cstring>
 #include <kvm/devices/mmio.hpp>
 #include <tests/fake/port.hpp>
-#include <tests/unit/kvm_io/cpu_fixture.hpp>
+#include <tests/unit/kvm/devices/cpu_fixture.hpp>
 
 namespace {
 using namespace nest;

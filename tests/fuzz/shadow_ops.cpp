@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The random life of tests/unit/nested_mmu/shadow_ops.hpp, with a fuzzer's bytes: L1's tables, TLBIs, L2's accesses and
+// The random life of tests/unit/nested/mmu/shadow_ops.hpp, with a fuzzer's bytes: L1's tables, TLBIs, L2's accesses and
 // the VMM against a second walker and the break-before-make checker.
-#include <tests/unit/nested_mmu/shadow_ops.hpp>
+#include <tests/unit/nested/mmu/shadow_ops.hpp>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint8_t* const end = data + size;

@@ -41,7 +41,7 @@ def missing(text: str) -> list[str]:
                 wrong.append(name)
         elif name.startswith("fuzz_") and not (ROOT / f"tests/fuzz/{name[5:]}.cpp").exists():
             wrong.append(name)
-        elif re.fullmatch(r"(nested|kvm)_[a-z]+", name) and not (ROOT / f"tests/unit/{name}").is_dir():
+        elif re.fullmatch(r"(nested|kvm)/[a-z0-9_]+", name) and not (ROOT / f"tests/unit/{name}").is_dir():
             wrong.append(name)
     return wrong
 

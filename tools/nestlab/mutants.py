@@ -94,7 +94,8 @@ def build(listed: list[Slip]) -> list[Path]:
     proc.run(["cmake", "-S", str(SOURCES), "-B", str(HOST), "-G", "Ninja", "-DNEST_SLIPS=ON", "-DNEST_SANITIZE=OFF",
               "-DCMAKE_BUILD_TYPE=Slips", "-DCMAKE_CXX_FLAGS=-O1", *launcher], "cmake",
              log=HOST.with_suffix(".cmake.log"))
-    names = [f"test_{folder.name}" for folder in sorted((SOURCES / "tests" / "unit").iterdir()) if folder.is_dir()]
+    unit = SOURCES / "tests" / "unit"
+    names = sorted({"_".join(["test", *source.parent.relative_to(unit).parts]) for source in unit.rglob("*.cpp")})
     proc.run(["nice", "ninja", "-k", "0", "-C", str(HOST), f"-j{os.cpu_count()}", *names], "building the slips", log=HOST.with_suffix(".build.log"))
     return [HOST / "tests" / name for name in names]
 

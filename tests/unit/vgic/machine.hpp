@@ -5,7 +5,7 @@
 #include <memory>
 #include <set>
 #include <tests/fake/port.hpp>
-#include <tests/unit/vgic/fake_guest.hpp>
+#include <tests/unit/vgic/hw/fake_cpu_interface.hpp>
 #include <vgic/inject.hpp>
 #include <vgic/mmio/mmio.hpp>
 
