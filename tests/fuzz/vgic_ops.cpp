@@ -43,7 +43,7 @@ public:
                 leave(v, true);
         };
         for (unsigned v = 0; v < kVcpus; v++)
-            m_.run(v, [&](FakeGuest& g) { g.set_vmcr(kMask, true, split_); });
+            m_.run(v, [&](FakeCpuInterface& g) { g.set_vmcr(kMask, true, split_); });
     }
 
     void step(u8 op, u8 which, u8 who) {
@@ -232,7 +232,7 @@ private:
         enter(v);
         Interrupt* wanted = best(v, limit(v));
         const unsigned intid = m_.guest(v).acknowledge();
-        if (intid == FakeGuest::kSpurious) {
+        if (intid == FakeCpuInterface::kSpurious) {
             require(!wanted, "a deliverable interrupt was not there");
             return;
         }
@@ -270,7 +270,7 @@ private:
     void check() {
         u8 listings[64] = {};
         for (unsigned v = 0; v < kVcpus; v++) {
-            FakeGuest g = m_.guest(v);
+            FakeCpuInterface g = m_.guest(v);
             for (unsigned i = 0; in_guest_[v] && i < m_.lrs; i++)
                 if (g.view(i).get<arch::ListRegister::State>())
                     listings[g.view(i).get<arch::ListRegister::vINTID>()]++;

@@ -89,7 +89,7 @@ public:
             __builtin_trap();
     }
     vgic::CpuInterface& cpu(unsigned i) { return *states[i]; }
-    FakeGuest guest(unsigned i) { return FakeGuest(cpus[i], lrs); }
+    FakeCpuInterface guest(unsigned i) { return FakeCpuInterface(cpus[i], lrs); }
     void flush(unsigned i) {
         const unsigned long flags = nest_port_irq_save();
         vgic::flush(cpus[i], cpu(i));
@@ -104,16 +104,16 @@ public:
     template <typename F>
     void run(unsigned i, F&& f) {
         flush(i);
-        FakeGuest g = guest(i);
+        FakeCpuInterface g = guest(i);
         f(g);
         sync(i);
     }
     // A guest's handler: acknowledge, EOI; returns the INTID.
     unsigned handle(unsigned i) {
         unsigned intid = 0;
-        run(i, [&](FakeGuest& g) {
+        run(i, [&](FakeCpuInterface& g) {
             intid = g.acknowledge();
-            if (intid != FakeGuest::kSpurious)
+            if (intid != FakeCpuInterface::kSpurious)
                 g.eoi(intid);
         });
         return intid;

@@ -24,7 +24,7 @@ TEST_F(Sgi, TargetListSelects) {
     EXPECT_EQ(send(0, 7u << 24 | 0b1010), (std::vector<unsigned>{1, 3}));
     EXPECT_EQ(m.handle(1), 7u);
     EXPECT_EQ(m.handle(3), 7u);
-    EXPECT_EQ(m.handle(2), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(2), FakeCpuInterface::kSpurious);
 }
 TEST_F(Sgi, SelfIsAllowed) {
     EXPECT_EQ(send(2, 1u << 24 | 0b100), std::vector<unsigned>{2});
@@ -78,22 +78,22 @@ TEST_F(Route, PendingFollowsTheRouteAtOnce) {
     m.callbacks.kicks.clear();
     route(2);
     EXPECT_TRUE(m.callbacks.kicked(2));
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
     EXPECT_EQ(m.handle(2), 40u);
 }
 TEST_F(Route, ActiveStaysAndTheNextOneMoves) {
     m.inject(0, 40, true);
-    m.run(0, [](FakeGuest& g) { g.acknowledge(); });
+    m.run(0, [](FakeCpuInterface& g) { g.acknowledge(); });
     route(1);
     m.inject(0, 40, true);
-    EXPECT_EQ(m.handle(1), FakeGuest::kSpurious);
-    m.run(0, [](FakeGuest& g) {
+    EXPECT_EQ(m.handle(1), FakeCpuInterface::kSpurious);
+    m.run(0, [](FakeCpuInterface& g) {
         g.eoi(40);
         EXPECT_EQ(g.acknowledge(), 40u) << "both states were in the list register";
         g.eoi(40);
     });
     m.inject(0, 40, true);
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
     EXPECT_EQ(m.handle(1), 40u);
 }
 TEST_F(Route, ListedOneMovesWhenItsVcpuComesBack) {
@@ -102,7 +102,7 @@ TEST_F(Route, ListedOneMovesWhenItsVcpuComesBack) {
     m.callbacks.kicks.clear();
     route(1);
     EXPECT_FALSE(m.callbacks.kicked(1));
-    EXPECT_EQ(m.handle(1), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(1), FakeCpuInterface::kSpurious);
     m.callbacks.kicks.clear();
     m.sync(0);
     EXPECT_TRUE(m.callbacks.kicked(1));
@@ -112,7 +112,7 @@ TEST_F(Route, NobodyThere) {
     route(0x700);
     m.inject(0, 40, true);
     for (unsigned i = 0; i < 3; i++)
-        EXPECT_EQ(m.handle(i), FakeGuest::kSpurious);
+        EXPECT_EQ(m.handle(i), FakeCpuInterface::kSpurious);
     EXPECT_EQ(m.read(0, Machine::gicd(0x6000 + 8 * 40), 8), 0x700u);
     route(0);
     EXPECT_EQ(m.handle(0), 40u);
@@ -236,14 +236,14 @@ struct SplitEoi : testing::Test {
         m.make_edge(40);
         m.enable(0, 40);
         for (unsigned i = 0; i < 2; i++)
-            m.run(i, [](FakeGuest& g) { g.set_vmcr(0xf0, true, true); });
+            m.run(i, [](FakeCpuInterface& g) { g.set_vmcr(0xf0, true, true); });
         m.callbacks.kicks.clear();
     }
 };
 
 TEST_F(SplitEoi, OwnInterruptIsDeactivatedWithoutATrap) {
     m.inject(0, 40, true);
-    m.run(0, [](FakeGuest& g) {
+    m.run(0, [](FakeCpuInterface& g) {
         g.eoi(g.acknowledge());
         EXPECT_EQ(g.state(40), arch::kLrActive);
         EXPECT_TRUE(g.dir(40));
@@ -255,27 +255,27 @@ TEST_F(SplitEoi, OtherVcpuTrapsWhileAnSpiIsOut) {
     m.inject(0, 40, true);
     EXPECT_TRUE(m.callbacks.kicked(1)) << "it runs without the trap";
     m.sync(1);
-    m.run(0, [](FakeGuest& g) { g.eoi(g.acknowledge()); });
-    m.run(1, [](FakeGuest& g) { EXPECT_FALSE(g.dir(40)); });
+    m.run(0, [](FakeCpuInterface& g) { g.eoi(g.acknowledge()); });
+    m.run(1, [](FakeCpuInterface& g) { EXPECT_FALSE(g.dir(40)); });
     EXPECT_TRUE(vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40));
     EXPECT_EQ(m.bank(0, 40).active, 0u);
-    m.run(1, [](FakeGuest& g) { EXPECT_TRUE(g.dir(40)); });
+    m.run(1, [](FakeCpuInterface& g) { EXPECT_TRUE(g.dir(40)); });
 }
 TEST_F(SplitEoi, OtherVcpuTrapsAlsoWithInterruptsOfItsOwn) {
     m.inject(0, 40, true);
-    m.run(0, [](FakeGuest& g) { g.eoi(g.acknowledge()); });
+    m.run(0, [](FakeCpuInterface& g) { g.eoi(g.acknowledge()); });
     m.enable(1, 20);
     m.inject(1, 20, true);
-    m.run(1, [](FakeGuest& g) {
+    m.run(1, [](FakeCpuInterface& g) {
         EXPECT_EQ(g.acknowledge(), 20u);
         EXPECT_FALSE(g.dir(40));
     });
-    m.run(0, [](FakeGuest& g) { EXPECT_TRUE(g.dir(40)) << "its own needs no trap"; });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_TRUE(g.dir(40)) << "its own needs no trap"; });
 }
 TEST_F(SplitEoi, ActiveSpiWithoutATargetCanBeDeactivated) {
     m.write(0, Machine::gicd(0x6000 + 8 * 40), 0x700, 8);
     m.write(1, Machine::gicd(0x304), 1u << 8);
-    m.run(1, [](FakeGuest& g) { EXPECT_FALSE(g.dir(40)); });
+    m.run(1, [](FakeCpuInterface& g) { EXPECT_FALSE(g.dir(40)); });
     vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40);
     EXPECT_EQ(m.bank(0, 40).active, 0u);
     EXPECT_EQ(m.distributor->held_spis(), 0u);
@@ -283,7 +283,7 @@ TEST_F(SplitEoi, ActiveSpiWithoutATargetCanBeDeactivated) {
 TEST_F(SplitEoi, DeactivationOfAListedInterruptHaltsItsVcpu) {
     m.inject(0, 40, true);
     m.flush(0);
-    FakeGuest g = m.guest(0);
+    FakeCpuInterface g = m.guest(0);
     g.eoi(g.acknowledge());
     m.callbacks.on_halt = [&] { m.sync(0); };
     EXPECT_TRUE(vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 40));
@@ -295,7 +295,7 @@ TEST_F(SplitEoi, DeactivationOfAListedInterruptHaltsItsVcpu) {
 TEST_F(SplitEoi, LevelDeactivatedByTrapIsAnnounced) {
     m.enable(0, 41);
     m.inject(0, 41, true);
-    m.run(0, [](FakeGuest& g) { g.eoi(g.acknowledge()); });
+    m.run(0, [](FakeCpuInterface& g) { g.eoi(g.acknowledge()); });
     m.inject(0, 41, false);
     vgic::trapped_write(m.cpu(1), SysReg::ICC_DIR_EL1, 41);
     EXPECT_EQ(m.callbacks.eois, std::vector<unsigned>{41});
@@ -320,7 +320,7 @@ TEST(Running, ClearingWhatIsListedElsewhereHalts) {
         m.callbacks.on_halt = nullptr;
         const bool deliverable = offset == 0x380;
         m.write(1, Machine::gicd(0x384), 0);
-        EXPECT_EQ(m.handle(0), deliverable ? 40u : FakeGuest::kSpurious) << offset;
+        EXPECT_EQ(m.handle(0), deliverable ? 40u : FakeCpuInterface::kSpurious) << offset;
         m.write(0, Machine::gicd(0x384), 1u << 8);
         m.write(0, Machine::gicd(0x284), 1u << 8);
     }
@@ -349,7 +349,7 @@ TEST(Running, FallingLevelIsTakenBack) {
         m.inject(0, intid, false);
         EXPECT_TRUE(m.callbacks.kicked(0)) << intid;
         m.sync(0);
-        EXPECT_EQ(m.handle(0), FakeGuest::kSpurious) << intid;
+        EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious) << intid;
     }
 }
 

@@ -39,10 +39,10 @@ TEST_P(States, Follows) {
         case 'p': m.write(0, frame + 0x280, bit); break;
         case 'A': m.write(0, frame + 0x300, bit); break;
         case 'a': m.write(0, frame + 0x380, bit); break;
-        case '!': m.run(0, [&](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), row.intid); }); break;
-        case '.': m.run(0, [&](FakeGuest& g) { g.eoi(row.intid); }); break;
-        case '~': m.run(0, [&](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), FakeGuest::kSpurious); }); break;
-        case '@': m.run(0, [](FakeGuest&) {}); break;
+        case '!': m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), row.intid); }); break;
+        case '.': m.run(0, [&](FakeCpuInterface& g) { g.eoi(row.intid); }); break;
+        case '~': m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), FakeCpuInterface::kSpurious); }); break;
+        case '@': m.run(0, [](FakeCpuInterface&) {}); break;
         default: FAIL();
         }
         EXPECT_EQ(m.bank(0, row.intid).on_lr, 0u);
@@ -106,7 +106,7 @@ TEST(StatesOfDistributor, DisabledForwardsNothingAndKeepsAll) {
     m.write(0, Machine::gicd(0), 0);
     m.inject(0, 40, true);
     EXPECT_FALSE(vgic::has_pending(m.cpu(0)));
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
     m.callbacks.kicks.clear();
     m.write(0, Machine::gicd(0), 2);
     EXPECT_TRUE(m.callbacks.kicked(0));
@@ -122,7 +122,7 @@ TEST(StatesOfDistributor, LevelListedByItsLineThenMadeAnEdge) {
     m.flush(0);
     m.make_edge(40);
     m.sync(0);
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
 }
 
 TEST(StatesOfDistributor, InjectionErrors) {
@@ -146,7 +146,7 @@ TEST(StatesOfDistributor, OwnedLinesBelongToTheirOwner) {
     EXPECT_EQ(vgic::set_owner(m.cpu(0), 27, &other).error(), Errno::kExist);
     EXPECT_EQ(vgic::set_owner(m.cpu(0), 40, &owner).error(), Errno::kInval);
     EXPECT_TRUE(vgic::inject_ppi(m.cpu(0), 27, true).ok());
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
     EXPECT_TRUE(vgic::inject_ppi(m.cpu(0), 27, true, &owner).ok());
     EXPECT_EQ(m.handle(0), 27u);
 }

@@ -37,11 +37,11 @@ public:
     void run_vcpu(unsigned v) {
         FakeCpu cpu;
         vgic::load(cpu, states_[v]);
-        FakeGuest(cpu, 4).set_vmcr(0xf0, true, false);
+        FakeCpuInterface(cpu, 4).set_vmcr(0xf0, true, false);
         unsigned next_ipi = 0;
         while (!stop) {
             const unsigned intid = enter_and_leave(cpu, v);
-            if (intid >= 32 && intid != FakeGuest::kSpurious)
+            if (intid >= 32 && intid != FakeCpuInterface::kSpurious)
                 received[intid - 32]++;
             if (intid == 3)
                 ipis[v]++;
@@ -89,9 +89,9 @@ private:
         cpu.log.clear();
         nest_port_irq_disable();
         vgic::flush(cpu, states_[v]);
-        FakeGuest g(cpu, 4);
+        FakeCpuInterface g(cpu, 4);
         const unsigned intid = g.acknowledge();
-        if (intid != FakeGuest::kSpurious)
+        if (intid != FakeCpuInterface::kSpurious)
             g.eoi(intid);
         vgic::sync(cpu, states_[v]);
         nest_port_irq_enable();

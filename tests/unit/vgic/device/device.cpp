@@ -326,7 +326,7 @@ TEST_F(Device, SaveAndRestore) {
     from.inject(0, 41, true);
     EXPECT_EQ(from.handle(1), 40u);
     from.inject(0, 40, true);
-    from.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 41u); });
+    from.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), 41u); });
     from.inject(0, 41, false);
     for (unsigned i = 0; i < 2; i++)
         vgic::put(from.cpus[i], from.cpu(i));
@@ -362,7 +362,7 @@ TEST_F(Device, SaveAndRestore) {
     EXPECT_EQ(to.handle(1), 40u);
     EXPECT_EQ(to.handle(1), 20u);
     EXPECT_EQ(to.bank(0, 41).active & ~vgic::bit_of(40), vgic::bit_of(41));
-    EXPECT_EQ(to.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(to.handle(0), FakeCpuInterface::kSpurious);
 }
 
 }  // namespace

@@ -39,10 +39,10 @@ TEST(Entry, QuietMeansNoTraceOfAnInterrupt) {
     m.enable(0, 27);
     m.inject(0, 27, true);
     EXPECT_FALSE(vgic::all_quiet(cpu, kTimers)) << "its line is high";
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 27u); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), 27u); });
     m.inject(0, 27, false);
     EXPECT_FALSE(vgic::all_quiet(cpu, kTimers)) << "it is active";
-    m.run(0, [](FakeGuest& g) { g.eoi(27); });
+    m.run(0, [](FakeCpuInterface& g) { g.eoi(27); });
     EXPECT_TRUE(vgic::all_quiet(cpu, kTimers));
 }
 
@@ -85,7 +85,7 @@ TEST(Entry, EmptyListRegistersAreNotRead) {
     FakeCpu& cpu = m.cpus[0];
     m.write(0, Machine::gicr(0, 0x10200), 1);  // an SGI: no EOI maintenance
     m.flush(0);
-    FakeGuest g = m.guest(0);
+    FakeCpuInterface g = m.guest(0);
     g.eoi(g.acknowledge());
     cpu.log.clear();
     cpu.log_reads = true;
@@ -191,7 +191,7 @@ TEST(Entry, TheFirstDirTrapsBeforeEoiModeIsKnown) {
     m.enable(0, 40);
     m.flush(1);
     m.inject(0, 40, true);
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 40u); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), 40u); });
     m.flush(0);
     m.guest(1).set_vmcr(0xf0, true, true);
     EXPECT_FALSE(m.guest(1).dir(40));
@@ -207,7 +207,7 @@ TEST(Entry, KnownEoiMode1TrapsDirOnlyWhileAnotherHoldsAnSpi) {
     m.make_edge(40);
     m.enable(0, 40);
     m.guest(1).set_vmcr(0xf0, true, true);
-    m.run(1, [](FakeGuest&) {});
+    m.run(1, [](FakeCpuInterface&) {});
     m.flush(1);
     EXPECT_TRUE(m.guest(1).dir(41));
     m.callbacks.kicks.clear();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// FakeGuest: the virtual CPU interface of [IHI0069] chapter 6 as a guest sees it, acting on the ICH_* registers of a
+// FakeCpuInterface: the virtual CPU interface of [IHI0069] chapter 6 as a guest sees it, acting on the ICH_* registers of a
 // FakeCpu between flush() and sync(). Interrupt acknowledge, priority drop, deactivation, EOIcount, maintenance.
 #pragma once
 #include <arch/cpu.hpp>
@@ -7,11 +7,11 @@
 
 namespace nest::test {
 
-class FakeGuest {
+class FakeCpuInterface {
 public:
     static constexpr unsigned kSpurious = 1023;
 
-    FakeGuest(FakeCpu& cpu, unsigned list_registers) : cpu_(cpu), count_(list_registers) { settle(); }
+    FakeCpuInterface(FakeCpu& cpu, unsigned list_registers) : cpu_(cpu), count_(list_registers) { settle(); }
 
     u64& lr(unsigned i) {
         return cpu_.registers[static_cast<arch::SysReg>(static_cast<unsigned>(arch::SysReg::ICH_LR0_EL2) + i)];

@@ -46,7 +46,7 @@ TEST_P(Capacity, BestPrioritiesFirstThenTheRest) {
     m.sync(0);
     for (unsigned i = n; i-- > 0;)
         EXPECT_EQ(m.handle(0), 32 + i);
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
 }
 
 TEST_P(Capacity, NestedInterruptsBeyondTheListRegistersAreAllDeactivated) {
@@ -57,11 +57,11 @@ TEST_P(Capacity, NestedInterruptsBeyondTheListRegistersAreAllDeactivated) {
     m.write(0, Machine::gicd(0x284), ~u64{0});
     for (unsigned i = 0; i < n; i++) {
         m.inject(0, 32 + i, true);
-        m.run(0, [&](FakeGuest& g) { ASSERT_EQ(g.acknowledge(), 32 + i); });
+        m.run(0, [&](FakeCpuInterface& g) { ASSERT_EQ(g.acknowledge(), 32 + i); });
     }
     // EOImode 0 ends them in reverse; several in one run if there is no maintenance interrupt to stop it.
     for (unsigned i = n; i > 0;)
-        m.run(0, [&](FakeGuest& g) {
+        m.run(0, [&](FakeCpuInterface& g) {
             do
                 g.eoi(32 + --i);
             while (i > 0 && !g.maintenance());
@@ -80,7 +80,7 @@ TEST(ListRegisters, SeveralUnlistedEoisInOneRunAreTakenInPriorityOrder) {
     }
     set_priority(m, 0, 16, 0x80);
     m.cpus[0].registers[SysReg::ICH_AP1R0_EL2] = 0xffff;
-    m.run(0, [&](FakeGuest& g) {
+    m.run(0, [&](FakeCpuInterface& g) {
         EXPECT_GE(g.find(19), 0);  // the best one is listed
         g.eoi(18);
         g.eoi(17);
@@ -127,7 +127,7 @@ TEST(ListRegisters, LevelAsksForEoiMaintenanceAndEdgeDoesNot) {
     m.enable(0, 40);
     m.inject(0, 40, true);
     m.inject(0, 41, true);
-    m.run(0, [](FakeGuest& g) {
+    m.run(0, [](FakeCpuInterface& g) {
         EXPECT_EQ(g.view(g.find(40)).get<ListRegister::EOI>(), 0u);
         EXPECT_EQ(g.view(g.find(41)).get<ListRegister::EOI>(), 1u);
         EXPECT_EQ(g.acknowledge(), 40u);
@@ -144,11 +144,11 @@ TEST(ListRegisters, EoiIsAnnouncedOnceWhenTheHandlingSpansExits) {
     Machine m(1);
     m.enable(0, 41);
     m.inject(0, 41, true);
-    m.run(0, [](FakeGuest& g) { g.acknowledge(); });
-    m.run(0, [](FakeGuest&) {});
+    m.run(0, [](FakeCpuInterface& g) { g.acknowledge(); });
+    m.run(0, [](FakeCpuInterface&) {});
     EXPECT_TRUE(m.callbacks.eois.empty());
-    m.run(0, [](FakeGuest& g) { g.eoi(41); });
-    m.run(0, [](FakeGuest&) {});
+    m.run(0, [](FakeCpuInterface& g) { g.eoi(41); });
+    m.run(0, [](FakeCpuInterface&) {});
     EXPECT_EQ(m.callbacks.eois, std::vector<unsigned>{41});
 }
 
@@ -157,11 +157,11 @@ TEST(ListRegisters, EdgePendingAndActiveFoldsBothBits) {
     m.make_edge(40);
     m.enable(0, 40);
     m.inject(0, 40, true);
-    m.run(0, [](FakeGuest& g) { g.acknowledge(); });
+    m.run(0, [](FakeCpuInterface& g) { g.acknowledge(); });
     m.inject(0, 40, true);
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.state(40), arch::kLrPendingActive); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.state(40), arch::kLrPendingActive); });
     EXPECT_EQ(m.bank(0, 40).active & m.bank(0, 40).latch & vgic::bit_of(40), vgic::bit_of(40));
-    m.run(0, [](FakeGuest& g) {
+    m.run(0, [](FakeCpuInterface& g) {
         g.eoi(40);
         EXPECT_EQ(g.state(40), arch::kLrPending);
     });
@@ -194,7 +194,7 @@ TEST_F(Mapped, CarriesTheHostIntidAndNoEoiRequest) {
 // The guest's handler has quietened the device and enables the interrupt, which it is still to deactivate: that will
 // deactivate the physical one as well, and before it the physical one must not fire again.
 TEST_F(Mapped, EnablingLeavesAnActiveOneToTheGuestsDeactivation) {
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 27u); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), 27u); });
     m.bank(0, 27).line |= 1u << 27;
     m.callbacks.high.clear();
     m.callbacks.physical.clear();
@@ -216,28 +216,28 @@ TEST_F(Mapped, FallenBeforeAcknowledgeIsReleased) {
     m.callbacks.high.clear();
     m.sync(0);
     EXPECT_EQ(m.callbacks.physical, (std::vector<FakeCallbacks::Physical>{{0, 28, false}}));
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
 }
 
 TEST_F(Mapped, ActiveStateIsReportedForTheTimer) {
     EXPECT_FALSE(vgic::hw_active(m.cpu(0), 27));
-    m.run(0, [](FakeGuest& g) { g.acknowledge(); });
+    m.run(0, [](FakeCpuInterface& g) { g.acknowledge(); });
     EXPECT_TRUE(vgic::hw_active(m.cpu(0), 27));
     // Never pending and active at once: the physical GIC has the pending state.
     m.inject(0, 27, true);
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.state(27), arch::kLrActive); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.state(27), arch::kLrActive); });
     m.callbacks.high.clear();
-    m.run(0, [](FakeGuest& g) {
+    m.run(0, [](FakeCpuInterface& g) {
         g.eoi(27);
         EXPECT_EQ(g.physically_deactivated, std::vector<unsigned>{28});
     });
     EXPECT_FALSE(vgic::hw_active(m.cpu(0), 27));
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
 }
 
 TEST_F(Mapped, OneRiseIsOneInterrupt) {
     EXPECT_EQ(m.handle(0), 27u);
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);  // the host's interrupt will tell of the next
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);  // the host's interrupt will tell of the next
     m.inject(0, 27, true);
     EXPECT_EQ(m.handle(0), 27u);
 }
@@ -249,7 +249,7 @@ TEST_F(Mapped, UnlistedDeactivationReachesThePhysicalGic) {
     one.bank(0, 27).active = 1u << 27 | 1u << 20;
     one.refresh(0);
     one.cpus[0].registers[SysReg::ICH_AP1R0_EL2] = 1u << 16;
-    one.run(0, [](FakeGuest& g) {
+    one.run(0, [](FakeCpuInterface& g) {
         EXPECT_GE(g.find(20), 0);
         g.eoi(27);
     });
@@ -258,12 +258,12 @@ TEST_F(Mapped, UnlistedDeactivationReachesThePhysicalGic) {
 }
 
 TEST_F(Mapped, ResetAndUnmap) {
-    m.run(0, [](FakeGuest& g) { g.acknowledge(); });
+    m.run(0, [](FakeCpuInterface& g) { g.acknowledge(); });
     vgic::reset_hw(m.cpu(0), 27);
     EXPECT_FALSE(vgic::hw_active(m.cpu(0), 27));
     EXPECT_TRUE(vgic::unmap_hw(m.cpu(0), 27).ok());
     m.inject(0, 27, true);
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.view(g.find(27)).get<ListRegister::HW>(), 0u); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.view(g.find(27)).get<ListRegister::HW>(), 0u); });
     EXPECT_EQ(vgic::map_hw(m.cpu(0), 3, 28).error(), Errno::kInval);
     EXPECT_EQ(vgic::map_hw(m.cpu(0), 27, 99).error(), Errno::kInval);
 }
@@ -281,7 +281,7 @@ TEST_F(Mapped, GuestWritesReachThePhysicalState) {
     m.callbacks.high.clear();
     m.enable(0, 27);
     EXPECT_EQ(m.callbacks.physical, (std::vector<FakeCallbacks::Physical>{{0, 28, false}}));
-    EXPECT_EQ(m.handle(0), FakeGuest::kSpurious);
+    EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
 }
 
 // GICD_CTLR forwards nothing, but what is active has still to be ended: [IHI0069] 4.3.
@@ -290,7 +290,7 @@ TEST(ListRegisters, WithTheDistributorOffThePendingTakeNone) {
     m.enable(0, 20);
     m.enable(0, 21);
     m.inject(0, 21, true);
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 21u); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), 21u); });
     m.inject(0, 20, true);
     m.distributor->set_enabled(false);
     m.flush(0);

@@ -17,7 +17,7 @@ struct NestedDeactivate : NestedMachine {
     // L1's handler up to the priority drop, after which the interrupt is L2's.
     void taken_by_l1(unsigned vcpu, unsigned intid) {
         m.inject(vcpu, intid, true);
-        m.run(vcpu, [&](FakeGuest& g) {
+        m.run(vcpu, [&](FakeCpuInterface& g) {
             g.set_vmcr(0xf0, true, true);
             ASSERT_EQ(g.acknowledge(), intid);
             g.eoi(intid);
@@ -58,11 +58,11 @@ TEST_F(NestedDeactivate, MappedLevelIsResampled) {
 TEST_F(NestedDeactivate, AcknowledgedInAnEarlierRun) {
     taken_by_l1(0, kTimer);
     set_lr(0, hard(60, kTimer));
-    run([](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), 60u); });
+    run([](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), 60u); });
     EXPECT_EQ(lr(0), hard(60, kTimer, arch::kLrActive));
     EXPECT_TRUE(is_active(kTimer));
     EXPECT_TRUE(vgic::hw_active(l1, kTimer)) << "stays active wherever the vCPU goes";
-    run([](FakeGuest& g) { g.eoi(60); });
+    run([](FakeCpuInterface& g) { g.eoi(60); });
     EXPECT_EQ(lr(0), hard(60, kTimer, arch::kLrInvalid));
     EXPECT_FALSE(is_active(kTimer));
 }
@@ -70,7 +70,7 @@ TEST_F(NestedDeactivate, AcknowledgedInAnEarlierRun) {
 TEST_F(NestedDeactivate, MappedButKeptInSoftwareIsDoneByUs) {
     taken_by_l1(0, kTimer);
     set_lr(0, hard(60, kTimer, arch::kLrPendingActive));
-    run([](FakeGuest& g) {
+    run([](FakeCpuInterface& g) {
         const auto active = g.view(0).with<L::State>(arch::kLrPending);
         g.lr(0) = active.raw;  // deactivated, and pending still
     });
@@ -82,7 +82,7 @@ TEST_F(NestedDeactivate, MappedButKeptInSoftwareIsDoneByUs) {
 TEST_F(NestedDeactivate, SoftwarePpiRaisesMaintenanceAndEnds) {
     taken_by_l1(0, kSoft);
     set_lr(0, hard(60, kSoft));
-    run([](FakeGuest& g) {
+    run([](FakeCpuInterface& g) {
         EXPECT_EQ(g.acknowledge(), 60u);
         EXPECT_FALSE(g.maintenance());
         g.eoi(60);
@@ -148,7 +148,7 @@ TEST_F(NestedDeactivate, WhatIsNotActiveStaysAsItIs) {
         EXPECT_EQ(handle(), 60u);
     }
     set_lr(0, hard(60, kTimer, arch::kLrPendingActive));  // the one that hardware does not do for us
-    run([](FakeGuest& g) { g.lr(0) = 0; });
+    run([](FakeCpuInterface& g) { g.lr(0) = 0; });
     EXPECT_TRUE(l1.private_irqs.pending() & vgic::bit_of(kSoft));
     EXPECT_TRUE(m.bank(0, kSpi).pending() & vgic::bit_of(kSpi));
     EXPECT_TRUE(m.callbacks.physical.empty());
@@ -174,7 +174,7 @@ TEST_F(NestedDeactivate, EndedMeansNoLongerActive) {
     for (const auto& c : cases) {
         make_active(kSoft);
         set_lr(0, hard(60, kSoft, c.before));
-        run([&](FakeGuest& g) { g.lr(0) = g.view(0).with<L::State>(c.now).raw; });
+        run([&](FakeCpuInterface& g) { g.lr(0) = g.view(0).with<L::State>(c.now).raw; });
         EXPECT_EQ(!is_active(kSoft), c.ended) << c.before << " to " << c.now;
         EXPECT_EQ(state(0), c.now);
     }

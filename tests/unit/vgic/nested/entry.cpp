@@ -163,7 +163,7 @@ TEST_F(NestedEntry, IdleRunTouchesNoListRegister) {
 TEST_F(NestedEntry, EmptyListRegistersAreNotRead) {
     set_lr(0, soft(40));
     flush();
-    FakeGuest g = guest();
+    FakeCpuInterface g = guest();
     g.eoi(g.acknowledge());
     cpu.log.clear();
     cpu.log_reads = true;
@@ -178,7 +178,7 @@ TEST_F(NestedEntry, EachResultGoesWhereItCameFrom) {
     set_lr(1, soft(41).with<L::Priority>(0x20).with<L::EOI>(1));
     set_lr(2, soft(42).with<L::Priority>(0x30));
     set_lr(3, soft(43).with<L::Priority>(0x10));
-    run([](FakeGuest& g) {
+    run([](FakeCpuInterface& g) {
         EXPECT_EQ(g.acknowledge(), 43u);
         g.eoi(43);
         EXPECT_EQ(g.acknowledge(), 41u);
@@ -188,7 +188,7 @@ TEST_F(NestedEntry, EachResultGoesWhereItCameFrom) {
     EXPECT_EQ(lr(2), soft(42).with<L::Priority>(0x30));
     EXPECT_EQ(lr(3), soft(43, arch::kLrInvalid).with<L::Priority>(0x10));
     // The active one goes on where it was.
-    run([](FakeGuest& g) { g.eoi(41); });
+    run([](FakeCpuInterface& g) { g.eoi(41); });
     EXPECT_EQ(lr(1), soft(41, arch::kLrInvalid).with<L::Priority>(0x20).with<L::EOI>(1));
     EXPECT_EQ(vgic::nested_eisr(file, 4), 2u) << "L1 asked to hear of it";
 }
@@ -213,7 +213,7 @@ TEST_F(NestedEntry, EntryCalledOffChangesNothing) {
 }
 
 TEST_F(NestedEntry, L2sVmcrIsL1sAfterEachRun) {
-    run([](FakeGuest& g) { g.set_vmcr(0x80, false, true); });
+    run([](FakeCpuInterface& g) { g.set_vmcr(0x80, false, true); });
     const auto vmcr = file.get<arch::ICH_VMCR_EL2>();
     EXPECT_EQ(vmcr.get<arch::ICH_VMCR_EL2::VPMR>(), 0x80u);
     EXPECT_EQ(vmcr.get<arch::ICH_VMCR_EL2::VENG1>(), 0u);
@@ -228,7 +228,7 @@ TEST_F(NestedEntry, WorldsDoNotMix) {
     m.enable(0, kTimer);
     m.callbacks.high.insert({0, kTimer});
     m.inject(0, kTimer, true);
-    m.run(0, [](FakeGuest& g) {
+    m.run(0, [](FakeCpuInterface& g) {
         g.set_vmcr(0xf0, true, true);
         EXPECT_EQ(g.acknowledge(), kTimer);
         g.eoi(kTimer);  // EOImode 1: only the priority drops
@@ -239,7 +239,7 @@ TEST_F(NestedEntry, WorldsDoNotMix) {
 
     set_lr(0, hard(27, kTimer));
     load();
-    run([&](FakeGuest& g) {
+    run([&](FakeCpuInterface& g) {
         EXPECT_EQ(g.acknowledge(), 27u);
         g.eoi(27);
         EXPECT_EQ(g.physically_deactivated, std::vector{kHostTimer});
@@ -252,7 +252,7 @@ TEST_F(NestedEntry, WorldsDoNotMix) {
     EXPECT_TRUE(arch::ICH_VMCR_EL2::of(cpu.registers[SysReg::ICH_VMCR_EL2]).get<arch::ICH_VMCR_EL2::VEOIM>());
     // The level rises again: L1's next interrupt.
     m.inject(0, kTimer, true);
-    m.run(0, [](FakeGuest& g) { EXPECT_EQ(g.acknowledge(), kTimer); });
+    m.run(0, [](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), kTimer); });
 }
 
 }  // namespace

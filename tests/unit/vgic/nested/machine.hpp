@@ -53,7 +53,7 @@ struct NestedMachine : testing::Test {
         return soft(vintid, state).with<L::HW>(1).with<L::pINTID>(pintid);
     }
 
-    FakeGuest guest() { return m.guest(0); }
+    FakeCpuInterface guest() { return m.guest(0); }
     L hardware(unsigned i) { return guest().view(i); }
     void load() { vgic::load_nested(cpu, l1, n, file); }
     void put() { vgic::put_nested(cpu, l1, n, file); }
@@ -71,14 +71,14 @@ struct NestedMachine : testing::Test {
     template <typename F>
     void run(F&& f) {
         flush();
-        FakeGuest g = guest();
+        FakeCpuInterface g = guest();
         f(g);
         sync();
     }
     // L2's handler.
     unsigned handle() {
         unsigned intid = 0;
-        run([&](FakeGuest& g) {
+        run([&](FakeCpuInterface& g) {
             intid = g.acknowledge();
             g.eoi(intid);
         });

@@ -76,7 +76,7 @@ TEST_F(Exchange, CarriesListRegisters) {
     EXPECT_EQ(n.used, 3);
     EXPECT_EQ(state(), other.state());
     for (Exchange* e : {static_cast<Exchange*>(this), static_cast<Exchange*>(&other)}) {
-        FakeGuest g = e->guest();
+        FakeCpuInterface g = e->guest();
         g.eoi(g.acknowledge());
         EXPECT_EQ(g.acknowledge(), 41u);
         e->guest();  // ELRSR up to date
@@ -100,7 +100,7 @@ struct Ended : NestedMachine {
         m.inject(0, intid, true);
         m.flush(0);
         ASSERT_EQ(l1.hw.used, 1);
-        FakeGuest g = guest();
+        FakeCpuInterface g = guest();
         ASSERT_EQ(g.acknowledge(), intid);
         if (handle)
             g.eoi(intid);

@@ -167,7 +167,7 @@ TEST_F(NestedTranslate, MaintenanceIsEnabledUntilItsConditionHolds) {
 
 TEST_F(NestedTranslate, EoiCountGoesAlong) {
     set(Hcr{}.with<Hcr::En>(1).with<Hcr::EOIcount>(30));
-    run([](FakeGuest& g) {
+    run([](FakeCpuInterface& g) {
         g.lr(0) = soft(40).raw;
         g.acknowledge();
         g.lr(0) = 0;
