@@ -40,11 +40,11 @@ struct ShadowUse {
 };
 
 struct NestedVcpu {
-    ShadowUse shadow_use;
     nested::World served_world = nested::World::kFlat;           // whose timers are in the hardware (switch_pending())
     nested::DebugTraps debug_traps = nested::DebugTraps::kNone;  // in force at virtual EL2
-    bool maintenance_level = false;                              // of L1's maintenance interrupt
     vgic::NestedInterface gic;                                   // L2's CPU interface, as L1 has built it
+    bool maintenance_level = false;                              // of L1's maintenance interrupt
+    ShadowUse shadow_use;
 };
 
 }  // namespace nest::kvm

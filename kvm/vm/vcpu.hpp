@@ -99,12 +99,12 @@ public:
     Mmio mmio;
     MemslotHint slot_hint;
     stage2::TableCache tables;
-    NestedVcpu nested;
     PvTime pvtime;
     VcpuHooks hooks;
     TimerLines timer_lines;
     timer::VcpuTimers timers;
     vgic::CpuInterface gic;
+    NestedVcpu nested;
     VcpuStats stats{};
     TraceRing trace;             // large: behind all that tier 0 works with
     vncr::Translations l1_vncr;  // NestedVcpu's, and large as well

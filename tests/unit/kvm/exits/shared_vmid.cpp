@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // vCPUs of one VM take turns on a CPU: what the TLBs keep of one's stage 1, under the VMID of all, must not serve another.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 #include <algorithm>
 

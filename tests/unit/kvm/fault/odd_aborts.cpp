@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Aborts that no change of stage 2 resolves: the guest's own, not its VM's end.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 namespace nest::kvm {
 namespace {

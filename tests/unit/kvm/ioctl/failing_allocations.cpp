@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // An ioctl whose n-th allocation fails says ENOMEM, and does all of its work when it is called again.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 #include <kvm/abi/device.hpp>
 #include <kvm/abi/irq.hpp>

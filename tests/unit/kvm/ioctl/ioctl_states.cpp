@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the descriptors answer in the wrong state: too early, too late, or with what this machine does not have.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 #include <arch/id_registers.hpp>
 #include <kvm/abi/capability.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the descriptors answer to bad and good requests.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 #include <kvm/abi/capability.hpp>
 #include <kvm/abi/device.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The vGIC's device where it meets the rest of the VM: default routing, and the vCPUs' registers.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 #include <kvm/abi/device.hpp>
 #include <kvm/abi/irq.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1's AT instructions, executed at virtual EL2.
-#include "mmu_fixture.hpp"
+#include <tests/unit/kvm/nested/fixture.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L2's stage-2 aborts: brought in, resolved, forwarded to L1, or emulated.
-#include "mmu_fixture.hpp"
+#include <tests/unit/kvm/nested/fixture.hpp>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Shadows found, made and given back; what the canonical stage 2 and L1's TLBIs take from them.
-#include "mmu_fixture.hpp"
+#include <tests/unit/kvm/nested/fixture.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM_RUN with L2: which stage 2 the hardware has, and what an abort of L2's does on its way through the tiers.
-#include "mmu_fixture.hpp"
+#include <tests/unit/kvm/nested/fixture.hpp>
 
 namespace nest::kvm {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM_RUN from end to end on the fake machine: tiers, exits to the VMM, and their completion.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 #include <kvm/vm/machine.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A VMM that has the interrupt controller itself hears of the timers by kvm_run's device_irq_level.
-#include "fixture.hpp"
+#include <tests/unit/kvm/run/fixture.hpp>
 
 #include <timer/vcpu_timers.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The clock of a vCPU with virtual EL2, as its VMM saves and restores it by ONE_REG.
-#include "mmu_fixture.hpp"
+#include <tests/unit/kvm/nested/fixture.hpp>
 
 #include <timer/access.hpp>
 
