@@ -10,7 +10,7 @@
 namespace nest::fuzz_kvm {
 namespace {
 
-// As tools/nestlab/judge.py has them, and what a kernel for debugging adds.
+// As tools/nestlab/tests/judge.py has them, and what a kernel for debugging adds.
 constexpr std::string_view kAlarms[] = {
     "BUG", "WARNING", "lockup", "refcount", "Unable to handle", "Internal error", "KASAN", "UBSAN", "KCSAN", "Oops",
     "possible circular locking", "possible recursive locking", "inconsistent lock state", "bad unlock balance", "lock held when",

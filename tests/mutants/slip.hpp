@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The switch behind each slip of tests/mutants/*.toml. tools/nestlab/mutants.py puts NEST_SLIP(n) into a copy of the
+// The switch behind each slip of tests/mutants/*.toml. tools/nestlab/tests/mutants.py puts NEST_SLIP(n) into a copy of the
 // sources and includes this header in front of every file, so that one build holds all slips, and one at most is made.
 #pragma once
 #include <port/port.h>

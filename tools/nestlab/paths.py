@@ -6,6 +6,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 REPO = PACKAGE.parent.parent
+L0 = PACKAGE / "machine" / "l0"          # what runs inside the machine
 BUILD = REPO / "build"
 BOOT_TESTS = REPO / "tests" / "boot"
 

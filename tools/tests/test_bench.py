@@ -8,10 +8,10 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from nestlab import bench_data, bench_doc, bench_functions, bench_neve, bench_reference, bench_run, bench_trace, bench_vmm
-from nestlab.bench_data import Row, Run
-from nestlab.bench_neve import Cost
-from nestlab.bench_trace import Instruction
+from nestlab.bench import doc, figures, function_counts, neve, reference, runner, trace, vmm
+from nestlab.bench.figures import Row, Run
+from nestlab.bench.neve import Cost
+from nestlab.bench.trace import Instruction
 
 ENTRY = {"name": "flat/hypercall/iterations:2000/manual_time", "iterations": 2000, "median": 300.0, "min": 290.0, "p90": 301.0,
          "max": 9000.0, "disturbed": 2.0, "kvm.exits": 1.0, "kvm.exits_by_class[22]": 1.0}
@@ -19,11 +19,11 @@ ENTRY = {"name": "flat/hypercall/iterations:2000/manual_time", "iterations": 200
 
 def rows(**changes) -> dict:
     """What parse() makes of one entry."""
-    parsed = bench_data.parse(json.dumps({"benchmarks": [{**ENTRY, **changes}]}))
+    parsed = figures.parse(json.dumps({"benchmarks": [{**ENTRY, **changes}]}))
     return {(row.mode, row.name): row for row in parsed}
 
 
-def trace(executed: list[Instruction]) -> str:
+def written(executed: list[Instruction]) -> str:
     """As QEMU writes it, with other lines between."""
     return "".join(f"Trace {each.cpu}: 0x7f00 [00000000/{each.address:016x}/{0x14000051 if each.in_l0 else 0x14000021:08x}"
                    "/0000] \nnoise\n" for each in executed)
@@ -39,13 +39,13 @@ class Bench(unittest.TestCase):
         self.assertEqual(row.error, "payload: x")
 
     def test_a_goal_is_met_at_its_limit_and_missed_above(self):
-        self.assertEqual(bench_data.misses(Run(), rows()), [])
-        self.assertEqual(len(bench_data.misses(Run(), rows(median=301.0))), 1)
-        self.assertEqual(bench_data.misses(Run(nested=True), rows(median=301.0)), [])
+        self.assertEqual(figures.misses(Run(), rows()), [])
+        self.assertEqual(len(figures.misses(Run(), rows(median=301.0))), 1)
+        self.assertEqual(figures.misses(Run(nested=True), rows(median=301.0)), [])
 
     def test_too_many_exits_miss_a_goal(self):
         changes = {"name": "l2/hypercall/iterations:1/manual_time", "kvm.exits": 3.0}
-        self.assertEqual(len(bench_data.misses(Run(), rows(**changes))), 1)
+        self.assertEqual(len(figures.misses(Run(), rows(**changes))), 1)
 
     def test_an_operation_is_what_lies_between_two_reads_of_the_counter(self):
         # L1's kernel, and L0's twice: once where the payload reads the counter.
@@ -53,52 +53,52 @@ class Bench(unittest.TestCase):
                     Instruction(0xffff800000001004, True), Instruction(0x40000010, True), Instruction(0x40000020, False),
                     Instruction(0x40000010, False), Instruction(0x40000020, False)]
         reads = {0x40000010, 0x40000020}
-        self.assertEqual(bench_trace.operations(trace(executed), reads, 3), [executed[:4], executed[4:5], executed[5:6]],
+        self.assertEqual(trace.operations(written(executed), reads, 3), [executed[:4], executed[4:5], executed[5:6]],
                          "within ten instructions of the median")
-        self.assertEqual(bench_trace.operations(trace(executed), reads, 15), [])
+        self.assertEqual(trace.operations(written(executed), reads, 15), [])
 
     def test_another_cpu_that_reads_the_counter_ends_no_operation(self):
         work = [Instruction(0x40000030, False, number % 2) for number in range(20)]
         executed = [Instruction(0x40000010, False), *work, Instruction(0x40000010, False, 1), *work,
                     Instruction(0x40000020, False)]
-        self.assertEqual(bench_trace.operations(trace(executed), {0x40000010, 0x40000020}, 42), [executed[:-1]])
+        self.assertEqual(trace.operations(written(executed), {0x40000010, 0x40000020}, 42), [executed[:-1]])
 
     def test_an_exit_is_a_cpu_that_comes_back_to_l0(self):
         guest, l0 = Instruction(1, False), Instruction(2, True)
         other_guest, other_l0 = Instruction(1, False, 1), Instruction(2, True, 1)
-        self.assertEqual(bench_trace.exits([l0, guest, l0, l0, guest, l0]), 2)
-        self.assertEqual(bench_trace.exits([guest, other_l0, guest, other_l0]), 0, "two CPUs, each of which stays where it is")
-        self.assertEqual(bench_trace.exits([guest, other_guest, l0, other_l0]), 2)
+        self.assertEqual(trace.exits([l0, guest, l0, l0, guest, l0]), 2)
+        self.assertEqual(trace.exits([guest, other_l0, guest, other_l0]), 0, "two CPUs, each of which stays where it is")
+        self.assertEqual(trace.exits([guest, other_guest, l0, other_l0]), 2)
 
     def test_instructions_belong_to_the_function_that_they_lie_in(self):
         symbols = {0xffff800000001000: "b", 0xffff800000000f00: "a"}
         inside = [0xffff800000001000, 0xffff800000001004, 0xffff800000000ffc, 0xffff000000000000]
         executed = [Instruction(address, True) for address in inside]
         executed += [Instruction(0x40000010, False), Instruction(0xffff800000001000, False)]
-        self.assertEqual(bench_functions.by_function(executed, symbols),
-                         {"b": 2, "a": 1, bench_functions.KERNEL: 1, bench_functions.USER: 1, bench_functions.L1_KERNEL: 1})
+        self.assertEqual(function_counts.by_function(executed, symbols),
+                         {"b": 2, "a": 1, function_counts.KERNEL: 1, function_counts.USER: 1, function_counts.L1_KERNEL: 1})
 
     def test_every_missed_goal_in_l0_can_name_a_next_step(self):
-        self.assertTrue({key for key, goal in bench_data.GOALS.items() if key[0] == "l2" and goal.flat} <=
-                        set(bench_doc.NEXT_STEPS[Run()]))
+        self.assertTrue({key for key, goal in figures.GOALS.items() if key[0] == "l2" and goal.flat} <=
+                        set(doc.NEXT_STEPS[Run()]))
 
     def test_a_next_step_belongs_to_a_goal(self):
-        for run, steps in bench_doc.NEXT_STEPS.items():
+        for run, steps in doc.NEXT_STEPS.items():
             for key in steps:
-                self.assertIsNotNone(bench_data.GOALS[key].median(run.nested), key)
+                self.assertIsNotNone(figures.GOALS[key].median(run.nested), key)
 
     def test_every_goal_names_an_operation(self):
-        names = {operation.name for operation in bench_run.operations()} | set(bench_vmm.OPERATIONS)
-        self.assertLessEqual({"/".join(key) for key in bench_data.GOALS}, names)
-        self.assertEqual({name.split("/")[1] for name in names}, set(bench_doc.WHAT))
+        names = {operation.name for operation in runner.operations()} | set(vmm.OPERATIONS)
+        self.assertLessEqual({"/".join(key) for key in figures.GOALS}, names)
+        self.assertEqual({name.split("/")[1] for name in names}, set(doc.WHAT))
 
     def test_the_filter_takes_whole_names(self):
-        wanted = re.search("filter=([^' ]+)", bench_run.program(["flat/ipi"], "."))[1]
+        wanted = re.search("filter=([^' ]+)", runner.program(["flat/ipi"], "."))[1]
         self.assertTrue(re.search(wanted, "flat/ipi/iterations:500/manual_time"))
         self.assertFalse(re.search(wanted, "flat/ipi-sleeping/iterations:500/manual_time"))
 
     def test_the_reader_keeps_what_came_before_a_hang(self):
-        reader = bench_run.Reader("here")
+        reader = runner.Reader("here")
         text = json.dumps({"benchmarks": [ENTRY]}, indent=1)
         for line in ["noise", "@@BENCH flat/hypercall", *text.splitlines(), "@@END", "@@BENCH flat/ipi", "exit_latency: no",
                      "@@END", "@@BENCH flat/eoi", "{"]:
@@ -108,44 +108,44 @@ class Bench(unittest.TestCase):
         self.assertNotIn("flat/eoi", reader.found)
 
     def test_a_miss_is_marked_in_the_table(self):
-        table = bench_doc.table({Run(): {("flat", "hypercall"): Row("flat", "hypercall", median=400, samples=1)}}, "flat")
+        table = doc.table({Run(): {("flat", "hypercall"): Row("flat", "hypercall", median=400, samples=1)}}, "flat")
         self.assertIn("**400, missed**", table)
 
     def test_what_is_dearer_than_the_record_wants_a_reason(self):
-        then = bench_reference.record()["medians"]["flat/hypercall"]
+        then = reference.record()["medians"]["flat/hypercall"]
         ours = {Run(): rows(median=1.02 * then)}
-        self.assertEqual(bench_reference.dearer(ours), [])
+        self.assertEqual(reference.dearer(ours), [])
         ours = {Run(): rows(median=1.03 * then)}
-        self.assertEqual([key for key, _, _ in bench_reference.dearer(ours)], ["flat/hypercall"])
-        with unittest.mock.patch.dict(bench_reference.REASONS, clear=True):
-            self.assertIn("to be mended", bench_reference.section(ours))
-        with unittest.mock.patch.dict(bench_reference.REASONS, {"flat/hypercall": "it is right now"}):
-            self.assertIn("it is right now |", bench_reference.section(ours))
+        self.assertEqual([key for key, _, _ in reference.dearer(ours)], ["flat/hypercall"])
+        with unittest.mock.patch.dict(reference.REASONS, clear=True):
+            self.assertIn("to be mended", reference.section(ours))
+        with unittest.mock.patch.dict(reference.REASONS, {"flat/hypercall": "it is right now"}):
+            self.assertIn("it is right now |", reference.section(ours))
 
     def test_a_reason_belongs_to_the_record(self):
-        self.assertLessEqual(set(bench_reference.REASONS), set(bench_reference.record()["medians"]))
+        self.assertLessEqual(set(reference.REASONS), set(reference.record()["medians"]))
 
     def test_nv2_on_and_off_stand_side_by_side(self):
-        off, on = {"flat/hypercall": Cost(90.25, 4, 70500)}, {name: Cost(5.0, 8, 4749) for name in bench_neve.OPERATIONS}
-        lines = bench_neve.table([off, on])
+        off, on = {"flat/hypercall": Cost(90.25, 4, 70500)}, {name: Cost(5.0, 8, 4749) for name in neve.OPERATIONS}
+        lines = neve.table([off, on])
         self.assertEqual(lines[0], "| operation | exits nv2=0 | exits nv2=1 | instructions nv2=0 | instructions nv2=1 |")
         self.assertEqual(lines[2:4], ["| hypercall | 90.2 (4) | 5.0 (8) | 70,500 | 4,749 |",
                                       "| device I/O (mmio-user) | not seen | 5.0 (8) |  | 4,749 |"])
 
     def test_nv2_on_and_off_needs_both(self):
-        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(bench_data, "DATA", Path(folder)):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(figures, "DATA", Path(folder)):
             header, costs = {"kernel": "6", "l1": "7", "date": "today"}, {"flat/eoi": Cost(0.0, 9, 3.0)}
-            bench_neve.save("max", 1, header, costs)
-            self.assertEqual(bench_neve.sections(), [])
-            bench_neve.save("max", 0, header, costs)
-            self.assertEqual(bench_neve.load("max", 0), (header, costs))
-            self.assertIn("| eoi | 0.0 (9) | 0.0 (9) | 3 | 3 |", bench_neve.sections()[0])
+            neve.save("max", 1, header, costs)
+            self.assertEqual(neve.sections(), [])
+            neve.save("max", 0, header, costs)
+            self.assertEqual(neve.load("max", 0), (header, costs))
+            self.assertIn("| eoi | 0.0 (9) | 0.0 (9) | 3 | 3 |", neve.sections()[0])
 
     def test_each_operation_is_measured_before_it_is_looked_at(self):
-        script = bench_neve.script(0)
+        script = neve.script(0)
         self.assertIn("insmod $LAB_MODULE nv2=0", script.splitlines()[0])
-        for name in bench_neve.OPERATIONS:
-            self.assertIn(name, {operation.name for operation in bench_run.operations()})
+        for name in neve.OPERATIONS:
+            self.assertIn(name, {operation.name for operation in runner.operations()})
             self.assertLess(script.index(f"@@BENCH {name};"), script.index(f"@@TRACE {name};"))
 
 

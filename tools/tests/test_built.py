@@ -5,7 +5,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from nestlab import boottests, built, judge, kernels
+from nestlab.setup import built, kernels
+from nestlab.tests import boottests, judge
 
 
 class Variants(unittest.TestCase):

@@ -6,10 +6,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from nestlab import boottests, campaign, conformance, cpio, flavours, judge, kernels, mirror, module, selftest_plan
 from nestlab.errors import LabError
-from nestlab.machine import Machine
-from nestlab.results import FAIL, PASS, SKIP, Result
+from nestlab.machine import campaign
+from nestlab.machine.machine import Machine
+from nestlab.setup import cpio, flavours, kernels, mirror, module
+from nestlab.tests import boottests, conformance, judge, selftest_plan
+from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
 
 def outcome(*output: str, status: int | None = 0, log: list[str] = [], seconds: float = 1, lost: str = "") -> campaign.Outcome:

@@ -3,9 +3,9 @@
 
 import unittest
 
-from nestlab import slips
 from nestlab.errors import LabError
-from nestlab.slips import Slip
+from nestlab.tests import slips
+from nestlab.tests.slips import Slip
 
 
 class Slips(unittest.TestCase):

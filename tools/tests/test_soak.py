@@ -6,8 +6,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from nestlab import results, soak
-from nestlab.results import FAIL, PASS, Result
+from nestlab.tests import results, soak
+from nestlab.tests.results import FAIL, PASS, Result
 
 
 class Soak(unittest.TestCase):

@@ -15,11 +15,12 @@ come back to L0, and the instructions.
 import argparse
 import time
 
-from nestlab import bench_boots, bench_data, bench_doc, bench_functions, bench_neve, bench_page, bench_reference, bench_run, bench_vmm, say
-from nestlab.bench_data import Run
+from nestlab import say
+from nestlab.bench import boot_times, doc, figures, function_counts, neve, page, reference, runner, vmm
+from nestlab.bench.figures import Run
 from nestlab.commands import options
 from nestlab.errors import LabError
-from nestlab.kernels import Kernel
+from nestlab.setup.kernels import Kernel
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,58 +41,58 @@ def run(args: argparse.Namespace) -> int:
     if args.boots is not None:
         return boots(args)
     if args.neve:
-        return neve(args)
+        return compare_nv2(args)
     kernel, file = options.l0(args.peer)
     found = []
     for nested in [False, True] if args.nested else [False]:
         run = Run("peer" if args.peer else "ours", args.cpu, nested)
         rows = {}
-        if bench_run.chosen(run, args.only) or not bench_vmm.chosen(args.only):
-            text = bench_run.measure(run, kernel, file, args.only)
-            rows = {(row.mode, row.name): row for row in bench_data.parse(text)}
+        if runner.chosen(run, args.only) or not vmm.chosen(args.only):
+            text = runner.measure(run, kernel, file, args.only)
+            rows = {(row.mode, row.name): row for row in figures.parse(text)}
             if not args.only:
-                bench_data.save(run, header(kernel), text)
+                figures.save(run, header(kernel), text)
             if args.functions and run.side == "ours":
-                bench_functions.measure_missed(run, kernel, file, rows)
-        found.append((run, rows | bench_vmm.measure(run, kernel, file, args.only)))
+                function_counts.measure_missed(run, kernel, file, rows)
+        found.append((run, rows | vmm.measure(run, kernel, file, args.only)))
     for run, rows in found:
-        for line in bench_doc.terminal(run, rows):
+        for line in doc.terminal(run, rows):
             say.result(line)
         if run.side == "ours":
-            for miss in bench_data.misses(run, rows):
+            for miss in figures.misses(run, rows):
                 say.result(f"missed: {miss}")
             if run.cpu == "max":
-                for name, then, now in bench_reference.dearer({run: rows}):
+                for name, then, now in reference.dearer({run: rows}):
                     say.result(f"dearer: {name}: {now:,.0f} instructions, {then:,.0f} in the record")
-    if not args.only or bench_vmm.keeps(args.only):
-        say.step(f"wrote {bench_doc.write()} and {bench_page.write()}")
-    return int(any(row.error and (run.side, f"{row.mode}/{row.name}") not in bench_run.LEFT_OUT
+    if not args.only or vmm.keeps(args.only):
+        say.step(f"wrote {doc.write()} and {page.write()}")
+    return int(any(row.error and (run.side, f"{row.mode}/{row.name}") not in runner.LEFT_OUT
                    for run, rows in found for row in rows.values()))
 
 
 def boots(args: argparse.Namespace) -> int:
     if args.boots < 1 or args.peer or args.nested or args.functions or args.only:
         raise LabError("--boots wants a number of at least 1, and goes with --cpu only: it boots both sides")
-    pairs = bench_boots.measure(args.boots, args.cpu, {"ours": options.l0(False), "peer": options.l0(True)})
-    say.result(bench_boots.verdict(pairs))
-    say.step(f"wrote {bench_doc.write()}")
+    pairs = boot_times.measure(args.boots, args.cpu, {"ours": options.l0(False), "peer": options.l0(True)})
+    say.result(boot_times.verdict(pairs))
+    say.step(f"wrote {doc.write()}")
     return int(pairs.ratio() is None)
 
 
-def neve(args: argparse.Namespace) -> int:
+def compare_nv2(args: argparse.Namespace) -> int:
     if args.peer or args.nested or args.functions or args.only:
         raise LabError("--neve goes with --cpu only")
     kernel, file = options.l0(False)
     missing = 0
-    for nv2 in bench_neve.VALUES:
-        costs = bench_neve.measure(kernel, file, args.cpu, nv2)
-        missing += len(bench_neve.OPERATIONS) - len(costs)
+    for nv2 in neve.VALUES:
+        costs = neve.measure(kernel, file, args.cpu, nv2)
+        missing += len(neve.OPERATIONS) - len(costs)
         if costs:
-            bench_neve.save(args.cpu, nv2, header(kernel), costs)
-    say.step(f"wrote {bench_doc.write()}")
+            neve.save(args.cpu, nv2, header(kernel), costs)
+    say.step(f"wrote {doc.write()}")
     return int(missing > 0)
 
 
 def header(kernel: Kernel) -> dict:
     """What a file of results says about its run."""
-    return {"kernel": kernel.version, "l1": bench_run.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}
+    return {"kernel": kernel.version, "l1": runner.L1_KERNEL, "date": time.strftime("%Y-%m-%d")}

@@ -3,7 +3,8 @@
 
 import argparse
 
-from nestlab import module, say
+from nestlab import say
+from nestlab.setup import module
 
 
 def add(parser: argparse.ArgumentParser) -> None:

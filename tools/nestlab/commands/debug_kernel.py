@@ -2,13 +2,14 @@
 """Build a kernel that checks: Linux 6.12 from Debian's linux-source, small, with lockdep, KASAN, UBSAN, kmemleak, …
 
 Other variants: 64k (host pages of 64 KiB), scs (SHADOW_CALL_STACK). Each is built once, and again when its configuration
-(tools/nestlab/kconfig) changes; `build`, `shell` and the boot tests take it as a kernel of that name, and build it
-themselves where it is missing.
+(tools/nestlab/setup/kconfig) changes; `build`, `shell` and the boot tests take it as a kernel of that name, and build
+it themselves where it is missing.
 """
 
 import argparse
 
-from nestlab import built, kernels, say
+from nestlab import say
+from nestlab.setup import built, kernels
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,14 @@ With --peer the same on Linux 7.2's own KVM.
 import argparse
 import time
 
-from nestlab import boottests, campaign, judge, levels, module, say
-from nestlab.boot import Boot
-from nestlab.campaign import Outcome
+from nestlab import say
 from nestlab.commands import options
-from nestlab.results import FAIL, Result
+from nestlab.machine import campaign
+from nestlab.machine.boot import Boot
+from nestlab.machine.campaign import Outcome
+from nestlab.setup import module
+from nestlab.tests import boottests, judge, levels
+from nestlab.tests.results import FAIL, Result
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,11 @@ What follows `--` goes to the program: --seed S, --count N, --seconds T, --repla
 import argparse
 import shlex
 
-from nestlab import fuzz_kvm, job, say
-from nestlab.boot import Boot
+from nestlab import say
 from nestlab.commands import options
+from nestlab.machine import job
+from nestlab.machine.boot import Boot
+from nestlab.tests import fuzz_kvm
 
 PROGRAM = "/mnt/share/fuzz/fuzz_kvm"
 

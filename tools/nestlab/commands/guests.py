@@ -7,9 +7,11 @@ A line PASS, FAIL or SKIP for each case, and the exit status of the program: 0 i
 import argparse
 import shlex
 
-from nestlab import guests, job, say
-from nestlab.boot import Boot
+from nestlab import say
 from nestlab.commands import options
+from nestlab.machine import job
+from nestlab.machine.boot import Boot
+from nestlab.tests import guests
 
 PROGRAM = "/mnt/share/guests/nested_guests"
 LIMIT = 1800            # seconds; the peer needs ten and more for each VM

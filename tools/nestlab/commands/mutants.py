@@ -7,8 +7,9 @@ On two cores the first build takes 10 to 30 minutes, the slips themselves 3 to 5
 import argparse
 import fnmatch
 
-from nestlab import mutants, mutants_doc, say, slips
+from nestlab import say
 from nestlab.errors import LabError
+from nestlab.tests import mutants, mutants_doc, slips
 
 ENOUGH = 95     # per cent
 

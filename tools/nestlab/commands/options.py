@@ -4,8 +4,9 @@
 import argparse
 from pathlib import Path
 
-from nestlab import boot, kernels, module
-from nestlab.machine import CPU_MODELS, FIRMWARES, Machine
+from nestlab.machine import boot
+from nestlab.machine.machine import CPU_MODELS, FIRMWARES, Machine
+from nestlab.setup import kernels, module
 
 
 def add_cpu(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from nestlab import initramfs, kernels, root
-from nestlab.boot import Boot
 from nestlab.commands import options
 from nestlab.errors import LabError
-from nestlab.machine import CPU_MODELS, Disk
+from nestlab.machine.boot import Boot
+from nestlab.machine.machine import CPU_MODELS, Disk
+from nestlab.setup import initramfs, kernels, root
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nestlab import boottests, campaign, conformance, judge, results, say, selftest_plan, selftests
-from nestlab.boot import Boot
+from nestlab import say
 from nestlab.commands import options
 from nestlab.errors import LabError
-from nestlab.results import SKIP, Result
+from nestlab.machine import campaign
+from nestlab.machine.boot import Boot
+from nestlab.tests import boottests, conformance, judge, results, selftest_plan, selftests
+from nestlab.tests.results import SKIP, Result
 
 L0S = ["6.12", "debug"]
 SLOW = 8                                        # times as long as on Debian's kernel, at most, on the one that checks

@@ -9,9 +9,11 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from nestlab import boottests, job, say
-from nestlab.boot import Boot
+from nestlab import say
 from nestlab.commands import options
+from nestlab.machine import job
+from nestlab.machine.boot import Boot
+from nestlab.tests import boottests
 
 
 def add(parser: argparse.ArgumentParser) -> None:

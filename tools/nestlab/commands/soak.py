@@ -8,7 +8,9 @@ The last result goes to docs/conformance.md.
 import argparse
 import time
 
-from nestlab import conformance, kernels, module, results, say, soak
+from nestlab import say
+from nestlab.setup import kernels, module
+from nestlab.tests import conformance, results, soak
 
 
 def add(parser: argparse.ArgumentParser) -> None:

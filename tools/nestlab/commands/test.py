@@ -9,9 +9,11 @@ import argparse
 import time
 from collections.abc import Callable
 
-from nestlab import boottests, hosttests, kernels, module, paths, results, say, selfcheck
+from nestlab import paths, say
 from nestlab.errors import LabError
-from nestlab.results import FAIL, PASS, Result
+from nestlab.setup import kernels, module
+from nestlab.tests import boottests, hosttests, results, selfcheck
+from nestlab.tests.results import FAIL, PASS, Result
 
 STAGES = ["lab", "host", "build", "boot"]
 

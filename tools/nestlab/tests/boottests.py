@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The declarative boot tests: tests.toml read, grouped by machine, run and judged."""
+
+import fnmatch
+import functools
+import shutil
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from nestlab import paths, say
+from nestlab.errors import LabError
+from nestlab.machine import campaign
+from nestlab.machine.boot import Boot
+from nestlab.machine.machine import FIRMWARES, KVM_MODES, Machine
+from nestlab.setup import built, kernels, module
+from nestlab.tests import census, fuzz_kvm, guests, judge, selftests
+from nestlab.tests.results import FAIL, SKIP, Result
+
+
+# What a test may need, and who makes the folder that it sees at /mnt/share.
+SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm.get,
+          "census": census.get, "guest-module": lambda: guest_module()}
+
+
+@dataclass(frozen=True)
+class BootTest:
+    """One entry of tests.toml; the file's head explains each field."""
+
+    name: str
+    run: str
+    limit: float = 60
+    cpu: tuple[str, ...] = ("max",)
+    smp: int = 2
+    mem: str = "4G"
+    el2: bool = True
+    kvm_mode: str = "none"
+    firmware: str = "none"
+    append: str = ""
+    icount: bool = False
+    kernel: str = "6.12"
+    module: str = "loaded"          # loaded | carried | none
+    needs: tuple[str, ...] = ()
+    must: tuple[str, ...] = ()
+    must_not: str = judge.ALARMS
+    alone: bool = False
+    enabled: bool = True
+    why: str = ""                   # why it is switched off
+
+    def machines(self) -> Iterator[tuple[str, Machine]]:
+        """(name of the test there, machine) for each CPU model."""
+        for cpu in self.cpu:
+            name = f"{self.name}@{cpu}" if len(self.cpu) > 1 else self.name
+            yield name, Machine(cpu=cpu, smp=self.smp, mem=self.mem, el2=self.el2, kvm_mode=self.kvm_mode, append=self.append,
+                                icount=self.icount, firmware=self.firmware)
+
+
+def read(file: Path) -> list[BootTest]:
+    """The entries. A misspelt field or a missing reason is an error, not something to ignore."""
+    try:
+        data = tomllib.loads(file.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"{file}: {error}") from None
+    known = {field.name for field in fields(BootTest)}
+    tests = []
+    for entry in data.get("test", []):
+        entry = {**data.get("defaults", {}), **entry}
+        entry = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        if isinstance(entry.get("cpu"), str):
+            entry["cpu"] = (entry["cpu"],)
+        test = f"{file}: {entry.get('name', 'a test without a name')}"
+        if unknown := set(entry) - known:
+            raise LabError(f"{test}: no such field: {' '.join(sorted(unknown))}")
+        if not {"name", "run"} <= set(entry):
+            raise LabError(f"{test}: needs name and run")
+        if not entry.get("enabled", True) and not entry.get("why"):
+            raise LabError(f"{test}: is switched off without a why")
+        if entry.get("module", "loaded") not in ("loaded", "carried", "none") or entry.get("kvm_mode", "none") not in KVM_MODES:
+            raise LabError(f"{test}: module is loaded, carried or none; kvm_mode is {', '.join(KVM_MODES)}")
+        if entry.get("firmware", "none") not in FIRMWARES:
+            raise LabError(f"{test}: firmware is {' or '.join(FIRMWARES)}")
+        tests.append(BootTest(**entry))
+    names = [test.name for test in tests]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise LabError(f"{file}: two tests have the name {' '.join(twice)}")
+    return tests
+
+
+def selected(tests: list[BootTest], only: str) -> Iterator[tuple[str, BootTest, Machine]]:
+    """(name there, test, machine) of all that such a pattern names."""
+    for test in tests:
+        for name, machine in test.machines():
+            if fnmatch.fnmatch(name, only) or fnmatch.fnmatch(test.name, only):
+                yield name, test, machine
+
+
+def own_kernels(tests: list[BootTest], only: str = "*") -> list[str]:
+    """The kernels, of those that the lab builds itself, that such tests need."""
+    return sorted({test.kernel for _, test, _ in selected(tests, only) if test.enabled and built.variant(test.kernel)})
+
+
+def run(tests: list[BootTest], only: str = "*") -> Iterator[Result]:
+    """Results as they come; tests with equal machines share a boot."""
+    groups: dict[tuple, list[tuple[str, BootTest]]] = {}
+    for name, test, machine in selected(tests, only):
+        if not test.enabled:
+            yield Result(SKIP, name, test.why)
+            continue
+        key = (machine, test.kernel, test.module, test.needs, name if test.alone else "")
+        groups.setdefault(key, []).append((name, test))
+    for number, ((machine, kernel, policy, needs, _), members) in enumerate(groups.items(), 1):
+        say.step(f"boot {number} of {len(groups)}: Linux {kernel}, -cpu {machine.cpu}, {len(members)} tests")
+        by_name = dict(members)
+        items = [campaign.Item(name, test.run, test.limit) for name, test in members]
+        try:
+            for outcome in campaign.run(items, boot_for(machine, kernel, policy, needs), f"boot-{number}"):
+                test = by_name.pop(outcome.item.name)
+                yield from judge.verdicts(outcome, outcome.item.name, list(test.must), test.must_not)
+        except LabError as error:
+            for name in by_name:
+                yield Result(FAIL, name, str(error))
+
+
+def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...]) -> Boot:
+    """The boot that such tests share."""
+    flavour = "cloud-arm64" if machine.kvm_mode == "nested" else "arm64"
+    chosen = kernels.get(kernel, flavour)
+    if unknown := set(needs) - set(SHARES):
+        raise LabError(f"needs knows {' and '.join(SHARES)}, not {' '.join(unknown)}")
+    if len(needs) > 1:
+        raise LabError(f"a test needs one share, not {' and '.join(needs)}")
+    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen.version),
+                load=policy == "loaded", share=SHARES[needs[0]]() if needs else None, scripts=scripts())
+
+
+@functools.cache
+def module_for(version: str) -> Path:
+    """The module for that kernel, built anew once in a run: what lies there may be older than the sources."""
+    return module.build(version)
+
+
+def guest_module() -> Path:
+    """A folder with the module for Debian's cloud kernel, which the lab's guests run."""
+    folder = paths.BUILD / "guest-module"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(module.build(kernels.get("6.12", "cloud-arm64").version), folder)
+    return folder
+
+
+def scripts() -> list[Path]:
+    """What L0 finds on its PATH."""
+    return sorted((paths.BOOT_TESTS / "scripts").glob("*.sh"))

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Repetitions and long loads: soak.toml's entries as boot tests, with a memory of what is already done."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from nestlab import paths
+from nestlab.errors import LabError
+from nestlab.tests import boottests, results
+from nestlab.tests.results import FAIL, Result
+
+LIST = paths.BOOT_TESTS / "soak.toml"
+STATE = paths.BUILD / "soak" / "state.json"
+
+
+def stamp(artefact: Path) -> str:
+    """What the results belong to; another module starts the soak anew."""
+    return f"{artefact} {int(artefact.stat().st_mtime)}" if artefact.exists() else "peer"
+
+
+def hosts() -> list[boottests.BootTest]:
+    """Its entries that are one for each kind of host."""
+    return [test for test in boottests.read(LIST) if test.name.startswith("host-")]
+
+
+def done(belongs_to: str) -> dict[str, list[Result]]:
+    """Entry on a CPU model → its results, from an earlier run that was broken off. What failed there is run again."""
+    data = results.load(STATE)
+    if not data or data.get("stamp") != belongs_to:
+        return {}
+    found = {entry: [result for result in data["results"] if owner(result) == entry] for entry in data["entries"]}
+    return {entry: kept for entry, kept in found.items() if all(result.verdict != FAIL for result in kept)}
+
+
+def owner(result: Result) -> str:
+    """The entry that a result comes from, with its CPU model where it has several: the name without the part."""
+    return result.name.split("/")[0]
+
+
+def names(only: str = "*") -> list[str]:
+    """The entries that such a pattern names, each with its CPU model where it has several; LabError if there is none."""
+    found = [name for name, _, _ in boottests.selected(boottests.read(LIST), only)]
+    if not found:
+        raise LabError(f"{LIST} has no entry {only}")
+    return found
+
+
+def run(entries: list[str], belongs_to: str, fresh: bool) -> Iterator[tuple[Result, bool]]:
+    """(result, was it remembered) for each; the state is written after each entry."""
+    tests = boottests.read(LIST)
+    before = {} if fresh else done(belongs_to)
+    through, kept = [], []
+    for entry in entries:
+        remembered = before.get(entry)
+        for result in remembered if remembered is not None else boottests.run(tests, entry):
+            kept.append(result)
+            yield result, remembered is not None
+        through.append(entry)
+        results.save(STATE, {"stamp": belongs_to, "entries": through}, kept)
+
+
+def merged(file: Path, ran: list[str], new: list[Result]) -> list[Result]:
+    """What the document says: new results, and the last ones of entries that did not run now, in the list's order."""
+    order = names()
+    kept = [result for result in (results.load(file) or {"results": []})["results"] if owner(result) not in ran]
+    return sorted((result for result in [*kept, *new] if owner(result) in order), key=lambda result: order.index(owner(result)))
+
+
+def finished() -> None:
+    """All entries are through: the next soak starts from the beginning."""
+    STATE.unlink(missing_ok=True)
