@@ -43,7 +43,7 @@ static void sched_in(struct preempt_notifier *notifier, int cpu)
 
 static void sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
-	nest_vcpu_put(container_of(notifier, struct nest_host_vcpu, notifier)->core, task_is_running(current));
+	nest_vcpu_put(container_of(notifier, struct nest_host_vcpu, notifier)->core);
 }
 
 static struct preempt_ops preempt_ops = {
@@ -80,7 +80,7 @@ void nest_port_vcpu_attach(struct nest_host_vcpu *vcpu)
 void nest_port_vcpu_detach(struct nest_host_vcpu *vcpu)
 {
 	preempt_disable();
-	nest_vcpu_put(vcpu->core, false);
+	nest_vcpu_put(vcpu->core);
 	preempt_notifier_unregister(&vcpu->notifier);
 	WRITE_ONCE(vcpu->task, NULL);
 	preempt_enable();

@@ -79,7 +79,7 @@ void nest_mmu_release(struct nest_vm *vm);
 
 /* The thread of this vCPU comes onto, or leaves, this CPU. Preemption off, interrupts on. */
 void nest_vcpu_load(struct nest_vcpu *vcpu);
-void nest_vcpu_put(struct nest_vcpu *vcpu, bool preempted);
+void nest_vcpu_put(struct nest_vcpu *vcpu);
 /* Should a blocked vCPU go on? Any context. */
 bool nest_vcpu_runnable(struct nest_vcpu *vcpu);
 

@@ -7,21 +7,21 @@
 
 namespace nest::kvm {
 
-bool Vcpu::has_wakeup_event() {
-    return (has_gic() && vgic::has_pending(gic)) || irq_pins.load_relaxed() != 0 || serror.pending ||
-           alarm.load_acquire() || (vel2.in_l2() && l2_has_interrupt(*this));
+bool has_wakeup_event(Vcpu& vcpu) {
+    return (vcpu.has_gic() && vgic::has_pending(vcpu.gic)) || vcpu.irq_pins.load_relaxed() != 0 || vcpu.serror.pending ||
+           vcpu.alarm.load_acquire() || (vcpu.vel2.in_l2() && l2_has_interrupt(vcpu));
 }
 
-bool Vcpu::wait_is_over() {
-    if (vm.dead.load_acquire())
+bool wait_is_over(Vcpu& vcpu) {
+    if (vcpu.vm.dead.load_acquire())
         return true;
-    switch (static_cast<WaitFor>(waiting_for.load_acquire())) {
+    switch (static_cast<WaitFor>(vcpu.waiting_for.load_acquire())) {
     case WaitFor::kPower:
-        return power.get() != PowerState::kStopped;
+        return vcpu.power.get() != PowerState::kStopped;
     case WaitFor::kHaltEnd:
-        return !vm.halted();
+        return !vcpu.vm.halted();
     case WaitFor::kInterrupt:
-        return has_requests() || power.get() == PowerState::kStopped || has_wakeup_event();
+        return vcpu.has_requests() || vcpu.power.get() == PowerState::kStopped || has_wakeup_event(vcpu);
     case WaitFor::kNothing:
         break;
     }
@@ -43,7 +43,7 @@ void block(Vcpu& vcpu, timer::Wait wait) {
     vcpu.stats.blocking = 1;
     wait_for(vcpu, WaitFor::kInterrupt);
     vcpu.stats.blocking = 0;
-    vcpu.stats.halt_wakeup += vcpu.has_wakeup_event();
+    vcpu.stats.halt_wakeup += has_wakeup_event(vcpu);
     count_halt_wait(vcpu.stats, nest_port_now_ns() - start);
     vcpu.wait = {};
 }

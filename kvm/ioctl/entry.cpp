@@ -3,9 +3,11 @@
 #include <port/entry.h>
 
 #include <kvm/devices/irqfd.hpp>
+#include <kvm/exits/wait.hpp>
 #include <kvm/ioctl/device.hpp>
 #include <kvm/ioctl/vcpu_ioctl.hpp>
 #include <kvm/ioctl/vm_ioctl.hpp>
+#include <kvm/run/load.hpp>
 #include <kvm/stats/totals.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/report.hpp>
@@ -121,9 +123,9 @@ void nest_mmu_release(nest_vm* vm) {
     v.stage2.notifier_end(v.slots, arch::Hva(0), all);
 }
 
-void nest_vcpu_load(nest_vcpu* vcpu) { vcpu_of(vcpu).load(); }
-void nest_vcpu_put(nest_vcpu* vcpu, bool preempted) { vcpu_of(vcpu).put(preempted); }
-bool nest_vcpu_runnable(nest_vcpu* vcpu) { return vcpu_of(vcpu).wait_is_over(); }
+void nest_vcpu_load(nest_vcpu* vcpu) { load(vcpu_of(vcpu)); }
+void nest_vcpu_put(nest_vcpu* vcpu) { put(vcpu_of(vcpu)); }
+bool nest_vcpu_runnable(nest_vcpu* vcpu) { return wait_is_over(vcpu_of(vcpu)); }
 
 void nest_timer_irq(unsigned which) {
     const auto slot = static_cast<timer::Slot>(which);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A vCPU's registers, onto the CPU that its thread runs on and off again.
+#include <kvm/run/load.hpp>
+
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vel2/gic.hpp>
 #include <kvm/vm/machine.hpp>
@@ -9,57 +10,57 @@
 
 namespace nest::kvm {
 
-void Vcpu::load() {
+void load(Vcpu& vcpu) {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
-    if (vel2.present()) {
-        nested::load_world(c, vel2, trap_sources(*this));
-        vhe::load(c, machine().features, here.context, {context, regs, vel2.traps(), vel2.in_vel2()});
-        nested::finish_load_world(c, vel2);
+    if (vcpu.vel2.present()) {
+        nested::load_world(c, vcpu.vel2, trap_sources(vcpu));
+        vhe::load(c, machine().features, here.context, {vcpu.context, vcpu.regs, vcpu.vel2.traps(), vcpu.vel2.in_vel2()});
+        nested::finish_load_world(c, vcpu.vel2);
     } else {
-        vhe::load(c, machine().features, here.context, {context, regs, traps});
+        vhe::load(c, machine().features, here.context, {vcpu.context, vcpu.regs, vcpu.traps});
     }
-    residence = Residence::kHardware;
-    here.loaded = this;  // before the timers may fire: an interrupt without an owner gets its timer masked
-    timers.load(c);
-    if (has_gic())
-        load_gic(*this);
+    vcpu.residence = Residence::kHardware;
+    here.loaded = &vcpu;  // before the timers may fire: an interrupt without an owner gets its timer masked
+    vcpu.timers.load(c);
+    if (vcpu.has_gic())
+        load_gic(vcpu);
     // A CPU, perhaps this one, has come up with another CTR_EL0 than its guest reads elsewhere.
-    if (machine().mixed_ctr.load_relaxed() && !traps.hcr.get<arch::HCR_EL2::TID2>()) [[unlikely]]
-        make_request(Request::kTraps);
+    if (machine().mixed_ctr.load_relaxed() && !vcpu.traps.hcr.get<arch::HCR_EL2::TID2>()) [[unlikely]]
+        vcpu.make_request(Request::kTraps);
     // The run delay grew while the thread waited for a CPU.
-    if (pvtime.configured())
-        make_request(Request::kStolenTime);
+    if (vcpu.pvtime.configured())
+        vcpu.make_request(Request::kStolenTime);
 }
 
-void Vcpu::put(bool) {
+void put(Vcpu& vcpu) {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();
-    if (has_gic())
-        put_gic(*this);
-    timers.put(c, wait);
+    if (vcpu.has_gic())
+        put_gic(vcpu);
+    vcpu.timers.put(c, vcpu.wait);
     here.loaded = nullptr;
-    if (vel2.present())
-        nested::put_world(c, vel2);
-    vhe::put(c, machine().features, here.context, {context, regs, active_traps(*this), vel2.in_vel2()});
-    residence = Residence::kMemory;
+    if (vcpu.vel2.present())
+        nested::put_world(c, vcpu.vel2);
+    vhe::put(c, machine().features, here.context, {vcpu.context, vcpu.regs, active_traps(vcpu), vcpu.vel2.in_vel2()});
+    vcpu.residence = Residence::kMemory;
     machine().vmids.clear(nest_port_cpu_id());
     here.vttbr = here.vttbr_before = 0;
 }
 
-void Vcpu::refresh_traps() {
-    enter_guest_debug(*this);
+void refresh_traps(Vcpu& vcpu) {
+    enter_guest_debug(vcpu);
     TrapPolicy policy;
-    policy.track_caches = track_caches;
+    policy.track_caches = vcpu.track_caches;
     TrapHost host_traps = machine().traps;
     host_traps.mixed_ctr = machine().mixed_ctr.load_relaxed();
-    traps = compute_traps(*this, host_traps, policy);
+    vcpu.traps = compute_traps(vcpu, host_traps, policy);
     const PreemptionOff here;
-    if (residence != Residence::kHardware)
+    if (vcpu.residence != Residence::kHardware)
         return;
-    if (vel2.present())
-        nested::load_world(cpu(), vel2, trap_sources(*this));
-    vhe::load_traps(cpu(), machine().features, this_cpu().context, active_traps(*this));
+    if (vcpu.vel2.present())
+        nested::load_world(cpu(), vcpu.vel2, trap_sources(vcpu));
+    vhe::load_traps(cpu(), machine().features, this_cpu().context, active_traps(vcpu));
 }
 
 }  // namespace nest::kvm

@@ -6,6 +6,7 @@
 #include <kvm/exits/wait.hpp>
 #include <kvm/fault/stolen_time.hpp>
 #include <kvm/run/first_run.hpp>
+#include <kvm/run/load.hpp>
 #include <kvm/run/vcpu_reset.hpp>
 #include <kvm/trace/trace.hpp>
 #include <kvm/vel2/entry.hpp>
@@ -22,7 +23,7 @@ namespace {
 // A suspended vCPU stays so until its VMM intervenes; what would wake it is reported.
 Next suspended(Vcpu& vcpu) {
     block(vcpu, {true, false, 0});
-    if (!vcpu.has_wakeup_event())
+    if (!has_wakeup_event(vcpu))
         return Next::kResume;
     vcpu.hooks.exit_system_event(abi::KVM_SYSTEM_EVENT_WAKEUP, 0, 0);
     return Next::kUser;
@@ -34,7 +35,7 @@ void take_requests(Vcpu& vcpu) {
     if (vcpu.take_request(Request::kReset))
         reset_for_cpu_on(vcpu);
     if (vcpu.take_request(Request::kTraps))
-        vcpu.refresh_traps();
+        refresh_traps(vcpu);
     if (vcpu.take_request(Request::kStolenTime))
         record_stolen_time(vcpu);
 }
@@ -209,7 +210,7 @@ Status run(Vcpu& vcpu) {
     // Before the pending access is finished: a VMM that steps the guest sees that as a step of its own.
     if (vcpu.vel2.present())
         vcpu.vel2.settle_world();
-    vcpu.refresh_traps();
+    refresh_traps(vcpu);
     const Status status = finish_access_and_run(vcpu);
     leave_guest_debug(vcpu);
     return status;

@@ -63,17 +63,6 @@ public:
         nest_port_vcpu_kick(host);
     }
 
-    // The vCPU's thread comes onto this CPU, or leaves it. Preemption off.
-    void load();
-    void put(bool preempted);
-    // May the wait that the thread is in end? Any context.
-    bool wait_is_over();
-    // Would WFI fall through? The vCPU is not in the guest.
-    bool has_wakeup_event();
-
-    // Computes the trap controls anew, and writes those that load() writes if they are loaded. The vCPU's thread.
-    void refresh_traps();
-
     vhe::Tier tier() const { return guest_context ? vhe::Tier::k0 : vhe::Tier::k1; }
     bool has_gic() const { return gic.distributor != nullptr; }
 

@@ -122,7 +122,7 @@ inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     detail::write_entry_controls(cpu, v.cptr_in_vel2(args.fp_loaded), vel2.hcr, args);
 }
 
-// At Vcpu::load(), before vhe::load(): computes v.traps(), which vhe::load() then writes, and gives this CPU the rest
+// At a vCPU's load, before vhe::load(): computes v.traps(), which vhe::load() then writes, and gives this CPU the rest
 // that differs from a flat guest. Preemption off.
 inline void load_world(arch::Cpu& cpu, VirtualEl2& v, const TrapSources& sources) {
     using namespace arch;
@@ -143,7 +143,7 @@ inline void finish_load_world(arch::Cpu& cpu, VirtualEl2& v) {
     load_l2_serror(cpu, v);
 }
 
-// At Vcpu::put(), before vhe::put(), which takes VDISR_EL2 for virtual EL2's.
+// At a vCPU's put, before vhe::put(), which takes VDISR_EL2 for virtual EL2's.
 inline void put_world(arch::Cpu& cpu, VirtualEl2& v) {
     if (v.in_l2())
         save_l2_serror(cpu, v);

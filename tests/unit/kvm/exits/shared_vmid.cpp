@@ -45,7 +45,7 @@ struct SharedVmid : VmTest {
         }});
         EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
         const PreemptionOff here;
-        nest_vcpu_put(vcpu, false);
+        nest_vcpu_put(vcpu);
         return log;
     }
     static constexpr u64 kFlush = static_cast<u64>(arch::Tlbi::VMALLE1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The vGIC's device where it meets the rest of the VM: default routing, and the vCPUs' registers.
+#include <kvm/run/load.hpp>
 #include <tests/unit/kvm/run/fixture.hpp>
 
 #include <kvm/abi/device.hpp>
@@ -70,9 +71,9 @@ TEST_F(VgicAbi, AnotherMpidr) {
     EXPECT_EQ(high, 0x300u) << "GICR_TYPER's upper half, by the new name";
     EXPECT_EQ(access(abi::KVM_GET_DEVICE_ATTR, vgic::KVM_DEV_ARM_VGIC_GRP_REDIST_REGS, 0xc, high), -22);
     nest_port_preempt_disable();
-    core().load();
+    load(core());
     EXPECT_EQ(cpu().registers[SysReg::VMPIDR_EL2], 0x8000'0300u);
-    core().put(false);
+    put(core());
     nest_port_preempt_enable();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L1 gives FEAT_NV2 to its guest: accesses to the page behind L1's VNCR_EL2, and everything that takes it away again.
+#include <kvm/run/load.hpp>
 #include <kvm/vm/machine.hpp>
 #include <nested/cpu/vncr_access.hpp>
 #include <tests/unit/kvm/nested/fixture.hpp>
@@ -95,11 +96,11 @@ struct VncrTest : NestedVmTest {
     struct Residing {
         explicit Residing(Vcpu& v) : vcpu(v) {
             const PreemptionOff here;
-            vcpu.load();
+            load(vcpu);
         }
         ~Residing() {
             const PreemptionOff here;
-            vcpu.put(false);
+            put(vcpu);
         }
         Vcpu& vcpu;
     };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Machines whose CPUs are not alike, and state of the host that is not ours to write.
+#include <kvm/run/load.hpp>
 #include <kvm/vm/machine.hpp>
 #include <tests/unit/kvm/run/fixture.hpp>
 
@@ -90,13 +91,13 @@ TEST_F(DifferentCpus, CtrTrapsFromThenOn) {
 TEST_F(DifferentCpus, CtrTrapsForAVcpuThatMoves) {
     make_vcpu();
     machine().traps.evt = true;
-    core().refresh_traps();
+    refresh_traps(core());
     ASSERT_FALSE(core().traps.hcr.get<H::TID2>());
     EXPECT_EQ(come_up(SysReg::CTR_EL0, cpu().registers[SysReg::CTR_EL0] ^ 1 << 29), nullptr);
     nest_port_preempt_disable();
-    core().load();
+    load(core());
     EXPECT_TRUE(core().has_requests()) << "the entry is called off until the traps are made anew";
-    core().put(true);
+    put(core());
     nest_port_preempt_enable();
 }
 

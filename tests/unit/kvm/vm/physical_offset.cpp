@@ -35,7 +35,7 @@ TEST_F(VmTest, ThePhysicalTimerIsComparedAsItsRegimeCounts) {
     EXPECT_EQ(inside, kCompare);
     EXPECT_EQ(compared(), kCompare + kOffset);
     const PreemptionOff here;
-    nest_vcpu_put(vcpu, false);
+    nest_vcpu_put(vcpu);
 }
 
 }  // namespace
