@@ -87,14 +87,14 @@ Next vel2_sysreg(Vcpu& vcpu) {
     return handle_el1_exit(vcpu);
 }
 
-// `changes_worlds`: the exit did what it is for and nothing else.
-Next handle(Vcpu& vcpu, bool& changes_worlds) {
+// `only_changed_worlds`: the exit did what it is for and nothing else.
+Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
     nested::VirtualEl2& v = vcpu.vel2;
     const u64 esr = vcpu.context.esr;
     switch (nested::route(v, esr)) {
     case nested::Route::kForward:
         forward_as_taken(vcpu);
-        changes_worlds = true;
+        only_changed_worlds = true;
         return Next::kResume;
     case nested::Route::kVncr:
         return vcpu.vm.nested_vncr.access(vcpu);
@@ -114,7 +114,7 @@ Next handle(Vcpu& vcpu, bool& changes_worlds) {
             return_while_stepped(vcpu);
         else
             return_from_vel2(vcpu);
-        changes_worlds = true;
+        only_changed_worlds = true;
         return Next::kResume;
     case Ec::kSysReg:
         return vel2_sysreg(vcpu);
@@ -151,44 +151,63 @@ bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
 
 bool complete_switch_fast(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     return vcpu.vel2.in_l2() ? complete_switch_fast_to<World::kL2>(c, here, vcpu, tally)
-                                : complete_switch_fast_to<World::kVel2>(c, here, vcpu, tally);
+                             : complete_switch_fast_to<World::kVel2>(c, here, vcpu, tally);
+}
+
+// ---- the steps of the loop; false: by way of the host
+
+// The exit's syndrome, and whose exit is counted. False: there is nothing to decide, the guest goes on (capture_exit()).
+bool account(Cpu& c, Vcpu& vcpu) {
+    const bool captured = vhe::capture_exit(c, vcpu.context);
+    const auto ec = static_cast<unsigned>(vhe::exception_class(vcpu.context.esr));
+    // exits_by_class is their sum (kvm/vm/report.cpp).
+    (vcpu.vel2.in_l2() ? vcpu.stats.nested_l2_exits_by_class : vcpu.stats.nested_vel2_exits_by_class)[ec]++;
+    return captured;
+}
+
+// MDSCR_EL1, which L1 writes without an exit. `mdscr_alone`: of debug registers, nothing else can have changed since the last
+// exit, as an exit that only changes worlds moves no other.
+bool settle_debug(Vcpu& vcpu, vhe::DebugEntry& debug, bool only_changed_worlds, bool& mdscr_alone) {
+    if (mdscr_alone && only_changed_worlds && vcpu.regs.get<MDSCR_EL1>() == debug.mdscr) [[likely]]
+        return true;
+    if (!refresh_debug(vcpu, debug))
+        return false;
+    mdscr_alone = only_mdscr_matters(vcpu, debug);
+    return true;
+}
+
+// What serves the world that the registers are in now.
+bool settle_world(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
+    return switch_pending(vcpu) ? complete_switch_fast(c, here, vcpu, tally) : !vcpu.timers.needs_flush();
 }
 
 }  // namespace
 
 // One function to the module's compiler: an exit that changes worlds comes through a dozen small ones of five folders, and
-// a fourth of what it cost were their prologues and what they ask of each other twice. (Beside the sanitizers and FakeCpu
-// of the host's build that would be a function without end.)
+// a fourth of what it cost were their prologues and what they ask of each other twice. tests/lint/fast_path.py knows which
+// calls are left. (Beside the sanitizers and FakeCpu of the host's build that would be a function without end.)
 #ifdef NEST_MODULE
 [[gnu::flatten]]
 #endif
 Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
-    // Of debug registers, an exit that changes worlds moves MDSCR_EL1 alone.
     bool mdscr_alone = false;
     Tally tally(vcpu.stats);
     for (;;) {
         Exit exit = run_guest(here, vcpu);
         if (exit.kind != vhe::ExitKind::kSync)
             return exit;
-        const bool captured = vhe::capture_exit(c, vcpu.context);
-        const auto ec = static_cast<unsigned>(vhe::exception_class(vcpu.context.esr));
-        // exits_by_class is their sum (kvm/vm/report.cpp).
-        (vcpu.vel2.in_l2() ? vcpu.stats.nested_l2_exits_by_class : vcpu.stats.nested_vel2_exits_by_class)[ec]++;
-        if (!captured)
+        if (!account(c, vcpu))
             continue;
-        bool changes_worlds = false;
-        if (handle(vcpu, changes_worlds) != Next::kResume)
+        bool only_changed_worlds = false;
+        if (decide(vcpu, only_changed_worlds) != Next::kResume)
             return exit;
         tally.decided++;
         exit.handled = true;
-        if (!(mdscr_alone && changes_worlds && vcpu.regs.get<MDSCR_EL1>() == debug.mdscr)) {
-            if (!refresh_debug(vcpu, debug))
-                return exit;
-            mdscr_alone = only_mdscr_matters(vcpu, debug);
-        }
+        if (!settle_debug(vcpu, debug, only_changed_worlds, mdscr_alone))
+            return exit;
         if (vcpu.has_requests()) [[unlikely]]
             return exit;
-        if (switch_pending(vcpu) ? !complete_switch_fast(c, here, vcpu, tally) : vcpu.timers.needs_flush()) [[unlikely]]
+        if (!settle_world(c, here, vcpu, tally)) [[unlikely]]
             return exit;
     }
 }

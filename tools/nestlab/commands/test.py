@@ -38,6 +38,8 @@ def timed(report: results.Report, name: str, make: Callable[[], object]) -> bool
 def build(report: results.Report, own_kernels: list[str]) -> bool:
     """The module, and for the kernels that the lab builds itself these and theirs. False: the module does not build."""
     good = timed(report, "module-build", module.build)
+    for lint in ("symbols", "fast_path") if good else ():
+        timed(report, f"lint_{lint}", lambda: module.lint(lint))
     for name in own_kernels:
         if timed(report, f"kernel-build-{name}", lambda: kernels.get(name)):
             timed(report, f"module-build-{name}", lambda: module.build(name))

@@ -2,6 +2,7 @@
 """Build nestvisor.ko for one kernel, in build/<V>/: a folder of links to the sources (6.12's kbuild has no MO=)."""
 
 import os
+import sys
 from pathlib import Path
 
 from nestlab import paths, proc, say
@@ -73,6 +74,13 @@ def build(wanted: str = "6.12", top: Path = paths.REPO, verbose: bool = False) -
         if not artefact(version).exists():
             raise LabError(f"the build left no nestvisor.ko in {where}; see {log}")
     return artefact(version)
+
+
+def lint(name: str, wanted: str = "6.12") -> None:
+    """tests/lint/<name>.py over the folded core of a module that was built."""
+    core = artefact(kernels.choose(wanted)).with_name("core.o")
+    proc.run([sys.executable, str(paths.REPO / "tests" / "lint" / f"{name}.py"), str(core)], f"{name}.py",
+             log=core.with_name(f"lint_{name}.log"))
 
 
 def said(log: Path, where: Path) -> str:
