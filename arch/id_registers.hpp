@@ -31,7 +31,10 @@ struct ID_AA64PFR1_EL1 : Register<SysReg::ID_AA64PFR1_EL1, ID_AA64PFR1_EL1> {
     using BT = Field<3, 0>;
 };
 struct ID_AA64DFR0_EL1 : Register<SysReg::ID_AA64DFR0_EL1, ID_AA64DFR0_EL1> {
+    using TraceBuffer = Field<47, 44>;
+    using TraceFilt = Field<43, 40>;
     using DoubleLock = Field<39, 36>;
+    using PMSVer = Field<35, 32>;
     using CTX_CMPs = Field<31, 28>;
     using WRPs = Field<23, 20>;
     using BRPs = Field<15, 12>;

@@ -6,6 +6,9 @@
 
 namespace nest::arch {
 
+// [DDI0487] D1.3.1.5: offset within a block of the vector table.
+enum class Vector : u16 { kSync = 0x000, kIrq = 0x080, kFiq = 0x100, kSerror = 0x180 };
+
 enum class Ec : u8 {
     kUnknown = 0x00,
     kWfx = 0x01,

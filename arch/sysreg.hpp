@@ -2,6 +2,7 @@
 // What sysregs.def says, as C++: the enumeration, encodings, names, homes and VNCR offsets.
 #pragma once
 #include <arch/layout.hpp>
+#include <base/partition_point.hpp>
 #include <base/types.hpp>
 
 namespace nest::arch {
@@ -47,17 +48,15 @@ constexpr const SysRegInfo& info(SysReg r) { return kSysRegs[static_cast<size_t>
 constexpr Encoding encoding_of(SysReg r) { return info(r).encoding; }
 constexpr const char* name_of(SysReg r) { return info(r).name; }
 
+// DBGBVRn_EL1, DBGBCRn_EL1, DBGWVRn_EL1, DBGWCRn_EL1: op2 4 to 7.
+constexpr bool is_breakpoint_register(Encoding e) {
+    return e.op0() == 2 && e.op1() == 0 && e.crn() == 0 && e.op2() >= 4;
+}
+
 // Encoding to register by binary search: the table is in the order of the encoding. kCount when there is none.
 constexpr SysReg find_sysreg(Encoding e) {
-    size_t low = 0, high = kSysRegCount;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (kSysRegs[mid].encoding.raw < e.raw)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < kSysRegCount && kSysRegs[low].encoding == e ? static_cast<SysReg>(low) : SysReg::kCount;
+    const size_t at = partition_point(kSysRegCount, [e](size_t i) { return kSysRegs[i].encoding.raw < e.raw; });
+    return at < kSysRegCount && kSysRegs[at].encoding == e ? static_cast<SysReg>(at) : SysReg::kCount;
 }
 
 namespace detail {

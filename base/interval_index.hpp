@@ -4,6 +4,7 @@
 #pragma once
 #include <base/lock.hpp>
 #include <base/memory.hpp>
+#include <base/partition_point.hpp>
 
 namespace nest::kvm {
 
@@ -70,33 +71,16 @@ public:
     // The first point of [start, end) that lies in any interval; `end` when none does.
     u64 first_covered(u64 start, u64 end) const {
         // The first entry that reaches beyond `start` by itself or by an earlier one; then it is itself, as max_end grows there.
-        size_t low = 0;
-        size_t high = size_;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (storage_[middle].max_end <= start)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low == size_ || storage_[low].start >= end)
+        const size_t at = partition_point(size_, [&](size_t i) { return storage_[i].max_end <= start; });
+        if (at == size_ || storage_[at].start >= end)
             return end;
-        return storage_[low].start > start ? storage_[low].start : start;
+        return storage_[at].start > start ? storage_[at].start : start;
     }
 
 private:
     // The first entry that starts at or after `start`.
     size_t lower_bound(u64 start) const {
-        size_t low = 0;
-        size_t high = size_;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (storage_[middle].start < start)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        return low;
+        return partition_point(size_, [&](size_t i) { return storage_[i].start < start; });
     }
     void update_max_end(size_t from) {
         for (size_t i = from; i < size_; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What stage 2 needs to know about the machine. Safe values: of all CPUs.
 #pragma once
-#include <base/types.hpp>
+#include <arch/id_registers.hpp>
 
 namespace nest::stage2 {
 
@@ -19,16 +19,19 @@ struct HostFeatures {
 
 // [DDI0487] D24.2.76 to D24.2.81, from the raw ID registers
 constexpr HostFeatures host_features(u64 mmfr0, u64 mmfr1, u64 mmfr2, u64 isar0, u64 ctr) {
-    auto field = [](u64 reg, unsigned low) { return static_cast<unsigned>(reg >> low & 15); };
+    using Mmfr0 = arch::ID_AA64MMFR0_EL1;
+    using Mmfr1 = arch::ID_AA64MMFR1_EL1;
+    using Mmfr2 = arch::ID_AA64MMFR2_EL1;
+    using Isar0 = arch::ID_AA64ISAR0_EL1;
     HostFeatures f;
-    f.parange = static_cast<u8>(field(mmfr0, 0));
-    f.haf = field(mmfr1, 0) >= 1;
-    f.vmid16 = field(mmfr1, 4) == 2;
-    f.xnx = field(mmfr1, 28) >= 1;
-    f.cnp = field(mmfr2, 0) >= 1;
-    f.fwb = field(mmfr2, 40) >= 1;
-    f.ttl = field(mmfr2, 48) >= 1;
-    f.tlbirange = field(isar0, 56) >= 2;
+    f.parange = static_cast<u8>(Mmfr0::of(mmfr0).get<Mmfr0::PARANGE>());
+    f.haf = Mmfr1::of(mmfr1).get<Mmfr1::HAFDBS>() >= 1;
+    f.vmid16 = Mmfr1::of(mmfr1).get<Mmfr1::VMIDBits>() == 2;
+    f.xnx = Mmfr1::of(mmfr1).get<Mmfr1::XNX>() >= 1;
+    f.cnp = Mmfr2::of(mmfr2).get<Mmfr2::CnP>() >= 1;
+    f.fwb = Mmfr2::of(mmfr2).get<Mmfr2::FWB>() >= 1;
+    f.ttl = Mmfr2::of(mmfr2).get<Mmfr2::TTL>() >= 1;
+    f.tlbirange = Isar0::of(isar0).get<Isar0::TLB>() >= 2;
     f.ctr = ctr;
     return f;
 }

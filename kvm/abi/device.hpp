@@ -2,6 +2,7 @@
 // Devices and device attributes in the KVM ABI, apart from the vGIC's own groups.
 #pragma once
 #include <kvm/abi/numbers.hpp>
+#include <vgic/device/device_attr.hpp>
 
 namespace nest::kvm::abi {
 
@@ -11,12 +12,7 @@ struct CreateDevice {
     u32 flags;  // KVM_CREATE_DEVICE_TEST
 };
 
-struct DeviceAttr {
-    u32 flags;  // none defined
-    u32 group;
-    u64 attr;
-    u64 addr;  // user address of the value
-};
+using vgic::DeviceAttr;
 
 struct ArmDeviceAddr {
     u64 id;

@@ -31,10 +31,7 @@ bool report_debug_exit(CpuState& state, abi::Run& run);
 // completed while the VMM single-steps; kvm_run is then filled in as for the exception.
 bool report_emulated_step(CpuState& state, abi::Run& run);
 
-// ---- breakpoint registers by encoding: (2, 0, 0, n, 4 to 7) = BVR, BCR, WVR, WCR
-constexpr bool is_debug_bank(arch::Encoding e) {
-    return e.op0() == 2 && e.op1() == 0 && e.crn() == 0 && e.op2() >= 4;
-}
+// `e`: arch::is_breakpoint_register().
 u64& debug_bank_register(BreakpointBank& bank, arch::Encoding e);
 
 // OSLSR_EL1: an OS Lock exists (OSLM), and whether it is set.

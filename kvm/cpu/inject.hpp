@@ -5,12 +5,12 @@
 // All act at once on CpuState, so that PC, PSTATE and the EL's registers are those of the vector's first instruction. PC must
 // still be that of the instruction that caused the exception. Context: as CpuState::write.
 #pragma once
+#include <arch/syndrome.hpp>
 #include <kvm/cpu/cpu_state.hpp>
 
 namespace nest::kvm {
 
-// Offset within a block of the vector table.
-enum class Vector : u16 { kSync = 0x000, kIrq = 0x080, kFiq = 0x100, kSerror = 0x180 };
+using arch::Vector;
 
 // PSTATE and PC of an exception; ELR and SPSR get the old ones. ESR and FAR are the caller's.
 void enter_here(CpuState& state, Vector vector);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/firmware/smccc_filter.hpp>
+#include <base/partition_point.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -9,15 +10,7 @@ constexpr u32 kReserved[][2] = {{0x8000'0000, 0x8000'ffff}, {0xc000'0000, 0xc000
 }  // namespace
 
 size_t SmcccFilter::position(u32 fid) const {
-    size_t low = 0, high = count_;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (ranges_[middle].last < fid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return partition_point(count_, [&](size_t i) { return ranges_[i].last < fid; });
 }
 
 FilterAction SmcccFilter::search(u32 fid) const {

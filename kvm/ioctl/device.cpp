@@ -35,11 +35,11 @@ Status create_vgic(Vm& vm) {
     return status;
 }
 
-bool initializes(const vgic::DeviceAttr& attr) {
+bool initializes(const abi::DeviceAttr& attr) {
     return attr.group == vgic::KVM_DEV_ARM_VGIC_GRP_CTRL && attr.attr == vgic::KVM_DEV_ARM_VGIC_CTRL_INIT;
 }
 
-Status attribute(Vm& vm, unsigned cmd, const vgic::DeviceAttr& attr) {
+Status attribute(Vm& vm, unsigned cmd, const abi::DeviceAttr& attr) {
     VgicContext context(vm);
     Guard guard(vm.lock);
     vgic::Distributor& distributor = *vm.gic.distributor();
@@ -79,7 +79,7 @@ long device_ioctl(void* device, unsigned cmd, u64 arg) {
         return to_abi(Status(Errno::kIo));
     if (cmd != abi::KVM_SET_DEVICE_ATTR && cmd != abi::KVM_GET_DEVICE_ATTR && cmd != abi::KVM_HAS_DEVICE_ATTR)
         return to_abi(Status(Errno::kNoTty));
-    const auto attr = fetch<vgic::DeviceAttr>(arg);
+    const auto attr = fetch<abi::DeviceAttr>(arg);
     return to_abi(attr ? attribute(vm, cmd, attr.value()) : Status(attr.error()));
 }
 

@@ -5,6 +5,7 @@
 #include <base/user_access.hpp>
 #include <kvm/abi/ioctl.hpp>
 #include <kvm/ioctl/register_providers.hpp>
+#include <kvm/ioctl/stats_fd.hpp>
 #include <kvm/ioctl/vcpu_attributes.hpp>
 #include <kvm/one_reg/one_reg.hpp>
 #include <kvm/one_reg/vcpu_events.hpp>
@@ -138,20 +139,13 @@ Status ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
     }
 }
 
-Result<int> stats_fd(Vcpu& vcpu) {
-    NewFd fd;
-    NEST_TRY(fd.reserve(NEST_FD_VCPU_STATS));
-    vcpu.vm.get();
-    return fd.install(&vcpu);
-}
-
 }  // namespace
 
 long vcpu_ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
     if (!nest_port_vm_is_ours(vcpu.vm.host) || vcpu.vm.dead.load_acquire())
         return to_abi(Status(Errno::kIo));
     if (cmd == KVM_GET_STATS_FD)
-        return to_abi(stats_fd(vcpu));
+        return to_abi(stats_fd(vcpu.vm, NEST_FD_VCPU_STATS, &vcpu));
     if (!vcpu.mutex.lock_killable())
         return to_abi(Status(Errno::kIntr));
     const Status status = ioctl(vcpu, cmd, arg);

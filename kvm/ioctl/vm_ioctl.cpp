@@ -7,6 +7,7 @@
 #include <kvm/devices/irq_line.hpp>
 #include <kvm/ioctl/capabilities.hpp>
 #include <kvm/ioctl/device.hpp>
+#include <kvm/ioctl/stats_fd.hpp>
 #include <kvm/one_reg/one_reg.hpp>
 #include <kvm/sysreg/reset.hpp>
 #include <kvm/vm/vm.hpp>
@@ -141,13 +142,6 @@ Status ioctl(Vm& vm, unsigned cmd, u64 arg) {
     }
 }
 
-Result<int> stats_fd(Vm& vm) {
-    NewFd fd;
-    NEST_TRY(fd.reserve(NEST_FD_VM_STATS));
-    vm.get();
-    return fd.install(&vm);
-}
-
 }  // namespace
 
 long system_ioctl(unsigned cmd, u64 arg) {
@@ -172,7 +166,7 @@ long vm_ioctl(Vm& vm, unsigned cmd, u64 arg) {
     case abi::KVM_CHECK_EXTENSION:
         return check_extension(vm, arg);
     case abi::KVM_GET_STATS_FD:
-        return to_abi(stats_fd(vm));
+        return to_abi(stats_fd(vm, NEST_FD_VM_STATS, &vm));
     default:
         return to_abi(ioctl(vm, cmd, arg));
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <base/partition_point.hpp>
 #include <kvm/cpu/guest_debug.hpp>
 #include <kvm/cpu/id_registers.hpp>
 #include <kvm/cpu/inject.hpp>
@@ -62,15 +63,8 @@ consteval bool rows_are_sound() {
 static_assert(rows_are_sound(), "sysreg_traps.def: out of order, a twin, or a register that sysregs.def lacks");
 
 const Row* find_row(Encoding e) {
-    size_t low = 0, high = kRowCount;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (kRows[mid].encoding.raw < e.raw)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < kRowCount && kRows[low].encoding == e ? &kRows[low] : nullptr;
+    const size_t at = partition_point(kRowCount, [e](size_t i) { return kRows[i].encoding.raw < e.raw; });
+    return at < kRowCount && kRows[at].encoding == e ? &kRows[at] : nullptr;
 }
 
 // One trapped access on its way.
@@ -222,7 +216,7 @@ Emulation dispatch(Access& a, Encoding e) {
         return perform(a, *row);
     if (in_id_space(e))
         return id_space(a, e);
-    return is_debug_bank(e) ? breakpoint_register(a, e) : Emulation::kUndefined;
+    return arch::is_breakpoint_register(e) ? breakpoint_register(a, e) : Emulation::kUndefined;
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ Status set_oslsr(CpuState& state, u64 value) {
 }  // namespace
 
 Result<u64> get_system_register(const CpuState& state, Encoding e) {
-    if (is_debug_bank(e))
+    if (arch::is_breakpoint_register(e))
         return debug_bank_register(const_cast<BreakpointBank&>(state.debug.guest), e);
     if (IdRegisters::holds(e))
         return state.ids.read(e);
@@ -71,7 +71,7 @@ Result<u64> get_system_register(const CpuState& state, Encoding e) {
 }
 
 Status set_system_register(CpuState& state, Encoding e, u64 value) {
-    if (is_debug_bank(e)) {
+    if (arch::is_breakpoint_register(e)) {
         debug_bank_register(state.debug.guest, e) = value;
         state.debug.note_armed();
         return kOk;

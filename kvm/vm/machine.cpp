@@ -13,31 +13,37 @@ namespace {
 
 using namespace arch;
 
-constexpr unsigned field(u64 reg, unsigned low) { return static_cast<unsigned>(reg >> low & 15); }
+// The kernel's system-wide value of an ID register.
 template <typename R>
-u64 feature() {
-    return nest_port_feature_register(encoding_of(R::kReg).raw);
+R feature() {
+    return R::of(nest_port_feature_register(encoding_of(R::kReg).raw));
 }
 
 vhe::SwitchFeatures switch_features(bool leave_mpam) {
-    const u64 isar1 = feature<ID_AA64ISAR1_EL1>(), isar2 = feature<ID_AA64ISAR2_EL1>();
-    const u64 dfr0 = feature<ID_AA64DFR0_EL1>(), mmfr0 = feature<ID_AA64MMFR0_EL1>();
+    using Isar1 = ID_AA64ISAR1_EL1;
+    using Pfr0 = ID_AA64PFR0_EL1;
+    const Isar1 isar1 = feature<Isar1>();
+    const Pfr0 pfr0 = feature<Pfr0>();
+    const auto dfr0 = feature<ID_AA64DFR0_EL1>();
+    const u64 fgt = feature<ID_AA64MMFR0_EL1>().get<ID_AA64MMFR0_EL1::FGT>();
     vhe::SwitchFeatures f{};
-    f.pauth = field(isar1, 4) || field(isar1, 8) || field(isar2, 12);  // APA, API, APA3
-    f.fgt = field(mmfr0, 56) >= 1;
-    f.fgt2 = field(mmfr0, 56) >= 2;
-    f.hcrx = field(feature<ID_AA64MMFR1_EL1>(), 40) >= 1;
-    f.amu = field(feature<ID_AA64PFR0_EL1>(), 44) >= 1;
-    f.ras = field(feature<ID_AA64PFR0_EL1>(), 28) >= 1;
-    f.breakpoints = field(dfr0, 12) + 1;
-    f.watchpoints = field(dfr0, 20) + 1;
-    f.mpam = !leave_mpam && (field(feature<ID_AA64PFR0_EL1>(), 40) || field(feature<ID_AA64PFR1_EL1>(), 16));
+    f.pauth = isar1.get<Isar1::APA>() || isar1.get<Isar1::API>() ||
+              feature<ID_AA64ISAR2_EL1>().get<ID_AA64ISAR2_EL1::APA3>();
+    f.fgt = fgt >= 1;
+    f.fgt2 = fgt >= 2;
+    f.hcrx = feature<ID_AA64MMFR1_EL1>().get<ID_AA64MMFR1_EL1::HCX>() >= 1;
+    f.amu = pfr0.get<Pfr0::AMU>() >= 1;
+    f.ras = pfr0.get<Pfr0::RAS>() >= 1;
+    f.breakpoints = static_cast<unsigned>(dfr0.get<ID_AA64DFR0_EL1::BRPs>()) + 1;
+    f.watchpoints = static_cast<unsigned>(dfr0.get<ID_AA64DFR0_EL1::WRPs>()) + 1;
+    f.mpam = !leave_mpam &&
+             (pfr0.get<Pfr0::MPAM>() || feature<ID_AA64PFR1_EL1>().get<ID_AA64PFR1_EL1::MPAM_frac>());
     f.mpamhcr = f.mpam && cpu().read<MPAMIDR_EL1>().get<MPAMIDR_EL1::HAS_HCR>();
     return f;
 }
 
 void note_nested_virtualisation(Machine& m, bool use_nv2) {
-    const unsigned nv = field(feature<ID_AA64MMFR2_EL1>(), 24);
+    const u64 nv = feature<ID_AA64MMFR2_EL1>().get<ID_AA64MMFR2_EL1::NV>();
     const bool nv2_alone = nv == 0 && has_nv2_alone(cpu());
     m.nv2 = use_nv2 && (nv >= 2 || nv2_alone);
     m.nv = nv >= 1 || m.nv2;
@@ -71,10 +77,10 @@ const char* refusal() {
     const HCR_EL2 hcr = c.read<HCR_EL2>();
     if (!hcr.get<HCR_EL2::E2H>() || !hcr.get<HCR_EL2::TGE>())
         return "the kernel does not use VHE (HCR_EL2.E2H and TGE): boot it with kvm-arm.mode=none on a CPU with FEAT_VHE";
-    if (field(c.read<ID_AA64PFR0_EL1>().raw, 24) == 0 || !(c.read<ICC_SRE_EL2>().raw & 1))
+    if (c.read<ID_AA64PFR0_EL1>().get<ID_AA64PFR0_EL1::GIC>() == 0 || !(c.read<ICC_SRE_EL2>().raw & 1))
         return "no GICv3 system registers: Nestvisor needs a GICv3 or newer with its system-register interface enabled";
-    const u64 mmfr0 = c.read<ID_AA64MMFR0_EL1>().raw;
-    const unsigned tgran4_2 = field(mmfr0, 40), tgran4 = field(mmfr0, 28);
+    const auto mmfr0 = c.read<ID_AA64MMFR0_EL1>();
+    const u64 tgran4_2 = mmfr0.get<ID_AA64MMFR0_EL1::TGRAN4_2>(), tgran4 = mmfr0.get<ID_AA64MMFR0_EL1::TGRAN4>();
     if (tgran4_2 == 1 || (tgran4_2 == 0 && tgran4 == 15))
         return "stage 2 has no 4 KiB granule on this CPU";
     return nullptr;
@@ -84,20 +90,22 @@ Status init_machine(const nest_host_config& config) {
     Owned<Machine> m(make<Machine>());
     if (!m)
         return Errno::kNoMem;
-    const u64 mmfr0 = feature<ID_AA64MMFR0_EL1>();
+    const auto mmfr0 = feature<ID_AA64MMFR0_EL1>();
     m->config = config;
     m->features = switch_features(config.leave_mpam);
-    m->stage2 = stage2::host_features(mmfr0, feature<ID_AA64MMFR1_EL1>(), feature<ID_AA64MMFR2_EL1>(),
-                                      feature<ID_AA64ISAR0_EL1>(), feature<CTR_EL0>());
+    m->stage2 = stage2::host_features(mmfr0.raw, feature<ID_AA64MMFR1_EL1>().raw, feature<ID_AA64MMFR2_EL1>().raw,
+                                      feature<ID_AA64ISAR0_EL1>().raw, feature<CTR_EL0>().raw);
     m->traps = TrapHost::probe();
-    m->mitigations = mitigations_of(feature<ID_AA64PFR0_EL1>(), feature<ID_AA64PFR1_EL1>(), feature<ID_AA64MMFR1_EL1>());
+    m->mitigations = mitigations_of(feature<ID_AA64PFR0_EL1>().raw, feature<ID_AA64PFR1_EL1>().raw,
+                                    feature<ID_AA64MMFR1_EL1>().raw);
     const unsigned pa_bits = stage2::bits_of_parange(m->stage2.parange);
     m->ipa_limit = pa_bits < stage2::kMaxIpaBits ? pa_bits : stage2::kMaxIpaBits;
     m->pmr_masking = masks_by_priority();
     note_nested_virtualisation(*m, config.nv2);
     m->timers.scale = timer::TickScale(static_cast<u32>(cpu().read<CNTFRQ_EL0>().raw));
-    m->timers.ecv = field(mmfr0, 60) >= 1;
-    m->timers.cntpoff = field(mmfr0, 60) >= 2 && physical_offset_acts();
+    const u64 ecv = mmfr0.get<ID_AA64MMFR0_EL1::ECV>();
+    m->timers.ecv = ecv >= 1;
+    m->timers.cntpoff = ecv >= 2 && physical_offset_acts();
     m->timers.intid[0] = config.virtual_ppi;
     m->timers.intid[1] = config.physical_ppi;
     NEST_TRY(m->vmids.init(m->stage2.vmid16 ? 16 : 8, nest_port_cpu_limit(), m->nv));
@@ -130,8 +138,10 @@ void note_kind(Cpu& c, PerCpu& here) {
 // Profiling and trace of EL1 come up with unknown controls, which would let the host's buffers see guests. Where the
 // firmware keeps them for itself it may not survive a write to them, and then nothing is recorded here.
 void quiesce_tracing(Cpu& c) {
-    const u64 dfr0 = c.read<ID_AA64DFR0_EL1>().raw;
-    const bool spe = field(dfr0, 32), trace_filter = field(dfr0, 40), trace_buffer = field(dfr0, 44);
+    using Dfr0 = ID_AA64DFR0_EL1;
+    const Dfr0 dfr0 = c.read<Dfr0>();
+    const bool spe = dfr0.get<Dfr0::PMSVer>(), trace_filter = dfr0.get<Dfr0::TraceFilt>();
+    const bool trace_buffer = dfr0.get<Dfr0::TraceBuffer>();
     if (spe && !c.read<PMBIDR_EL1>().get<PMBIDR_EL1::P>())
         c.write(PMSCR_EL12{});
     // The filter has no such bit of its own; without a buffer in memory there is nothing that a guest's trace could go to.

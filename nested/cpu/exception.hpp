@@ -7,7 +7,7 @@
 
 namespace nest::nested {
 
-enum class Vector : u16 { kSync = 0x000, kIrq = 0x080, kFiq = 0x100, kSerror = 0x180 };
+using arch::Vector;
 
 // What the exception leaves in virtual EL2's registers.
 struct Exception {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <nested/cpu/trap_routing.hpp>
+#include <base/partition_point.hpp>
 #include <nested/cpu/vncr_access.hpp>
 #include <nested/vel2/trap_merge.hpp>
 
@@ -46,15 +47,8 @@ consteval bool rows_are_sound() {
 static_assert(rows_are_sound(), "trap_routing.def: out of order or overlapping");
 
 const Row* find_row(Encoding e) {
-    size_t low = 0, high = kRowCount;
-    while (low < high) {
-        const size_t mid = (low + high) / 2;
-        if (kRows[mid].last.raw < e.raw)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < kRowCount && kRows[low].first.raw <= e.raw ? &kRows[low] : nullptr;
+    const size_t at = partition_point(kRowCount, [e](size_t i) { return kRows[i].last.raw < e.raw; });
+    return at < kRowCount && kRows[at].first.raw <= e.raw ? &kRows[at] : nullptr;
 }
 
 // Does this control trap the access? `host`: of L1's own user space.
@@ -85,9 +79,6 @@ bool fgt_traps(const VirtualEl2& v, Fgt fgt, unsigned bit, bool is_read) {
     return false;
 }
 
-constexpr bool is_breakpoint_register(Encoding e) {
-    return e.op0() == 2 && e.op1() == 0 && e.crn() == 0 && e.op2() >= 4;
-}
 // op2 4 to 7 = BVR, BCR, WVR, WCR; HDFGRTR_EL2 has BCR, BVR, WCR, WVR in bits 0 to 3.
 constexpr unsigned breakpoint_bit(Encoding e) { return (e.op2() - 4) ^ 1; }
 static_assert(breakpoint_bit(encode(2, 0, 0, 3, 4)) == 1 && breakpoint_bit(encode(2, 0, 0, 3, 7)) == 2);

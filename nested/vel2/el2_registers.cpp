@@ -9,6 +9,7 @@ using namespace arch;
 constexpr bool kShown = true, kHidden = false;
 constexpr El2Register kRegisters[] = {
 #define EL2_REGISTER(name, kind, feature, reset, shown) {SysReg::name, El2Kind::kind, Feature::feature, shown, reset},
+#include <base/partition_point.hpp>
 #include <nested/vel2/el2_registers.def>
 #undef EL2_REGISTER
 };
@@ -44,15 +45,8 @@ void set_identity(VirtualEl2& v, SysReg of_vel2, SysReg of_guest, u64 value) {
 }  // namespace
 
 const El2Register* find_el2_register(Encoding e) {
-    size_t low = 0, high = kCount;
-    while (low < high) {
-        const size_t mid = (low + high) / 2;
-        if (encoding_of(kRegisters[mid].reg).raw < e.raw)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < kCount && encoding_of(kRegisters[low].reg) == e ? &kRegisters[low] : nullptr;
+    const size_t at = partition_point(kCount, [e](size_t i) { return encoding_of(kRegisters[i].reg).raw < e.raw; });
+    return at < kCount && encoding_of(kRegisters[at].reg) == e ? &kRegisters[at] : nullptr;
 }
 
 void reset_el2(VirtualEl2& v) {

@@ -3,6 +3,7 @@
 // Documentation/virt/kvm/devices/arm-vgic-v3.rst.
 #pragma once
 #include <base/result.hpp>
+#include <vgic/device/device_attr.hpp>
 #include <vgic/distributor.hpp>
 
 namespace nest::vgic {
@@ -22,14 +23,6 @@ inline constexpr u64 KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION = 5;
 inline constexpr u64 KVM_DEV_ARM_VGIC_CTRL_INIT = 0;
 inline constexpr u64 KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES = 3;
 inline constexpr u64 VGIC_LEVEL_INFO_LINE_LEVEL = 0;
-
-// struct kvm_device_attr
-struct DeviceAttr {
-    u32 flags;
-    u32 group;
-    u64 attr;
-    u64 addr;
-};
 
 // What the attributes need from the caller.
 class DeviceContext {

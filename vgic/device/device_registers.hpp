@@ -2,6 +2,7 @@
 // The attribute groups that are registers: the distributor's, a redistributor's, a CPU interface's, the line levels.
 #pragma once
 #include <vgic/device/device_abi.hpp>
+#include <vgic/device/device_attr.hpp>
 
 namespace nest::vgic {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Which register is at an offset of a frame: the two .def tables, searched.
 #pragma once
+#include <base/partition_point.hpp>
 #include <vgic/intid.hpp>
 
 namespace nest::vgic {
@@ -34,17 +35,10 @@ inline constexpr RegisterRange kRedistributorRegisters[] = {
 
 template <size_t N>
 constexpr const RegisterRange* find_register(const RegisterRange (&table)[N], u32 offset) {
-    size_t low = 0, high = N;
-    while (low < high) {
-        const size_t mid = (low + high) / 2;
-        if (table[mid].offset <= offset)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    if (low == 0 || offset - table[low - 1].offset >= table[low - 1].bytes)
+    const size_t behind = partition_point(N, [&](size_t i) { return table[i].offset <= offset; });
+    if (behind == 0 || offset - table[behind - 1].offset >= table[behind - 1].bytes)
         return nullptr;
-    return &table[low - 1];
+    return &table[behind - 1];
 }
 
 template <size_t N>
