@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Devices and device attributes in the KVM ABI, apart from the vGIC's own groups.
+// Devices, device attributes and the counter's offset in the KVM ABI, apart from the vGIC's own groups.
 #pragma once
 #include <kvm/abi/numbers.hpp>
 #include <vgic/device/device_attr.hpp>
@@ -13,6 +13,11 @@ struct CreateDevice {
 };
 
 using vgic::DeviceAttr;
+
+struct CounterOffset {
+    u64 counter_offset;
+    u64 reserved;  // 0
+};
 
 struct ArmDeviceAddr {
     u64 id;

@@ -137,14 +137,14 @@ Exit enter_guest(Vcpu& vcpu) {
                   reinterpret_cast<u64>(nest_guest_vectors));
     if (another_ran) [[unlikely]]
         stage2::drop_stage1_here(c);
-    vcpu.guest_context = true;
+    vcpu.entered = true;
     vcpu.timers.enter_guest_regime(c);
     const Exit exit = vcpu.vel2.present() ? run_in_guest_nested(c, here, vcpu, debug) : run_in_guest_flat(c, here, vcpu);
     if (vcpu.vel2.present())
         nested::sync_l2_serror(c, vcpu.vel2);
     if (vcpu.serror.pending)
         vcpu.serror.pending = c.read<HCR_EL2>().get<HCR_EL2::VSE>();
-    vcpu.guest_context = false;
+    vcpu.entered = false;
     vhe::deactivate(c, machine().features, here.context, debug);
     vcpu.timers.leave_guest_regime(c);
     take_serrors(c, vcpu, exit.kind == vhe::ExitKind::kSerror);

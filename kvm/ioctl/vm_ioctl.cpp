@@ -65,11 +65,7 @@ Status signal_msi(Vm& vm, const abi::Msi& msi) {
 }
 
 Status set_counter_offset(Vm& vm, u64 user) {
-    struct CounterOffset {
-        u64 counter_offset;
-        u64 reserved;
-    };
-    const auto offset = NEST_TRY(fetch<CounterOffset>(user));
+    const auto offset = NEST_TRY(fetch<abi::CounterOffset>(user));
     Guard guard(vm.lock);
     if (!vm.try_lock_vcpus())
         return Errno::kBusy;

@@ -16,13 +16,13 @@ using nested::Returned;
 // The counter without the barriers of an exact reading: a switch of worlds has enough of its own to pay.
 nest_trace_record record_of(const Vcpu& vcpu, nest_trace_kind kind, unsigned what) {
     return {cpu().read<arch::CNTPCT_EL0>().raw, vcpu.context.pc, {}, static_cast<u8>(kind), static_cast<u8>(what),
-            static_cast<u8>(vcpu.guest_context ? 0 : 1)};
+            static_cast<u8>(vcpu.entered ? 0 : 1)};
 }
 
 // Tier 0 may go on for as long as no interrupt comes: it has to come out before the ring is full.
 void put_down(Vcpu& vcpu, const nest_trace_record& record) {
     vcpu.trace.push(record);
-    if (vcpu.guest_context && vcpu.trace.filling())
+    if (vcpu.entered && vcpu.trace.filling())
         vcpu.make_request(Request::kLook);
 }
 

@@ -72,7 +72,7 @@ void detail::forward_while_stepped(Vcpu& vcpu, Exception e) {
 }
 
 void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
-    if (vcpu.guest_context)
+    if (vcpu.entered)
         return forward_in_tier0(vcpu, exception);
     const GuestStepState guests_own(vcpu);
     note_forward(vcpu, exception);

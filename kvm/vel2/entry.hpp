@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A vCPU with virtual EL2 at the edges of the guest: whose an exit is, exceptions to virtual EL2, and what of the
-// machine has to follow when the vCPU changes between virtual EL2 and L2.
+// A vCPU with virtual EL2 at the edges of the guest: exceptions to virtual EL2, and what a switch between virtual EL2 and L2
+// leaves to be done.
 //
-// The registers change worlds at once, in tier 0 (nested/cpu/world_switch.hpp). Timers, list registers and stage 2 follow by
-// way of the host, before the next entry: complete_switch().
+// The registers change worlds at once, in tier 0 (nested/cpu/world_switch.hpp). What serves the world comes after them: mostly
+// in tier 0, too (kvm/exits/run_in_guest_nested.cpp), else by way of the host, before the next entry: complete_switch() for
+// the timers, flush_gic() for the CPU interface, prepare_world() for the shadow.
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 #include <nested/cpu/exception.hpp>

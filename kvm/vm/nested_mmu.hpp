@@ -52,9 +52,6 @@ public:
     Status make_shadow(Vcpu& vcpu);
     // The vCPU is reset.
     void drop_shadow(Vcpu& vcpu);
-    // What to load on this CPU while the vCPU holds a shadow. Preemption off; ask again before each entry.
-    static arch::VTTBR_EL2 shadow_vttbr(ShadowUse& use, unsigned cpu) { return use.shadow->tables.vttbr(cpu); }
-    static arch::VTCR_EL2 shadow_vtcr(const ShadowUse& use) { return use.shadow->tables.vtcr(); }
 
     // ---- a stage-2 abort of L2: the vCPU's last exit
 

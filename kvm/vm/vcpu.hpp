@@ -63,7 +63,7 @@ public:
         nest_port_vcpu_kick(host);
     }
 
-    vhe::Tier tier() const { return guest_context ? vhe::Tier::k0 : vhe::Tier::k1; }
+    vhe::Tier tier() const { return entered ? vhe::Tier::k0 : vhe::Tier::k1; }
     bool has_gic() const { return gic.distributor != nullptr; }
 
     Vm& vm;
@@ -77,7 +77,7 @@ public:
     Atomic<u8> waiting_for;   // WaitFor
     timer::Wait wait{};       // for the timers, while it waits for an interrupt
     Atomic<bool> alarm;       // the deadline of a WFIT passed
-    bool guest_context = false;  // between activate() and deactivate(): TGE is clear
+    bool entered = false;     // between activate() and deactivate(): guest context loaded, TGE clear
     bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
     Atomic<bool> has_run;
     Atomic<u32> irq_pins;     // without an in-kernel GIC: HCR_EL2.VI and VF

@@ -23,7 +23,7 @@ enum class FaultOutcome : u8 {
     kResolved,    // mapped: let L2 try again
     kForward,     // L1's to handle: abort to virtual EL2 with `fsc`, HPFAR_EL2 of the fault
     kFaultIn,     // the canonical stage 2 has to map `canonical` first, then try again
-    kNeedTables,  // the vCPU's table cache is empty: top it up (top_up_count()) and try again; or only do that, after
+    kNeedTables,  // the vCPU's table cache is empty: top it up (ShadowMmu::top_up()) and try again; or only do that, after
                   // a look whether somebody wants the CPU or the lock
     kGaveUp,      // the mmu could not map what both sides allow: -EFAULT to the VMM
 };

@@ -13,7 +13,7 @@ inline u64 choose_dir_trap(CpuInterface& cpu, unsigned own_spis, bool outside) {
     const HostGic& gic = cpu.distributor->gic();
     bool trap = outside || (!cpu.split_eoi.load_relaxed() && gic.traps_dir_alone());
     if (!trap && cpu.split_eoi.load_relaxed()) {
-        // Pairs with requeue(): it kicks us for an SPI that we do not see here.
+        // Pairs with Distributor::update_spi(): it kicks us for an SPI that we do not see here.
         cpu.dir_trapped.store_relaxed(false);
         memory_barrier();
         trap = cpu.distributor->held_spis() > own_spis;

@@ -75,6 +75,8 @@ struct NestedVmTest : VmTest {
         ASSERT_TRUE(core().vel2.in_l2());
     }
     void enter_vel2() { core().vel2.set_guest_pstate(arch::kModeEL2h); }
+    // Of the shadow that the vCPU holds.
+    auto& shadow_tables() { return core().nested.shadow_use.shadow->tables; }
     u64& word(u64 ipa) { return *reinterpret_cast<u64*>(ram + (ipa - kRam)); }
     u8* hva(u64 ipa) { return ram + (ipa - kRam); }
     u64 pa(u64 ipa) { return nest_port_va_to_pa(hva(ipa)); }

@@ -37,22 +37,22 @@ TEST_F(NestedVmTest, TheSameTablesAreTheSameShadow) {
 TEST_F(NestedVmTest, InTierZeroAShadowIsOnlyFoundWithoutWaiting) {
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
     mmu().drop_shadow(core());
-    core().guest_context = true;
+    core().entered = true;
     {
         Guard guard(core().vm.mmu_lock);
         EXPECT_FALSE(mmu().find_shadow(core()));
     }
     EXPECT_TRUE(mmu().find_shadow(core()));
-    core().guest_context = false;
+    core().entered = false;
 }
 
 TEST_F(NestedVmTest, EachShadowHasItsOwnVmid) {
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
     using V = arch::VTTBR_EL2;
-    const V canonical = core().vm.stage2.vttbr(0), shadow = mmu().shadow_vttbr(core().nested.shadow_use, 0);
+    const V canonical = core().vm.stage2.vttbr(0), shadow = shadow_tables().vttbr(0);
     EXPECT_NE(canonical.get<V::VMID>(), shadow.get<V::VMID>());
     EXPECT_NE(canonical.get<V::BADDR>(), shadow.get<V::BADDR>());
-    EXPECT_EQ(mmu().shadow_vtcr(core().nested.shadow_use).get<arch::VTCR_EL2::T0SZ>(), 16u) << "as large as PARange says";
+    EXPECT_EQ(shadow_tables().vtcr().get<arch::VTCR_EL2::T0SZ>(), 16u) << "as large as PARange says";
 }
 
 TEST_F(NestedVmTest, AResetGivesTheShadowBack) {
@@ -267,7 +267,7 @@ TEST_F(NestedVmTest, ALargeTlbiIsDoneInPieces) {
 TEST_F(NestedVmTest, StageOneGoesUnderTheShadowsVmid) {
     map_l2(kL2, kData);
     ASSERT_EQ(access(kL2), Next::kResume);
-    const u64 vmid = mmu().shadow_vttbr(core().nested.shadow_use, 0).get<arch::VTTBR_EL2::VMID>();
+    const u64 vmid = shadow_tables().vttbr(0).get<arch::VTTBR_EL2::VMID>();
     cpu().registers[SysReg::VTTBR_EL2] = core().vm.stage2.vttbr(0).raw;
     cpu().log.clear();
     EXPECT_EQ(mmu().tlbi_l2(core(), op_of(TlbiScope::kVa), 0x123, Tier::k0), Outcome::kDone);

@@ -13,8 +13,8 @@ struct NestedRunTest : NestedVmTest {
     static u64 baddr(arch::VTTBR_EL2 v) { return v.get<arch::VTTBR_EL2::BADDR>(); }
     bool runs_on_shadow() {
         const auto loaded = arch::VTTBR_EL2::of(loaded_vttbr());
-        return core().nested.shadow_use.shadow && baddr(loaded) == baddr(mmu().shadow_vttbr(core().nested.shadow_use, 0)) &&
-               cpu().registers[SysReg::VTCR_EL2] == mmu().shadow_vtcr(core().nested.shadow_use).raw;
+        return core().nested.shadow_use.shadow && baddr(loaded) == baddr(shadow_tables().vttbr(0)) &&
+               cpu().registers[SysReg::VTCR_EL2] == shadow_tables().vtcr().raw;
     }
     bool runs_on_canonical() { return baddr(arch::VTTBR_EL2::of(loaded_vttbr())) == baddr(core().vm.stage2.vttbr(0)); }
     static auto l2_abort(u64 l2, u64 iss = kTranslation3) {
