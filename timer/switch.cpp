@@ -4,35 +4,10 @@
 
 namespace nest::timer {
 
-void VcpuTimers::sync_watched(arch::Cpu& cpu) {
-    if (has_el2_ && !soft_dirty_)
-        soft_dirty_ = soft_changed();
-    if (irqchip_in_kernel_)
-        return;
-    for (Slot slot : kSlots) {
-        if (!ppi_held_[index_of(slot)] || asserted(cpu, direct(slot)))
-            continue;
-        ppi_held_[index_of(slot)] = false;
-        lines_->set_physical_active(slot, false);
-    }
-}
-
 [[gnu::noinline]] void VcpuTimers::reload(arch::Cpu& cpu) {
     detail::IrqsOff off;
     save(cpu);
     restore_all(cpu);
-}
-
-void VcpuTimers::flush_changed(arch::Cpu& cpu) {
-    if (loaded_ && vm_->generation() != generation_) [[unlikely]]
-        reload(cpu);
-    soft_dirty_ = false;
-    if (!has_el2_)
-        return;
-    cancel_soft();
-    const u64 now = host_count(cpu);
-    evaluate_soft(now, false);
-    arm_soft(now);
 }
 
 void VcpuTimers::shift_regime(arch::Cpu& cpu, bool guest) {

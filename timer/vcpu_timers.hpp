@@ -238,6 +238,31 @@ inline void VcpuTimers::on_host_irq(arch::Cpu& cpu, Slot slot) {
         ppi_held_[index_of(slot)] = true;  // forwarded, so it stays active without our doing
 }
 
+inline void VcpuTimers::sync_watched(arch::Cpu& cpu) {
+    if (has_el2_ && !soft_dirty_)
+        soft_dirty_ = soft_changed();
+    if (irqchip_in_kernel_)
+        return;
+    for (Slot slot : kSlots) {
+        if (!ppi_held_[index_of(slot)] || asserted(cpu, direct(slot)))
+            continue;
+        ppi_held_[index_of(slot)] = false;
+        lines_->set_physical_active(slot, false);
+    }
+}
+
+inline void VcpuTimers::flush_changed(arch::Cpu& cpu) {
+    if (loaded_ && vm_->generation() != generation_) [[unlikely]]
+        reload(cpu);
+    soft_dirty_ = false;
+    if (!has_el2_)
+        return;
+    cancel_soft();
+    const u64 now = host_count(cpu);
+    evaluate_soft(now, false);
+    arm_soft(now);
+}
+
 }  // namespace nest::timer
 
 #include <timer/tier0_switch_impl.hpp>

@@ -71,7 +71,7 @@ Resolution ShadowMmu<Canonical, Memory>::resolve(Shadow& shadow, const Stage2Reg
     Resolution r;
     r.outcome = install(shadow, f.ipa, l1.output, canonical, leaf, cache, reclaim);
     if (r.outcome == FaultOutcome::kResolved) {
-        shadow.leaf_shifts |= l1.shift ? u64{1} << l1.shift : 0;
+        shadow.leaf_shifts |= u64{1} << l1.shift;  // bit 0, which says nothing: L1 has stage 2 off
         stats_.mapped++;
     }
     return r;
