@@ -89,7 +89,7 @@ void execute_stage1(arch::Cpu& cpu, arch::Tlbi op, u64 operand) {
     case RVAAE1IS: return cpu.tlbi<RVAAE1IS>(operand);
     case RVALE1IS: return cpu.tlbi<RVALE1IS>(operand);
     case RVAALE1IS: return cpu.tlbi<RVAALE1IS>(operand);
-    default: return cpu.tlbi<VMALLE1IS>(0);
+    default: NEST_BUG_ON(op != VMALLE1IS); return cpu.tlbi<VMALLE1IS>(0);
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// VcpuTimers::load() and put(), for the vCPU's own (kvm/run/load.cpp): as calls of their own they would make an exit to the VMM
-// two in a hundred dearer.
+// VcpuTimers::load() and put(), for the vCPU's own (kvm/run/load.cpp). In a header: with calls of its parts instead, an exit to
+// the VMM cost two in a hundred more.
 #pragma once
 #include <timer/vcpu_timers.hpp>
 

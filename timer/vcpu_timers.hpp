@@ -49,10 +49,10 @@ public:
     void terminate();
 
     // The vCPU comes to this CPU, before the vGIC's own load. Interrupts on.
-    void load(arch::Cpu& cpu);
+    inline void load(arch::Cpu& cpu);
     // It leaves. Callable under the scheduler's run-queue lock: nothing is woken, no line is touched, and a running
     // callback of the hrtimer is not waited for, as that may want to wake a thread.
-    void put(arch::Cpu& cpu, const Wait& wait = {});
+    inline void put(arch::Cpu& cpu, const Wait& wait = {});
     // After an exit, when the guest context is gone, interrupts off. One test with an in-kernel GIC and no virtual EL2.
     void sync(arch::Cpu& cpu) {
         if (watched_) [[unlikely]]
@@ -167,8 +167,8 @@ private:
     bool may_leave(const TimerContext& t, const Live& live, u64 host_count) const;
     template <Slot kSlot>
     void restore_compare(arch::Cpu& cpu, TimerContext& t, u64 offset);
-    void save(arch::Cpu& cpu);
-    void restore_all(arch::Cpu& cpu);
+    inline void save(arch::Cpu& cpu);
+    inline void restore_all(arch::Cpu& cpu);
     void sync_watched(arch::Cpu& cpu);
     void flush_changed(arch::Cpu& cpu);
     void reload(arch::Cpu& cpu);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The outer layer of the switch (vhe/world_switch.hpp), for a vCPU's own load and put (kvm/run/load.cpp): in its one user, as
-// the prologues of calls would count in each exit to the VMM.
+// The outer layer of the switch (vhe/world_switch.hpp), for a vCPU's own load and put (kvm/run/load.cpp). In a header, as the
+// prologues of calls would count in each exit to the VMM.
 #pragma once
 #include <vhe/world_switch.hpp>
 

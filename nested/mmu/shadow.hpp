@@ -131,7 +131,7 @@ public:
     u16 index = 0;
     bool in_hash = false;
     u32 users = 0;        // vCPUs that hold it
-    u64 leaf_shifts = 0;  // bit n: a leaf of L1 of 2^n bytes has been mapped since it was empty
+    u64 leaf_shifts = 0;  // bit n: a leaf of L1 of 2^n bytes has been mapped since it was empty; bit 0 says nothing
     Shadow* next_in_bucket = nullptr;
     Shadow* lru_next = nullptr;  // among the unused
     Shadow* lru_previous = nullptr;

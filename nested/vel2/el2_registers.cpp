@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <nested/vel2/el2_registers.hpp>
 
+#include <base/partition_point.hpp>
+
 namespace nest::nested {
 namespace {
 
@@ -9,7 +11,6 @@ using namespace arch;
 constexpr bool kShown = true, kHidden = false;
 constexpr El2Register kRegisters[] = {
 #define EL2_REGISTER(name, kind, feature, reset, shown) {SysReg::name, El2Kind::kind, Feature::feature, shown, reset},
-#include <base/partition_point.hpp>
 #include <nested/vel2/el2_registers.def>
 #undef EL2_REGISTER
 };

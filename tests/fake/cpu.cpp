@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arch/cpu.hpp>
+#include <cstdlib>
 
 namespace nest::test {
 
@@ -27,8 +28,9 @@ u64 FakeCpu::read_register(SysReg reg) {
 }
 
 void FakeCpu::write_register(SysReg reg, u64 value) {
-    if (record != Record::kNothing)
-        registers[reg] = value;
+    if (record == Record::kNothing)
+        std::abort();
+    registers[reg] = value;
     note({Event::kWrite, static_cast<u64>(reg), value});
 }
 

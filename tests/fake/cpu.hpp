@@ -24,7 +24,7 @@ public:
     enum class Record : u8 {
         kOrder,    // it goes into the log
         kCounts,   // it is counted: for so many that a log would take gigabytes
-        kNothing,  // threads share this CPU: registers only, and nobody writes them
+        kNothing,  // threads share this CPU: a write of a register aborts
     } record = Record::kOrder;
     bool log_reads = false;
     bool log_cleaning = true;  // DC CIVAC; else lines_cleaned alone counts them

@@ -15,7 +15,7 @@ struct FakeGuest {
 };
 FakeGuest& guest();
 
-// Syndromes for the fake hardware: ESR_EL2, FAR_EL2 and HPFAR_EL2 of kvm::cpu().
+// Syndromes for the fake hardware: ESR_EL2, FAR_EL2 and HPFAR_EL2 of arch::cpu().
 void set_syndrome(arch::Ec ec, u64 iss, u64 far = 0, u64 ipa = 0);
 
 }  // namespace nest::test

@@ -82,22 +82,29 @@ def calls(core: str) -> set[str]:
         if found:
             places.append(int(found[1], 16))
             names.append(plain(found[2]))
-    found_calls, current, loops = set(), "", set()
+    found, current, loops, branch = set(), "", set(), ""
     for line in output(PREFIX + "objdump", "-drC", "--no-show-raw-insn", core):
+        relocation = re.search(r"R_AARCH64_(?:CALL|JUMP)26\s+(.+)", line)
+        # A branch within one object needs no relocation; where there is one, objdump's own target means nothing.
+        if branch and not relocation and branch != current:
+            found.add(branch)
+        branch = ""
         if head := re.fullmatch(r"[0-9a-f]+ <(.+)>:", line):
             current = plain(head[1])
         elif current in LOOPS:
             loops.add(current)
-            if relocation := re.search(r"R_AARCH64_(?:CALL|JUMP)26\s+(.+)", line):
+            if relocation:
                 local = re.fullmatch(r"\.noinstr\.text(?:\+0x([0-9a-f]+))?", relocation[1])
                 place = int(local[1] or "0", 16) if local else None
                 name = names[bisect.bisect_right(places, place) - 1] if local else plain(relocation[1])
-                found_calls |= {name} - {current}
+                found |= {name} - {current}
+            elif target := re.search(r"\t(?:b|bl)\t[0-9a-f]+ <(.+)>", line):
+                branch = plain(re.sub(r"\+0x[0-9a-f]+$", "", target[1]))
             elif re.search(r"\tblr\t", line):
-                found_calls.add("an indirect call")
+                found.add("an indirect call")
     if loops != set(LOOPS):
         raise SystemExit(f"{core} has no {', '.join(set(LOOPS) - loops)}")
-    return found_calls
+    return found
 
 
 def main() -> int:

@@ -97,7 +97,7 @@ bool reads_as_zero(Encoding e) {
 
 // ---- nested/vel2/el2_registers.def
 
-enum class El2Kind : u8 { kOwn, kMemory, kGic, kTimer, kSre, kUndefined };
+enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kUndefined };
 struct El2Register {
     SysReg reg;
     El2Kind kind;
@@ -162,8 +162,6 @@ constexpr RouteRow kRoutes[] = {
 };
 
 // ---- what is decoded by rule
-
-bool is_breakpoint_register(Encoding e) { return e.op0() == 2 && e.op1() == 0 && e.crn() == 0 && e.op2() >= 4; }
 
 bool has_breakpoint_register(const Ids& ids, Encoding e) {
     return e.crm() <= ids.field<ID_AA64DFR0_EL1>(e.op2() < 6 ? 12 : 20);       // BRPs, WRPs

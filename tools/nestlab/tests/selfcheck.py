@@ -5,6 +5,7 @@ import unittest
 from collections.abc import Iterator
 
 from nestlab import paths
+from nestlab.setup import hosttools
 from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
 
@@ -33,6 +34,7 @@ def name(test: unittest.TestCase) -> str:
 
 def run() -> Iterator[Result]:
     """All of them; none at all is a failure."""
+    hosttools.need(["cpio"])  # reads what nestlab.setup.cpio has written
     suite = unittest.defaultTestLoader.discover(str(paths.PACKAGE.parent / "tests"))
     collector = Collector()
     suite.run(collector)
