@@ -304,6 +304,15 @@ TEST_F(SplitEoi, LevelDeactivatedByTrapIsAnnounced) {
     EXPECT_EQ(m.callbacks.eois.size(), 1u);
 }
 
+// The last bank of a full distributor has bits for 1020 to 1023, which are no SPIs.
+TEST(Running, DirDeactivatesNoSpecialIntid) {
+    Machine m(1, 4, 1024);
+    m.run(0, [](FakeCpuInterface& g) { g.set_vmcr(0xf0, true, true); });  // EOImode 1
+    m.bank(0, 1020).active = vgic::bit_of(1020);
+    vgic::trapped_write(m.cpu(0), SysReg::ICC_DIR_EL1, 1020);
+    EXPECT_EQ(m.bank(0, 1020).active, vgic::bit_of(1020));
+}
+
 TEST(Running, ClearingWhatIsListedElsewhereHalts) {
     Machine m(2);
     m.make_edge(40);
