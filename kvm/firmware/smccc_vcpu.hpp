@@ -11,7 +11,7 @@ public:
     virtual void set_reg(unsigned n, u64 value) = 0;
     virtual SmcccCaller caller() const = 0;
     virtual bool big_endian() const = 0;
-    // This vCPU stops: power state, and the request that makes its run loop block.
+    // This vCPU stops: its run loop blocks before the next entry.
     virtual void power_off() = 0;
     // WFI: blocks until an interrupt is deliverable, a signal or a request comes.
     virtual void wait_for_interrupt() = 0;
@@ -30,7 +30,7 @@ protected:
 };
 
 struct PowerOnRequest {
-    u64 pc;          // an odd one is a Thumb entry if the target is AArch32
+    u64 pc;          // at EL1, AArch64
     u64 context_id;  // for x0
     bool big_endian; // the caller's, which the target inherits
 };

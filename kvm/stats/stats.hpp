@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a VM and a vCPU count about themselves, and the file in which user space reads it (KVM_GET_STATS_FD).
 //
-// A vCPU's counters are written by its own thread alone, with plain increments. A VM's are written by many: count().
+// A vCPU's counters are written by its own thread alone, with plain increments. Of a VM's most are filled in when somebody
+// looks (kvm/vm/report.hpp); what several threads count as it happens is count()'s.
 #pragma once
 #include <base/result.hpp>
 #include <kvm/abi/stats.hpp>

@@ -28,8 +28,8 @@ void reset_vcpu(CpuState& state);
 void reset_vcpu(CpuState& state, const PowerOn& on);
 
 // MPIDR_EL1 of a vCPU by its number: [3:0] Aff0, [11:4] Aff1, [19:12] Aff2. ICC_SGI1R_EL1 can name 16 CPUs in one Aff0.
-constexpr u64 mpidr_of(unsigned index) {
-    return u64{1} << 31 | (index & 0xf) | u64{index >> 4 & 0xff} << 8 | u64{index >> 12 & 0xff} << 16;
+constexpr u64 mpidr_of(unsigned id) {
+    return u64{1} << 31 | (id & 0xf) | u64{id >> 4 & 0xff} << 8 | u64{id >> 12 & 0xff} << 16;
 }
 
 // Before a vCPU's first entry, after IdRegisters::freeze(): what the world switch takes from the register file.
