@@ -8,12 +8,11 @@ each that no compiler of this list makes any more; exit status 1 if a call is no
 """
 
 import bisect
-import os
 import re
-import subprocess
 import sys
 
-PREFIX = os.environ.get("CROSS_COMPILE", "aarch64-linux-gnu-")
+from symbols import PREFIX, output
+
 LOOPS = ("nest::kvm::run_in_guest_flat", "nest::kvm::run_in_guest_nested")
 
 # Without parameters.
@@ -57,10 +56,6 @@ EXPECTED = {
     "nest::vgic::fold_ended_list_registers": "L1's handlers have ended all that was in list registers",
     "nest::vgic::nested_misr": "L1 has asked for maintenance interrupts",
 }
-
-
-def output(*command: str) -> list[str]:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def plain(symbol: str) -> str:

@@ -10,7 +10,7 @@ from nestlab.errors import LabError
 from nestlab.setup import apt, host, staging
 
 BUILD = ["make", "gcc", "bc", "kmod", "xz-utils", "libelf-dev"]
-HOST_TESTS = ["cmake", "ninja-build", "g++", "clang", "libgtest-dev", "libgmock-dev", "libbenchmark-dev", "cpio"]
+HOST_TESTS = ["cmake", "ninja-build", "g++", "clang", "libgtest-dev", "libgmock-dev", "libbenchmark-dev"]
 IMAGES = ["mmdebstrap", "e2fsprogs", "tar"]
 SELFTESTS = ["flex", "bison", "rsync", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "xz-utils", "make"]
 KERNEL = ["flex", "bison"]

@@ -5,6 +5,7 @@ import unittest
 from collections.abc import Iterator
 
 from nestlab import paths
+from nestlab.errors import LabError
 from nestlab.setup import hosttools
 from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
@@ -34,7 +35,10 @@ def name(test: unittest.TestCase) -> str:
 
 def run() -> Iterator[Result]:
     """All of them; none at all is a failure."""
-    hosttools.need(["cpio"])  # reads what nestlab.setup.cpio has written
+    try:
+        hosttools.need(["cpio"])  # reads what nestlab.setup.cpio has written
+    except LabError as error:
+        yield Result(FAIL, "lab-tools", str(error))
     suite = unittest.defaultTestLoader.discover(str(paths.PACKAGE.parent / "tests"))
     collector = Collector()
     suite.run(collector)
