@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from nestlab.tests import results, soak
-from nestlab.tests.results import FAIL, PASS, Result
+from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
 
 class Soak(unittest.TestCase):
@@ -17,3 +17,8 @@ class Soak(unittest.TestCase):
             results.save(soak.STATE, {"stamp": "this module", "entries": ["good", "bad"]}, kept)
             self.assertEqual(soak.done("this module"), {"good": kept[:1]})
             self.assertEqual(soak.done("another"), {})
+
+    def test_an_entry_of_many_parts_is_one_row(self):
+        few = [Result(PASS, "few/a"), Result(PASS, "few/b")]
+        many = [Result(PASS, f"many/{i}", seconds=1) for i in range(20)] + [Result(SKIP, "many/s", "no FEAT"), Result(FAIL, "many/f", "it fell over")]
+        self.assertEqual(soak.summed(few + many), [*few, Result(FAIL, "many", "20 passed, 1 skipped; f: it fell over", 20)])

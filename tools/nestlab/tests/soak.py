@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Repetitions and long loads: soak.toml's entries as boot tests, with a memory of what is already done."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from nestlab import paths
 from nestlab.errors import LabError
 from nestlab.tests import boottests, results
-from nestlab.tests.results import FAIL, Result
+from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
 LIST = paths.BOOT_TESTS / "soak.toml"
 STATE = paths.BUILD / "soak" / "state.json"
+FEW_PARTS = 12          # more than these a reader of the document would not read one by one
 
 
 def stamp(artefact: Path) -> str:
@@ -59,11 +61,26 @@ def run(entries: list[str], belongs_to: str, fresh: bool) -> Iterator[tuple[Resu
         results.save(STATE, {"stamp": belongs_to, "entries": through}, kept)
 
 
+def summed(ran: list[Result]) -> list[Result]:
+    """Each entry of more than FEW_PARTS as one result: how many of its parts passed and were skipped, and which failed."""
+    found: dict[str, list[Result]] = {}
+    for result in ran:
+        found.setdefault(owner(result), []).append(result)
+    return [result for entry, parts in found.items() for result in (parts if len(parts) <= FEW_PARTS else [in_sum(entry, parts)])]
+
+
+def in_sum(entry: str, parts: list[Result]) -> Result:
+    verdicts = Counter(part.verdict for part in parts)
+    reasons = [f"{verdicts[PASS]} passed, {verdicts[SKIP]} skipped"]
+    reasons += [f"{part.name.removeprefix(entry + '/')}: {part.reason}" for part in parts if part.verdict == FAIL]
+    return Result(FAIL if verdicts[FAIL] else PASS if verdicts[PASS] else SKIP, entry, "; ".join(reasons), sum(part.seconds for part in parts))
+
+
 def merged(file: Path, ran: list[str], new: list[Result]) -> list[Result]:
     """What the document says: new results, and the last ones of entries that did not run now, in the list's order."""
     order = names()
     kept = [result for result in (results.load(file) or {"results": []})["results"] if owner(result) not in ran]
-    return sorted((result for result in [*kept, *new] if owner(result) in order), key=lambda result: order.index(owner(result)))
+    return sorted((result for result in [*kept, *summed(new)] if owner(result) in order), key=lambda result: order.index(owner(result)))
 
 
 def finished() -> None:
