@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/run/run.hpp>
 
-#include <kvm/exits/enter.hpp>
 #include <kvm/exits/exits.hpp>
 #include <kvm/exits/wait.hpp>
 #include <kvm/fault/stolen_time.hpp>
 #include <kvm/run/first_run.hpp>
 #include <kvm/run/load.hpp>
 #include <kvm/run/vcpu_reset.hpp>
+#include <kvm/tier0/enter.hpp>
 #include <kvm/trace/trace.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vel2/gic.hpp>
@@ -137,7 +137,7 @@ Next after_guest(Vcpu& vcpu, const Exit& exit) {
         vcpu.stats.irq_exits++;
         return Next::kResume;
     case vhe::ExitKind::kSerror:
-        vcpu.stats.serror_exits++;  // and what it means is decided (kvm/exits/enter.cpp)
+        vcpu.stats.serror_exits++;  // and what it means is decided (kvm/tier0/enter.cpp)
         return Next::kResume;
     case vhe::ExitKind::kSync:
         break;

@@ -38,7 +38,7 @@ bool switch_quiet_timers(Vcpu& vcpu, CNTHCTL_EL2 l1) {
 }
 
 // The vector of the interrupt that ends L2's time; kSync: there is none. What L1 does not take waits for it at virtual EL2
-// (with a GIC), or is L2's (by the VMM's own lines, kvm/exits/enter.cpp).
+// (with a GIC), or is L2's (by the VMM's own lines, kvm/tier0/enter.cpp).
 nested::Vector interrupt_for_l1(Vcpu& vcpu) {
     using nested::Vector;
     const bool irq = takes_now(vcpu.vel2.irq()), fiq = takes_now(vcpu.vel2.fiq());

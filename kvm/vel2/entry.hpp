@@ -3,7 +3,7 @@
 // leaves to be done.
 //
 // The registers change worlds at once, in tier 0 (nested/cpu/world_switch.hpp). What serves the world comes after them: mostly
-// in tier 0, too (kvm/exits/run_in_guest_nested.cpp), else by way of the host, before the next entry: complete_switch() for
+// in tier 0, too (kvm/tier0/run_in_guest_nested.cpp), else by way of the host, before the next entry: complete_switch() for
 // the timers, flush_gic() for the CPU interface, prepare_world() for the shadow.
 #pragma once
 #include <kvm/vm/vcpu.hpp>

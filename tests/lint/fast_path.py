@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """fast_path.py CORE.o: checks which functions tier 0's two loops call.
 
-run_in_guest_flat() and run_in_guest_nested() (kvm/exits/) are meant to hold all that a frequent exit does: a call costs its
+run_in_guest_flat() and run_in_guest_nested() (kvm/tier0/) are meant to hold all that a frequent exit does: a call costs its
 prologue, some ten instructions. EXPECTED has the calls that may leave them, each with the reason. Prints each other one, and
 each that no compiler of this list makes any more; exit status 1 if a call is not expected.
 """

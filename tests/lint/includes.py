@@ -20,7 +20,7 @@ timer
 vhe
 nested/vel2 nested/walk nested/cpu nested/mmu
 kvm/abi kvm/stats kvm/cpu kvm/sysreg kvm/one_reg kvm/firmware kvm/memory kvm/devices
-kvm/vm kvm/trace kvm/vel2 kvm/fault kvm/nested kvm/exits kvm/run kvm/ioctl
+kvm/vm kvm/trace kvm/vel2 kvm/fault kvm/nested kvm/tier0 kvm/exits kvm/run kvm/ioctl
 linux
 """.split()
 LEVEL = {room: level for level, room in enumerate(ORDER)}

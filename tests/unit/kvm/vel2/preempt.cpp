@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Interrupts for L1 while L2 runs: by which vector it takes them, and which are none of its business.
-#include <kvm/exits/enter.hpp>
+#include <kvm/tier0/enter.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <nested/vel2/trap_merge.hpp>
 #include <tests/unit/kvm/nested/fixture.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Tier 0: interrupts off, the guest's context loaded, nothing that sleeps, traces or wakes.
 #include <kvm/cpu/instruction_skip.hpp>
-#include <kvm/exits/enter.hpp>
-#include <kvm/exits/tier0_mmio.hpp>
 #include <kvm/firmware/smccc.hpp>
 #include <kvm/sysreg/sysreg_traps.hpp>
+#include <kvm/tier0/enter.hpp>
+#include <kvm/tier0/mmio_load.hpp>
 #include <kvm/vm/vm.hpp>
 
 namespace nest::kvm {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The two loops of enter_guest(): into the guest and out of it, as long as tier 0 can decide what it came out for.
 #pragma once
-#include <kvm/exits/enter.hpp>
+#include <kvm/tier0/enter.hpp>
 #include <kvm/vm/machine.hpp>
 #include <vhe/native.hpp>
 #include <vhe/world_switch.hpp>

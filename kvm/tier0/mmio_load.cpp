@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/exits/tier0_mmio.hpp>
+#include <kvm/tier0/mmio_load.hpp>
 
 #include <kvm/devices/mmio.hpp>
 #include <kvm/memory/mmu_lock.hpp>

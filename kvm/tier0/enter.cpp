@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kvm/exits/enter.hpp>
+#include <kvm/tier0/enter.hpp>
 
 #include <kvm/abi/irq.hpp>
 #include <kvm/cpu/guest_debug.hpp>
 #include <kvm/cpu/inject.hpp>
-#include <kvm/exits/stage2_load.hpp>
-#include <kvm/exits/run_in_guest.hpp>
+#include <kvm/tier0/run_in_guest.hpp>
+#include <kvm/tier0/stage2_load.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Tier 0 of a vCPU with virtual EL2.
-#include <kvm/exits/run_in_guest.hpp>
+#include <kvm/tier0/run_in_guest.hpp>
 
 #include <kvm/cpu/inject.hpp>
-#include <kvm/exits/stage2_load.hpp>
 #include <kvm/nested/sysreg.hpp>
+#include <kvm/tier0/stage2_load.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vel2/forward.hpp>
 #include <kvm/vel2/gic_tier0.hpp>
