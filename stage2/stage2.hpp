@@ -4,6 +4,7 @@
 // Locking: all that changes the table wants the VM's mmu spinlock held; the table's contracts (stage2/table.hpp) hold.
 // Without it: walk(), vttbr(), top_up(), and everything that cannot change after init().
 #pragma once
+#include <base/tier0.hpp>
 #include <stage2/kernel_policy.hpp>
 #include <stage2/table.hpp>
 
@@ -102,7 +103,7 @@ public:
     // `runner` (a vCPU, not 0) uses it on this CPU from now on. True: another one was the last. What that one's stage 1 said is
     // still in this CPU's TLBs, under the same VMID and perhaps the same ASID: two vCPUs that do not say TTBRn_EL1.CnP may
     // mean different things by it ([DDI0487] D8.16.4). See drop_stage1_here(). Preemption off.
-    bool change_runner(unsigned cpu, u16 runner) {
+    NEST_TIER0 bool change_runner(unsigned cpu, u16 runner) {
         u16& last = runners_[cpu];
         if (last == runner)
             return false;

@@ -3,11 +3,12 @@
 //
 // This runs twice for each exception that L1 handles for L2: each register once, two ISBs in all.
 #pragma once
+#include <base/tier0.hpp>
 
 namespace nest::timer {
 
 template <Slot kSlot>
-[[gnu::always_inline]] inline void VcpuTimers::restore_compare(arch::Cpu& cpu, TimerContext& t, u64 offset) {
+NEST_TIER0 [[gnu::always_inline]] inline void VcpuTimers::restore_compare(arch::Cpu& cpu, TimerContext& t, u64 offset) {
     const u64 cval = t.cval();
     t.loaded_offset = offset;
     if constexpr (kSlot == Slot::kVirtual) {
@@ -24,7 +25,7 @@ template <Slot kSlot>
 
 // May the timer in the hardware become a soft one without a word to anybody? It must not assert, and the alarm must come
 // before its deadline.
-[[gnu::always_inline]] inline bool VcpuTimers::may_leave(const TimerContext& t, const Live& live, u64 host_count) const {
+NEST_TIER0 [[gnu::always_inline]] inline bool VcpuTimers::may_leave(const TimerContext& t, const Live& live, u64 host_count) const {
     if (asserts(live.ctl))
         return false;
     if ((live.ctl & kCtlWritable) != kCtlEnable)
@@ -37,7 +38,7 @@ template <Slot kSlot>
 // One function for each direction, so that the contexts are at known places. What the VM gives to the offsets is that of
 // the generation, which has not changed.
 template <bool hyp>
-[[gnu::always_inline]] inline bool VcpuTimers::exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1) {
+NEST_TIER0 [[gnu::always_inline]] inline bool VcpuTimers::exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1) {
     if (needs_flush())
         return false;
     TimerContext* const leave = &contexts_[hyp ? 0 : 2];

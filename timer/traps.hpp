@@ -2,6 +2,7 @@
 // Which timer accesses of the guest trap: the EL1 controls of CNTHCTL_EL2 in its E2H layout, [DDI0487] D24.10.2.
 #pragma once
 #include <arch/cpu.hpp>
+#include <base/tier0.hpp>
 
 namespace nest::timer {
 
@@ -43,7 +44,7 @@ constexpr TimerTraps merged(TimerTraps ours, arch::CNTHCTL_EL2 l1) {
 constexpr arch::CNTHCTL_EL2 trap_bits(const TimerTraps& t) { return with_traps(arch::CNTHCTL_EL2{}, t); }
 
 // The host rewrites its EL0 bits at each context switch, so the register is read, and written only for a difference.
-[[gnu::always_inline]] inline void set_traps(arch::Cpu& cpu, arch::CNTHCTL_EL2 bits) {
+NEST_TIER0 [[gnu::always_inline]] inline void set_traps(arch::Cpu& cpu, arch::CNTHCTL_EL2 bits) {
     using R = arch::CNTHCTL_EL2;
     constexpr u64 kOurs = R::mask<R::EL1PTEN, R::EL1PCTEN, R::EL1TVT, R::EL1TVCT, R::EL1NVPCT, R::EL1NVVCT, R::ECV>();
     const auto host = cpu.read<R>();

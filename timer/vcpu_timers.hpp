@@ -11,6 +11,7 @@
 // preemption off.
 #pragma once
 #include <base/lock.hpp>
+#include <base/tier0.hpp>
 #include <timer/access.hpp>
 #include <timer/hardware.hpp>
 #include <timer/irq_lines.hpp>
@@ -69,11 +70,11 @@ public:
 
     // FEAT_ECV_POFF compares CNTP with the offset only while HCR_EL2.TGE is 0, so CVAL has to change over with TGE.
     // Right after HCR_EL2 has the guest's value, and right after it has the host's. Interrupts off.
-    void enter_guest_regime(arch::Cpu& cpu) {
+    NEST_TIER0 void enter_guest_regime(arch::Cpu& cpu) {
         if (regime_shift_) [[unlikely]]
             shift_regime(cpu, true);
     }
-    void leave_guest_regime(arch::Cpu& cpu) {
+    NEST_TIER0 void leave_guest_regime(arch::Cpu& cpu) {
         if (regime_shift_) [[unlikely]]
             shift_regime(cpu, false);
     }

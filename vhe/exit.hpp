@@ -4,6 +4,7 @@
 #include <arch/address.hpp>
 #include <arch/cpu.hpp>
 #include <arch/syndrome.hpp>
+#include <base/tier0.hpp>
 #include <vhe/guest_context.hpp>
 
 namespace nest::vhe {
@@ -24,7 +25,7 @@ constexpr u64 fault_type(u64 esr) { return fault_status(esr) & ~u64{3}; }
 //
 // HPFAR_EL2 is not valid after a permission fault that was not on a stage-1 walk ([DDI0487] D24.2.67): the address is
 // then translated anew through the guest's stage 1, which needs the guest's context: call this before deactivate().
-inline bool capture_exit(arch::Cpu& cpu, GuestContext& context) {
+NEST_TIER0 inline bool capture_exit(arch::Cpu& cpu, GuestContext& context) {
     using namespace arch;
     context.esr = cpu.read<ESR_EL2>().raw;
     Ec ec = exception_class(context.esr);

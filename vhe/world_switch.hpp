@@ -6,6 +6,7 @@
 #pragma once
 #include <arch/cpu.hpp>
 #include <arch/errata.hpp>
+#include <base/tier0.hpp>
 #include <vhe/debug_bank.hpp>
 #include <vhe/host_context.hpp>
 #include <vhe/pauth_keys.hpp>
@@ -45,7 +46,7 @@ struct GuestView {
 void load_traps(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host, const TrapConfig& traps);
 
 // Interrupts, SErrors and debug exceptions masked from here to deactivate(). `vectors` is nest_guest_vectors' address.
-inline void activate(arch::Cpu& cpu, const SwitchFeatures& features, HostContext& host, arch::HCR_EL2 hcr, arch::CPTR_EL2 cptr,
+NEST_TIER0 inline void activate(arch::Cpu& cpu, const SwitchFeatures& features, HostContext& host, arch::HCR_EL2 hcr, arch::CPTR_EL2 cptr,
               const DebugEntry& debug, u64 vectors) {
     using namespace arch;
     host.mdscr = cpu.read<MDSCR_EL1>();
@@ -67,7 +68,7 @@ inline void activate(arch::Cpu& cpu, const SwitchFeatures& features, HostContext
     cpu.isb();  // TGE is clear from here on: address translation instructions and TLBI mean the guest's regime
 }
 
-inline void deactivate(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host, const DebugEntry& debug) {
+NEST_TIER0 inline void deactivate(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host, const DebugEntry& debug) {
     using namespace arch;
     cpu.write(host.hcr);
     cpu.write(host.cptr);

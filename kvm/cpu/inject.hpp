@@ -6,6 +6,7 @@
 // still be that of the instruction that caused the exception. Context: as CpuState::write.
 #pragma once
 #include <arch/syndrome.hpp>
+#include <base/tier0.hpp>
 #include <kvm/cpu/cpu_state.hpp>
 
 namespace nest::kvm {
@@ -38,7 +39,7 @@ void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level = 
 inline constexpr u64 kSerrorImplementationDefined = u64{1} << 24;  // ISS.IDS
 void inject_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined);
 // Left pending in any case: for a moment when the guest's PC is not yet that of the instruction behind the interrupted one.
-inline void pend_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined) {
+NEST_TIER0 inline void pend_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined) {
     state.serror = {true, syndrome & arch::ESR_EL2::ISS::kMask};
 }
 

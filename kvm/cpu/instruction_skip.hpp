@@ -2,6 +2,7 @@
 // Stepping over an instruction that was emulated, and the condition that an AArch32 instruction may carry.
 #pragma once
 #include <arch/syndrome.hpp>
+#include <base/tier0.hpp>
 #include <kvm/cpu/cpu_state.hpp>
 
 namespace nest::kvm {
@@ -12,7 +13,7 @@ void skip_aarch32(vhe::GuestContext& context);
 
 // Moves PC past the instruction that context.esr describes. Completes it as the hardware would: BTYPE and PSTATE.SS are
 // cleared in AArch64, ITSTATE advances in AArch32. No locks; any tier.
-inline void skip_instruction(CpuState& state) {
+NEST_TIER0 inline void skip_instruction(CpuState& state) {
     using P = arch::SPSR_EL2;
     vhe::GuestContext& context = state.context;
     if (context.pstate & P::M4::kMask) [[unlikely]]

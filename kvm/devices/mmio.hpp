@@ -4,6 +4,7 @@
 #pragma once
 #include <arch/address.hpp>
 #include <arch/syndrome.hpp>
+#include <base/tier0.hpp>
 #include <kvm/abi/run.hpp>
 #include <kvm/cpu/cpu_state.hpp>
 #include <kvm/cpu/instruction_skip.hpp>
@@ -32,7 +33,7 @@ MmioAccess decode_mmio(arch::AbortIss iss, arch::Ipa ipa, const CpuState& state,
 u64 loaded_value(const MmioAccess& access, u64 bus_value);
 
 // Once the bus has answered: a load's register, and the instruction is stepped over. Any tier.
-inline void finish_mmio(CpuState& state, const MmioAccess& access, u64 bus_value) {
+NEST_TIER0 inline void finish_mmio(CpuState& state, const MmioAccess& access, u64 bus_value) {
     if (!access.write)
         state.set_gpr(access.gpr, loaded_value(access, bus_value));
     skip_instruction(state);

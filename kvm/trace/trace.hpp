@@ -6,6 +6,7 @@
 // for trace_forward(). All else is out of the way, in trace.cpp.
 #pragma once
 #include <base/atomic.hpp>
+#include <base/tier0.hpp>
 #include <kvm/vm/vcpu.hpp>
 #include <nested/cpu/eret.hpp>
 #include <nested/mmu/shadow_map.hpp>
@@ -33,13 +34,13 @@ void tell(Vcpu& vcpu);
 }  // namespace detail
 
 // An exception that virtual EL2 takes: before it, PC being the preferred return address.
-inline void trace_forward(Vcpu& vcpu, const nested::Exception& e) {
+NEST_TIER0 inline void trace_forward(Vcpu& vcpu, const nested::Exception& e) {
     // A copy: an exception whose address nobody takes lives in registers.
     if (detail::traced<NEST_TRACE_FORWARD, NEST_TRACE_INTERRUPT>()) [[unlikely]]
         detail::record_forward(vcpu, nested::Exception(e));
 }
 // After emulate_eret(), before what it asks for: PC and PSTATE are the target's.
-inline void trace_eret(Vcpu& vcpu, nested::Returned returned) {
+NEST_TIER0 inline void trace_eret(Vcpu& vcpu, nested::Returned returned) {
     if (detail::traced<NEST_TRACE_ERET>()) [[unlikely]]
         detail::record_eret(vcpu, returned);
 }

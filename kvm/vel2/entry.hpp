@@ -6,6 +6,7 @@
 // in tier 0, too (kvm/tier0/run_in_guest_nested.cpp), else by way of the host, before the next entry: complete_switch() for
 // the timers, flush_gic() for the CPU interface, prepare_world() for the shadow.
 #pragma once
+#include <base/tier0.hpp>
 #include <kvm/vm/vcpu.hpp>
 #include <nested/cpu/exception.hpp>
 
@@ -16,7 +17,7 @@ namespace nest::kvm {
 nested::TrapSources trap_sources(Vcpu& vcpu);
 
 // The trap controls that the vCPU runs with.
-inline const vhe::TrapConfig& active_traps(const Vcpu& vcpu) {
+NEST_TIER0 inline const vhe::TrapConfig& active_traps(const Vcpu& vcpu) {
     return vcpu.vel2.present() ? vcpu.vel2.traps() : vcpu.traps;
 }
 
@@ -28,14 +29,14 @@ void forward_to_vel2(Vcpu& vcpu, const nested::Exception& exception);
 // what activate() gave the hardware, kept up to date. False: the next entry has to go by way of the host.
 bool refresh_changed_debug(Vcpu& vcpu, vhe::DebugEntry& loaded);
 // Nothing but MDSCR_EL1's own value can ask for more than what is loaded, as long as no debug register is written.
-inline bool only_mdscr_matters(const Vcpu& vcpu, const vhe::DebugEntry& loaded) {
+NEST_TIER0 inline bool only_mdscr_matters(const Vcpu& vcpu, const vhe::DebugEntry& loaded) {
     using M = arch::MDSCR_EL1;
     // Of an MDSCR_EL1 without KDE.
     const auto traps = nested::debug_traps_for(vcpu.debug.armed, M{}, false, vcpu.vel2.hypervises());
     return !loaded.bank && !(loaded.mdscr.raw & M::mask<M::MDE, M::KDE>()) && vcpu.debug.control == 0 &&
            !vcpu.debug.os_lock && traps == vcpu.nested.debug_traps;
 }
-inline bool refresh_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
+NEST_TIER0 inline bool refresh_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
     return (vcpu.regs.get<arch::MDSCR_EL1>() == loaded.mdscr && only_mdscr_matters(vcpu, loaded)) ||
            refresh_changed_debug(vcpu, loaded);
 }

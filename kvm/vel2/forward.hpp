@@ -2,6 +2,7 @@
 // An exception that virtual EL2 takes, for callers that know where the vCPU's registers are; the others have
 // forward_to_vel2() (kvm/vel2/entry.hpp).
 #pragma once
+#include <base/tier0.hpp>
 #include <kvm/trace/trace.hpp>
 #include <nested/cpu/exception.hpp>
 
@@ -38,7 +39,7 @@ namespace detail {
 void forward_while_stepped(Vcpu& vcpu, nested::Exception e);
 }
 
-inline void forward_in_tier0(Vcpu& vcpu, const nested::Exception& e) {
+NEST_TIER0 inline void forward_in_tier0(Vcpu& vcpu, const nested::Exception& e) {
     if (vcpu.debug.step_state_replaced) [[unlikely]]
         return detail::forward_while_stepped(vcpu, e);
     note_forward(vcpu, e);

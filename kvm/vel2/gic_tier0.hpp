@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Tier 0: L1's virtual CPU interface and L2's change places in the hardware (kvm/vel2/gic.hpp has the long way).
 #pragma once
+#include <base/tier0.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/nested/nested.hpp>
@@ -30,7 +31,7 @@ enum class GicChange : u8 {
 // Can they change places here? That is, no interrupt of L1 is pending or active, and those of L2, if there are any, are
 // L1's software's alone. Takes back what L1 has handled since its last entry.
 template <nested::World to>
-GicChange possible_gic_change(Vcpu& vcpu) {
+NEST_TIER0 GicChange possible_gic_change(Vcpu& vcpu) {
     using arch::ListRegister;
     if (!vcpu.has_gic() || vcpu.gic.hw.vmcr_dirty)
         return GicChange::kNotHere;
@@ -55,7 +56,7 @@ GicChange possible_gic_change(Vcpu& vcpu) {
 // Then this does it, for the world that the vCPU is in. False: L1's maintenance interrupt changes its level, and the way
 // by the host has to tell the vGIC.
 template <nested::World to>
-[[nodiscard]] bool change_gic(Vcpu& vcpu, GicChange how) {
+NEST_TIER0 [[nodiscard]] bool change_gic(Vcpu& vcpu, GicChange how) {
     // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
     const bool wanted = how != GicChange::kNone && wants_l2_interface<to>(vcpu);
     const bool changes = how != GicChange::kNone && wanted != vcpu.nested.gic.loaded;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // ERET, ERETAA and ERETAB of virtual EL2. They trap because HCR_EL2.NV is set (EC 0x1a), whatever their target.
 #pragma once
+#include <base/tier0.hpp>
 #include <nested/cpu/exception.hpp>
 #include <nested/cpu/pointer_auth.hpp>
 
@@ -59,7 +60,7 @@ inline bool authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64& address) {
 
 // Virtual EL2's registers are in hardware; esr is the trap's. PSTATE.SS of the context must be the guest's.
 // The plain return costs three register reads, one load of the VNCR page and two stores.
-inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
+NEST_TIER0 inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
     using namespace arch;
     using P = SPSR_EL2;
     u64 address = cpu.read<ELR_EL12>().raw;

@@ -2,6 +2,7 @@
 // Exceptions taken to virtual EL2 in the guest's place: [DDI0487] D1.3.
 #pragma once
 #include <arch/syndrome.hpp>
+#include <base/tier0.hpp>
 #include <nested/cpu/world_switch.hpp>
 #include <nested/vel2/virtual_el2.hpp>
 
@@ -63,7 +64,7 @@ inline void enter_vector(arch::Cpu& cpu, VirtualEl2& v, Vector vector, u64 old, 
 }
 
 // From L2: the values go into the file, from which the switch loads them. L2 runs with TGE clear.
-[[gnu::always_inline]] inline void take_from_l2(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+NEST_TIER0 [[gnu::always_inline]] inline void take_from_l2(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     using arch::SysReg;
     vhe::GuestContext& context = v.context;
     const u64 old = context.pstate;
@@ -90,7 +91,7 @@ inline void enter_vector(arch::Cpu& cpu, VirtualEl2& v, Vector vector, u64 old, 
 // To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap
 // or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
 // are in this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
-[[gnu::always_inline]] inline bool take_exception(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+NEST_TIER0 [[gnu::always_inline]] inline bool take_exception(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     if (v.in_l2()) {
         detail::take_from_l2(cpu, v, e, args);
         return true;

@@ -2,6 +2,7 @@
 // Whose is an exit of a vCPU with virtual EL2: ours, or an exception to virtual EL2?
 #pragma once
 #include <arch/syndrome.hpp>
+#include <base/tier0.hpp>
 #include <nested/vel2/virtual_el2.hpp>
 
 namespace nest::nested {
@@ -22,7 +23,7 @@ Route route_in_guest(const VirtualEl2& v, u64 esr);
 }
 
 // `esr` is the exit's. Tier 0; a search of eight steps for a system register, else a few tests.
-inline Route route(const VirtualEl2& v, u64 esr) {
+NEST_TIER0 inline Route route(const VirtualEl2& v, u64 esr) {
     using namespace arch;
     switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
     // Stage 2's, in either world: no control of L1's asks for them.

@@ -5,6 +5,7 @@
 //
 // Context: guest context loaded (TGE clear), all exceptions masked, or at least preemption off with TGE set.
 #pragma once
+#include <base/tier0.hpp>
 #include <nested/cpu/vncr_page.hpp>
 #include <vhe/world_switch.hpp>
 
@@ -18,7 +19,7 @@ struct SwitchArgs {
 };
 
 namespace detail {
-[[gnu::always_inline]] inline void sync_serror_of_l2(arch::Cpu& cpu, VirtualEl2& v) {
+NEST_TIER0 [[gnu::always_inline]] inline void sync_serror_of_l2(arch::Cpu& cpu, VirtualEl2& v) {
     using VSE = arch::HCR_EL2::VSE;
     if (!v.world_traps.l2().hcr.get<VSE>()) [[likely]]
         return;
@@ -31,7 +32,7 @@ namespace detail {
 
 // L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
 // own.
-[[gnu::always_inline]] inline void sync_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
+NEST_TIER0 [[gnu::always_inline]] inline void sync_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
     if (v.in_l2())
         detail::sync_serror_of_l2(cpu, v);
 }
@@ -42,7 +43,7 @@ namespace detail {
 
 // VDISR_EL2, which is DISR_EL1 of whoever runs, and VSESR_EL2, for L2. HCR_EL2.AMO is always set, so that L2 writes VDISR_EL2
 // by MSR DISR_EL1 and by ESB: what it leaves there must not be virtual EL2's next deferred error, nor the other way round.
-[[gnu::always_inline]] inline void load_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
+NEST_TIER0 [[gnu::always_inline]] inline void load_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
     using namespace arch;
     if (!v.world_traps.ras())
         return;
@@ -52,7 +53,7 @@ namespace detail {
         detail::write_l2_serror(cpu, v, vel2s);
 }
 
-[[gnu::always_inline]] inline void save_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
+NEST_TIER0 [[gnu::always_inline]] inline void save_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
     using namespace arch;
     if (!v.world_traps.ras())
         return;
@@ -77,7 +78,7 @@ inline void write_entry_controls(arch::Cpu& cpu, arch::CPTR_EL2 cptr, arch::HCR_
 void load_l2_vncr(arch::Cpu& cpu, VirtualEl2& v, bool under_host);
 
 // Virtual EL2's exception return to L2.
-inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
+NEST_TIER0 inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     vncr::RegisterFile& file = v.file;
     const vhe::TrapConfig& l2 = v.world_traps.l2();

@@ -5,6 +5,7 @@
 //
 // Context: the vCPU's own thread, preemption off while its registers are in hardware.
 #pragma once
+#include <base/tier0.hpp>
 #include <nested/vel2/trap_merge.hpp>
 #include <vhe/host_context.hpp>
 #include <vhe/world_switch.hpp>
@@ -42,7 +43,7 @@ public:
     void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }
 
     // The registers of the world that `next` is for, of which the hardware holds the other's. Not HCR_EL2 and CPTR_EL2.
-    void exchange(arch::Cpu& cpu, const vhe::TrapConfig& next) const {
+    NEST_TIER0 void exchange(arch::Cpu& cpu, const vhe::TrapConfig& next) const {
         const unsigned differing = differing_;
         const auto give = [&](unsigned bit, auto value) __attribute__((always_inline)) {
             if (differing & bit)

@@ -13,6 +13,7 @@
 // L1's own interrupts stay in `l1`, in no list register; whether one of them must preempt L2 is the caller's question
 // to has_pending(). L1's list registers with HW set name interrupts of `l1`: L2's deactivation is carried out there.
 #pragma once
+#include <base/tier0.hpp>
 #include <vgic/hw/entry.hpp>
 #include <vgic/nested/nested_view.hpp>
 
@@ -42,12 +43,12 @@ constexpr u64 kVmcrKnown =
                              arch::ICH_VMCR_EL2::VEOIM, arch::ICH_VMCR_EL2::VCBPR, arch::ICH_VMCR_EL2::VFIQEn,
                              arch::ICH_VMCR_EL2::VENG1, arch::ICH_VMCR_EL2::VENG0>();
 
-[[gnu::always_inline]] inline void write_l2_vmcr(arch::Cpu& cpu, const vncr::RegisterFile& file) {
+NEST_TIER0 [[gnu::always_inline]] inline void write_l2_vmcr(arch::Cpu& cpu, const vncr::RegisterFile& file) {
     cpu.write(arch::ICH_VMCR_EL2::of(file.get<arch::ICH_VMCR_EL2>().raw & kVmcrKnown));
 }
 
 // What L2 changes without an exit, besides list registers and active priorities: ICH_VMCR_EL2 and EOIcount.
-[[gnu::always_inline]] inline void read_l2_controls(arch::Cpu& cpu, vncr::RegisterFile& file) {
+NEST_TIER0 [[gnu::always_inline]] inline void read_l2_controls(arch::Cpu& cpu, vncr::RegisterFile& file) {
     using arch::ICH_HCR_EL2;
     file.set(cpu.read<arch::ICH_VMCR_EL2>());
     const u64 eois = cpu.read<ICH_HCR_EL2>().get<ICH_HCR_EL2::EOIcount>();
