@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <cstddef>
 #include <kvm/stats/stats.hpp>
 #include <port/port.h>
 
@@ -9,38 +8,36 @@ namespace {
 using abi::StatsDesc;
 using abi::StatsHeader;
 
-template <size_t N>
-constexpr StatsDesc descriptor(u32 flags, s16 exponent, u16 words, u32 offset, u32 bucket, const char (&name)[N]) {
-    static_assert(N <= abi::kStatsNameBytes, "the name is too long");
-    StatsDesc d{flags, exponent, words, offset, bucket, {}};
-    for (size_t i = 0; i < N; i++)
-        d.name[i] = name[i];
-    return d;
+template <typename Stats>
+constexpr u32 count_descriptors() {
+    u32 count = 0;
+    for (const Counter& counter : kCounters)
+        count += counter.offset<Stats>() != Counter::kAbsent;
+    return count;
 }
 
-#define STAT(field, words, type, unit, exponent, bucket)                                                             \
-    descriptor(abi::KVM_STATS_TYPE_##type | abi::KVM_STATS_UNIT_##unit | abi::KVM_STATS_BASE_POW10, exponent, words, \
-               offsetof(Stats, field), bucket, #field),
-struct VmTable {
-    using Stats = VmStats;
-    static constexpr StatsDesc kDescriptors[] = {
-#include <kvm/stats/vm_stats.def>
-    };
-};
-struct VcpuTable {
-    using Stats = VcpuStats;
-    static constexpr StatsDesc kDescriptors[] = {
-#include <kvm/stats/vcpu_stats.def>
-    };
-};
-#undef STAT
+template <typename Stats>
+struct Descriptors {
+    StatsDesc rows[count_descriptors<Stats>()] = {};
 
-template <typename Table>
+    constexpr Descriptors() {
+        StatsDesc* row = rows;
+        for (const Counter& counter : kCounters) {
+            if (counter.offset<Stats>() == Counter::kAbsent)
+                continue;
+            *row = {counter.flags, counter.exponent, counter.words, counter.offset<Stats>(), counter.bucket, {}};
+            for (size_t i = 0; counter.name[i]; i++)
+                row->name[i] = counter.name[i];
+            row++;
+        }
+    }
+};
+
+template <typename Stats>
 constexpr StatsHeader header() {
     constexpr u32 kId = sizeof(StatsHeader);
     constexpr u32 kDesc = kId + abi::kStatsNameBytes;
-    constexpr u32 kCount = sizeof(Table::kDescriptors) / sizeof(StatsDesc);
-    return {0, abi::kStatsNameBytes, kCount, kId, kDesc, kDesc + static_cast<u32>(sizeof(Table::kDescriptors))};
+    return {0, abi::kStatsNameBytes, count_descriptors<Stats>(), kId, kDesc, kDesc + u32{sizeof(Descriptors<Stats>)}};
 }
 
 class Id {
@@ -89,13 +86,14 @@ private:
     size_t copied_ = 0;
 };
 
-template <typename Table>
-Result<size_t> read_file(const typename Table::Stats& stats, const Id& id, u64 user, size_t bytes, u64 offset) {
-    static constexpr StatsHeader kHeader = header<Table>();
+template <typename Stats>
+Result<size_t> read_file(const Stats& stats, const Id& id, u64 user, size_t bytes, u64 offset) {
+    static constexpr StatsHeader kHeader = header<Stats>();
+    static constexpr Descriptors<Stats> kDescriptors;
     Window window(user, bytes, offset);
     NEST_TRY(window.part(&kHeader, sizeof(kHeader)));
     NEST_TRY(window.part(id.text, sizeof(id.text)));
-    NEST_TRY(window.part(Table::kDescriptors, sizeof(Table::kDescriptors)));
+    NEST_TRY(window.part(&kDescriptors, sizeof(kDescriptors)));
     NEST_TRY(window.part(&stats, sizeof(stats)));
     return window.copied();
 }
@@ -112,13 +110,13 @@ void count_halt_wait(VcpuStats& stats, u64 ns) {
 Result<size_t> read_stats(const VmStats& stats, u32 vm_number, u64 user, size_t bytes, u64 offset) {
     Id id;
     id << "kvm-" << vm_number;
-    return read_file<VmTable>(stats, id, user, bytes, offset);
+    return read_file(stats, id, user, bytes, offset);
 }
 
 Result<size_t> read_stats(const VcpuStats& stats, u32 vm_number, u32 vcpu_id, u64 user, size_t bytes, u64 offset) {
     Id id;
     id << "kvm-" << vm_number << "/vcpu-" << vcpu_id;
-    return read_file<VcpuTable>(stats, id, user, bytes, offset);
+    return read_file(stats, id, user, bytes, offset);
 }
 
 }  // namespace nest::kvm

@@ -5,24 +5,86 @@
 // looks (kvm/vm/report.hpp); what several threads count as it happens is count()'s.
 #pragma once
 #include <base/result.hpp>
+#include <cstddef>
 #include <kvm/abi/stats.hpp>
 #include <type_traits>
 
 namespace nest::kvm {
 
-#define STAT(name, words, type, unit, exponent, bucket) std::conditional_t<(words) == 1, u64, u64[words]> name;
+#define FIELD(name, words)                                                          \
+    static_assert(sizeof(#name) <= abi::kStatsNameBytes, #name ": the name is too long"); \
+    std::conditional_t<(words) == 1, u64, u64[words]> name;
+#define VM_HAS_VM(yes, no) yes
+#define VM_HAS_VCPU(yes, no) no
+#define VM_HAS_SUM(yes, no) yes
+#define VCPU_HAS_VM(yes, no) no
+#define VCPU_HAS_VCPU(yes, no) yes
+#define VCPU_HAS_SUM(yes, no) yes
+
 struct VmStats {
-#include <kvm/stats/vm_stats.def>
+#define COUNTER(whose, name, words, ...) VM_HAS_##whose(FIELD(name, words), )
+#include <kvm/stats/counters.def>
+#undef COUNTER
 };
 struct VcpuStats {
-#include <kvm/stats/vcpu_stats.def>
+#define COUNTER(whose, name, words, ...) VCPU_HAS_##whose(FIELD(name, words), )
+#include <kvm/stats/counters.def>
+#undef COUNTER
 };
-#undef STAT
+
+// A row of counters.def: who lists, sums or describes counters goes through these.
+struct Counter {
+    static constexpr u32 kAbsent = ~u32{0};
+    const char* name;
+    u16 words;
+    u32 flags;  // KVM_STATS_*, as in abi::StatsDesc
+    s16 exponent;
+    u32 bucket;
+    const char* in_totals;
+    u32 in_vm, in_vcpu;  // bytes into the structures, or kAbsent
+
+    template <typename Stats>
+    constexpr u32 offset() const {
+        return std::is_same_v<Stats, VmStats> ? in_vm : in_vcpu;
+    }
+    constexpr bool is_sum() const { return in_vm != kAbsent && in_vcpu != kAbsent; }
+};
+inline constexpr Counter kCounters[] = {
+#define COUNTER(whose, name, words, type, unit, exponent, bucket, in_totals)                                                \
+    {#name, words, abi::KVM_STATS_TYPE_##type | abi::KVM_STATS_UNIT_##unit | abi::KVM_STATS_BASE_POW10, exponent, bucket, \
+     in_totals, VM_HAS_##whose(offsetof(VmStats, name), Counter::kAbsent),                                                  \
+     VCPU_HAS_##whose(offsetof(VcpuStats, name), Counter::kAbsent)},
+#include <kvm/stats/counters.def>
+#undef COUNTER
+};
+#undef FIELD
+#undef VM_HAS_VM
+#undef VM_HAS_VCPU
+#undef VM_HAS_SUM
+#undef VCPU_HAS_VM
+#undef VCPU_HAS_VCPU
+#undef VCPU_HAS_SUM
+
+// The first word of a counter that these statistics have.
+template <typename Stats>
+auto* words_of(Stats& stats, const Counter& counter) {
+    using Word = std::conditional_t<std::is_const_v<Stats>, const u64, u64>;
+    return reinterpret_cast<Word*>(&stats) + counter.offset<std::remove_const_t<Stats>>() / sizeof(u64);
+}
+// see(counter, its first word) for each that these statistics have.
+template <typename Stats, typename See>
+void for_each_counter(Stats& stats, See&& see) {
+    for (const Counter& counter : kCounters)
+        if (counter.offset<std::remove_const_t<Stats>>() != Counter::kAbsent)
+            see(counter, words_of(stats, counter));
+}
 
 // For a counter that several threads write. Any context.
-inline void count(u64& counter) { __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED); }
-// For one that is copied from elsewhere when somebody asks; several may ask at once. Any context.
+inline void add_to_stat(u64& counter, u64 more) { __atomic_fetch_add(&counter, more, __ATOMIC_RELAXED); }
+inline void count(u64& counter) { add_to_stat(counter, 1); }
+// For one that is copied from elsewhere when somebody asks; several may ask at once, while it is counted. Any context.
 inline void set_stat(u64& counter, u64 value) { __atomic_store_n(&counter, value, __ATOMIC_RELAXED); }
+inline u64 get_stat(const u64& counter) { return __atomic_load_n(&counter, __ATOMIC_RELAXED); }
 
 // The vCPU blocked for that long.
 void count_halt_wait(VcpuStats& stats, u64 ns);
