@@ -11,6 +11,9 @@ template <SysReg Reg, typename Self>
 struct Register : Layout<Self> {
     static constexpr SysReg kReg = Reg;
 };
+// One that comes out of a table (base/rows.hpp): the name is all that is known.
+template <SysReg Reg>
+struct Named : Register<Reg, Named<Reg>> {};
 
 // [DDI0487] D24.2.54
 struct HCR_EL2 : Register<SysReg::HCR_EL2, HCR_EL2> {

@@ -1,47 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vhe/el1_state.hpp>
 
+#include <vhe/register_banks.hpp>
+
 namespace nest::vhe {
 
 void load_el1(arch::Cpu& cpu, const vncr::RegisterFile& file) {
-    using namespace arch;
-#define EL1_REGISTER(guest, hardware) cpu.write(hardware::of(file.get(SysReg::guest)));
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
+    for_each_row<kEl1Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr El1Register r = kEl1Registers[i];
+        cpu.write(arch::Named<r.hardware>::of(file.get(r.guest)));
+    });
 }
 
 void save_el1(arch::Cpu& cpu, vncr::RegisterFile& file) {
-    using namespace arch;
-#define EL1_REGISTER(guest, hardware) file.set(SysReg::guest, cpu.read<hardware>().raw);
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
+    for_each_row<kEl1Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr El1Register r = kEl1Registers[i];
+        file.set(r.guest, cpu.read<arch::Named<r.hardware>>().raw);
+    });
 }
 
+// Switches: a chain of compares, which a loop over the rows becomes, would be longer than the table of a switch.
 bool read_el1(arch::Cpu& cpu, arch::SysReg reg, u64& value) {
     using namespace arch;
     switch (reg) {
-#define EL1_REGISTER(guest, hardware)               \
-    case SysReg::guest:                             \
-        value = cpu.read<hardware>().raw;  \
-        return true;
+#define EL1_REGISTER(guest, hardware, bank) \
+    case SysReg::guest: value = cpu.read<hardware>().raw; return true;
 #include <vhe/el1_registers.def>
 #undef EL1_REGISTER
-    default:
-        return false;
+    default: return false;
     }
 }
 
 bool write_el1(arch::Cpu& cpu, arch::SysReg reg, u64 value) {
     using namespace arch;
     switch (reg) {
-#define EL1_REGISTER(guest, hardware)        \
-    case SysReg::guest:                      \
-        cpu.write(hardware::of(value));      \
-        return true;
+#define EL1_REGISTER(guest, hardware, bank) \
+    case SysReg::guest: cpu.write(hardware::of(value)); return true;
 #include <vhe/el1_registers.def>
 #undef EL1_REGISTER
-    default:
-        return false;
+    default: return false;
     }
 }
 

@@ -4,36 +4,36 @@
 namespace nest::vhe {
 
 void load_vel2(arch::Cpu& cpu, const vncr::RegisterFile& file) {
-    using namespace arch;
     load_vel2_banked(cpu, file);
-#define EL1_REGISTER(guest, hardware)
-#define SHARED_REGISTER(guest, hardware) cpu.write(hardware::of(file.get(SysReg::guest)));
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
+    for_each_row<kEl1Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr El1Register r = kEl1Registers[i];
+        if constexpr (r.bank == Bank::kShared)
+            cpu.write(arch::Named<r.hardware>::of(file.get(r.guest)));
+    });
 }
 
 void save_vel2(arch::Cpu& cpu, vncr::RegisterFile& file) {
-    using namespace arch;
     save_vel2_banked(cpu, file);
-#define EL1_REGISTER(guest, hardware)
-#define SHARED_REGISTER(guest, hardware) file.set(SysReg::guest, cpu.read<hardware>().raw);
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
+    for_each_row<kEl1Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr El1Register r = kEl1Registers[i];
+        if constexpr (r.bank == Bank::kShared)
+            file.set(r.guest, cpu.read<arch::Named<r.hardware>>().raw);
+    });
 }
 
+// Switches, as in el1_state.cpp.
 bool read_vel2(arch::Cpu& cpu, const vncr::RegisterFile& file, arch::SysReg reg, u64& value) {
     using namespace arch;
     switch (reg) {
-#define VEL2_REGISTER(el2_name, hardware, vhe_name)      \
-    case SysReg::el2_name:                               \
-        value = cpu.read<hardware>().raw;  \
-        return true;
+#define VEL2_REGISTER(el2_name, hardware, vhe_name) \
+    case SysReg::el2_name: value = cpu.read<hardware>().raw; return true;
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
-#define EL1_REGISTER(guest, hardware)
-#define SHARED_REGISTER(guest, hardware)            \
-    case SysReg::guest:                             \
-        value = cpu.read<hardware>().raw;  \
+#define EL1_REGISTER(guest, hardware, bank)        \
+    case SysReg::guest:                            \
+        if constexpr (Bank::bank == Bank::kBanked) \
+            return false;                          \
+        value = cpu.read<hardware>().raw;          \
         return true;
 #include <vhe/el1_registers.def>
 #undef EL1_REGISTER
@@ -48,16 +48,15 @@ bool read_vel2(arch::Cpu& cpu, const vncr::RegisterFile& file, arch::SysReg reg,
 bool write_vel2(arch::Cpu& cpu, vncr::RegisterFile& file, arch::SysReg reg, u64 value) {
     using namespace arch;
     switch (reg) {
-#define VEL2_REGISTER(el2_name, hardware, vhe_name)  \
-    case SysReg::el2_name:                           \
-        cpu.write(hardware::of(value));         \
-        return true;
+#define VEL2_REGISTER(el2_name, hardware, vhe_name) \
+    case SysReg::el2_name: cpu.write(hardware::of(value)); return true;
 #include <vhe/vel2_registers.def>
 #undef VEL2_REGISTER
-#define EL1_REGISTER(guest, hardware)
-#define SHARED_REGISTER(guest, hardware)        \
-    case SysReg::guest:                         \
-        cpu.write(hardware::of(value));         \
+#define EL1_REGISTER(guest, hardware, bank)        \
+    case SysReg::guest:                            \
+        if constexpr (Bank::bank == Bank::kBanked) \
+            return false;                          \
+        cpu.write(hardware::of(value));            \
         return true;
 #include <vhe/el1_registers.def>
 #undef EL1_REGISTER

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Virtual EL2's own register set between the register file and hardware's EL1 registers; the other user of these is the
-// guest's EL1 (el1_state.hpp). What both share (SHARED_REGISTER) stays where it is in a switch between the two.
+// guest's EL1 (el1_state.hpp). What both share (Bank::kShared) stays where it is in a switch between the two.
 #pragma once
 #include <arch/cpu.hpp>
 #include <vhe/el1_state.hpp>
+#include <vhe/register_banks.hpp>
 #include <vncr/register_file.hpp>
 
 namespace nest::vhe {
@@ -17,9 +18,10 @@ inline constexpr u64 kCntkctlShare = arch::CNTHCTL_EL2::EVNTIS::kMask | 0x3ff;
 inline void load_vel2_banked(arch::Cpu& cpu, const vncr::RegisterFile& file) {
     using namespace arch;
     const vncr::RegisterFile::View view = file.view();
-#define VEL2_REGISTER(el2_name, hardware, vhe_name) cpu.write(hardware::of(view.get(SysReg::el2_name)));
-#include <vhe/vel2_registers.def>
-#undef VEL2_REGISTER
+    for_each_row<kVel2Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr Vel2Register r = kVel2Registers[i];
+        cpu.write(arch::Named<r.hardware>::of(view.get(r.el2_name)));
+    });
     cpu.write(CPACR_EL12::of(view.get(SysReg::CPTR_EL2)));
     cpu.write(CNTKCTL_EL12::of(view.get(SysReg::CNTHCTL_EL2) & kCntkctlShare));
 }
@@ -28,29 +30,30 @@ inline void load_vel2_banked(arch::Cpu& cpu, const vncr::RegisterFile& file) {
 inline void save_vel2_banked(arch::Cpu& cpu, vncr::RegisterFile& file) {
     using namespace arch;
     const vncr::RegisterFile::View view = file.view();
-#define VEL2_REGISTER(el2_name, hardware, vhe_name) view.set(SysReg::el2_name, cpu.read<hardware>().raw);
-#include <vhe/vel2_registers.def>
-#undef VEL2_REGISTER
+    for_each_row<kVel2Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr Vel2Register r = kVel2Registers[i];
+        view.set(r.el2_name, cpu.read<arch::Named<r.hardware>>().raw);
+    });
     view.set(SysReg::CNTHCTL_EL2, (view.get(SysReg::CNTHCTL_EL2) & ~kCntkctlShare) |
                                       (cpu.read<CNTKCTL_EL12>().raw & kCntkctlShare));
 }
 
 // The guest's EL1 set without what it shares with virtual EL2.
 inline void load_el1_banked(arch::Cpu& cpu, const vncr::RegisterFile& file) {
-    using namespace arch;
     const vncr::RegisterFile::View view = file.view();
-#define SHARED_REGISTER(guest, hardware)
-#define EL1_REGISTER(guest, hardware) cpu.write(hardware::of(view.get(SysReg::guest)));
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
+    for_each_row<kEl1Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr El1Register r = kEl1Registers[i];
+        if constexpr (r.bank == Bank::kBanked)
+            cpu.write(arch::Named<r.hardware>::of(view.get(r.guest)));
+    });
 }
 inline void save_el1_banked(arch::Cpu& cpu, vncr::RegisterFile& file) {
-    using namespace arch;
     const vncr::RegisterFile::View view = file.view();
-#define SHARED_REGISTER(guest, hardware)
-#define EL1_REGISTER(guest, hardware) view.set(SysReg::guest, cpu.read<hardware>().raw);
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
+    for_each_row<kEl1Registers>([&]<size_t i>() __attribute__((always_inline)) {
+        constexpr El1Register r = kEl1Registers[i];
+        if constexpr (r.bank == Bank::kBanked)
+            view.set(r.guest, cpu.read<arch::Named<r.hardware>>().raw);
+    });
 }
 
 // load_el1() and save_el1() for a vCPU that is at virtual EL2: its banked set and the shared registers.

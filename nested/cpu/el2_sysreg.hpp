@@ -15,9 +15,8 @@ constexpr arch::SysReg el12_register(arch::Encoding e) {
     if (e.op0() != 3 || e.op1() != 5)
         return SysReg::kCount;
     switch (arch::find_sysreg(e)) {
-#define SHARED_REGISTER(guest, hardware)
-#define EL1_REGISTER(guest, hardware) \
-    case SysReg::hardware: return SysReg::guest;
+#define EL1_REGISTER(guest, hardware, bank) \
+    case SysReg::hardware: return vhe::Bank::bank == vhe::Bank::kBanked ? SysReg::guest : SysReg::kCount;
 #include <vhe/el1_registers.def>
 #undef EL1_REGISTER
     default: return SysReg::kCount;

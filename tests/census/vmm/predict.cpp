@@ -6,6 +6,7 @@
 
 #include <arch/registers.hpp>
 #include <nested/vel2/system_instruction.hpp>
+#include <vhe/register_banks.hpp>
 
 namespace nest::census {
 namespace {
@@ -110,14 +111,10 @@ constexpr El2Register kEl2Registers[] = {
 };
 
 bool is_el12_name(Encoding e) {
-    switch (find_sysreg(e)) {
-#define SHARED_REGISTER(guest, hardware)
-#define EL1_REGISTER(guest, hardware) \
-    case SysReg::hardware: return e.op1() == 5;
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
-    default: return false;
-    }
+    const SysReg name = find_sysreg(e);
+    return e.op1() == 5 && std::ranges::any_of(vhe::kEl1Registers, [&](const vhe::El1Register& row) {
+               return row.bank == vhe::Bank::kBanked && row.hardware == name;
+           });
 }
 
 // ---- nested/cpu/trap_routing.def: what L1 can trap, with all of its controls on

@@ -89,26 +89,18 @@ TEST_F(WorldSwitch, BreakpointsAreSwappedAndComeBack) {
 }
 
 TEST_F(WorldSwitch, LoadAndPutMoveEveryEl1Register) {
-    struct Pair {
-        SysReg guest, hardware;
-    };
-    const Pair pairs[] = {
-#define EL1_REGISTER(guest, hardware) {SysReg::guest, SysReg::hardware},
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
-    };
     u64 n = 100;
-    for (const Pair& p : pairs)
+    for (const El1Register& p : kEl1Registers)
         file.set(p.guest, n++);
     load(cpu, features, host, guest());
     n = 100;
-    for (const Pair& p : pairs)
+    for (const El1Register& p : kEl1Registers)
         EXPECT_EQ(hardware(p.hardware), n++) << arch::name_of(p.hardware);
-    for (const Pair& p : pairs)
+    for (const El1Register& p : kEl1Registers)
         cpu.registers[p.hardware] += 1000;
     put(cpu, features, host, guest());
     n = 1100;
-    for (const Pair& p : pairs)
+    for (const El1Register& p : kEl1Registers)
         EXPECT_EQ(file.get(p.guest), n++) << arch::name_of(p.guest);
 }
 

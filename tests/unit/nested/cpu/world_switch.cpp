@@ -10,59 +10,45 @@ namespace {
 using arch::CNTHCTL_EL2;
 using H = arch::HCR_EL2;
 
-struct Names {
-    SysReg guest_name, hardware;
-};
-constexpr Names kVel2[] = {
-#define VEL2_REGISTER(el2_name, hardware, vhe_name) {SysReg::el2_name, SysReg::hardware},
-#include <vhe/vel2_registers.def>
-#undef VEL2_REGISTER
-};
-constexpr Names kEl1[] = {
-#define SHARED_REGISTER(guest, hardware)
-#define EL1_REGISTER(guest, hardware) {SysReg::guest, SysReg::hardware},
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
-};
-constexpr Names kShared[] = {
-#define EL1_REGISTER(guest, hardware)
-#define SHARED_REGISTER(guest, hardware) {SysReg::guest, SysReg::hardware},
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
-};
+std::vector<vhe::El1Register> el1_registers(vhe::Bank bank) {
+    std::vector<vhe::El1Register> rows;
+    std::ranges::copy_if(vhe::kEl1Registers, std::back_inserter(rows), [&](const auto& row) { return row.bank == bank; });
+    return rows;
+}
+const std::vector<vhe::El1Register> kBanked = el1_registers(vhe::Bank::kBanked), kShared = el1_registers(vhe::Bank::kShared);
 
 struct WorldSwitchTest : Vel2Test {};
 
 TEST_F(WorldSwitchTest, ToGuestSavesVel2AndLoadsEl1) {
     load_world(cpu, v, sources());
     u64 n = 0x1000;
-    for (const Names& r : kVel2)
+    for (const auto& r : vhe::kVel2Registers)
         cpu.registers[r.hardware] = n += 0x10;
-    for (const Names& r : kEl1)
-        l1(r.guest_name, n += 0x10);
+    for (const auto& r : kBanked)
+        l1(r.guest, n += 0x10);
     switch_to_l2(cpu, v, args());
     n = 0x1000;
-    for (const Names& r : kVel2)
-        EXPECT_EQ(file.get(r.guest_name), n += 0x10) << arch::name_of(r.guest_name);
-    for (const Names& r : kEl1)
-        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.guest_name);
+    for (const auto& r : vhe::kVel2Registers)
+        EXPECT_EQ(file.get(r.el2_name), n += 0x10) << arch::name_of(r.el2_name);
+    for (const auto& r : kBanked)
+        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.guest);
     EXPECT_TRUE(v.in_l2());
 }
 
 TEST_F(WorldSwitchTest, AndBack) {
     enter_guest();
     u64 n = 0x9000;
-    for (const Names& r : kEl1)
+    for (const auto& r : kBanked)
         cpu.registers[r.hardware] = n += 0x10;
-    for (const Names& r : kVel2)
-        l1(r.guest_name, n += 0x10);
+    for (const auto& r : vhe::kVel2Registers)
+        l1(r.el2_name, n += 0x10);
     l1(SysReg::CPTR_EL2, 0x30'0000);
     switch_to_vel2(cpu, v, args());
     n = 0x9000;
-    for (const Names& r : kEl1)
-        EXPECT_EQ(file.get(r.guest_name), n += 0x10) << arch::name_of(r.guest_name);
-    for (const Names& r : kVel2)
-        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.guest_name);
+    for (const auto& r : kBanked)
+        EXPECT_EQ(file.get(r.guest), n += 0x10) << arch::name_of(r.guest);
+    for (const auto& r : vhe::kVel2Registers)
+        EXPECT_EQ(hardware(r.hardware), n += 0x10) << arch::name_of(r.el2_name);
     EXPECT_EQ(hardware(SysReg::CPACR_EL12), 0x30'0000u);
     EXPECT_TRUE(v.in_vel2());
 }
@@ -71,8 +57,8 @@ TEST_F(WorldSwitchTest, SharedRegistersAreNotTouched) {
     enter_guest();
     switch_to_vel2(cpu, v, args());
     switch_to_l2(cpu, v, args());
-    for (const Names& r : kShared)
-        EXPECT_EQ(cpu.position_of_write(r.hardware), -1) << arch::name_of(r.guest_name);
+    for (const auto& r : kShared)
+        EXPECT_EQ(cpu.position_of_write(r.hardware), -1) << arch::name_of(r.guest);
 }
 
 TEST_F(WorldSwitchTest, WalksEndBeforeTheRegimeChanges) {
