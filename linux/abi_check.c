@@ -22,8 +22,10 @@
 	static_assert(name == _IOC(NEST_DIRECTION_##direction, KVMIO, number, bytes), #name);
 #include "../kvm/abi/ioctls.def"
 
-#define NUMBER(name, value) static_assert((unsigned long long)(name) == (value), #name);
+#define CAPABILITY(name, number, answer) static_assert((name) == (number), #name);
 #include "../kvm/abi/capabilities.def"
+
+#define NUMBER(name, value) static_assert((unsigned long long)(name) == (value), #name);
 #include "../kvm/abi/numbers.def"
 
 #define STRUCT(ours, theirs, bytes) static_assert(sizeof(struct theirs) == (bytes), #theirs);

@@ -5,9 +5,9 @@
 
 namespace nest::kvm::abi {
 
-#define NUMBER(name, value) inline constexpr u32 name = value;
+#define CAPABILITY(name, number, answer) inline constexpr u32 name = number;
 #include <kvm/abi/capabilities.def>
-#undef NUMBER
+#undef CAPABILITY
 
 struct EnableCap {
     u32 cap;

@@ -27,11 +27,11 @@ TEST(Abi, NumbersAreDistinct) {
 #include <kvm/abi/ioctls.def>
     };
 #undef IOCTL
-#define NUMBER(name, value) name,
+#define CAPABILITY(name, number, answer) name,
     const u32 capabilities[] = {
 #include <kvm/abi/capabilities.def>
     };
-#undef NUMBER
+#undef CAPABILITY
     // One number has two names: its meaning depends on the descriptor.
     std::set<u32> seen(std::begin(ioctls), std::end(ioctls));
     EXPECT_EQ(KVM_ARM_SET_DEVICE_ADDR, KVM_GET_ONE_REG);
