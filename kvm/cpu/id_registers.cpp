@@ -21,17 +21,14 @@ struct Table {
 };
 constexpr Table make_table() {
     Table t{};
-#define ID_REGISTER(name, crm, op2, shown, writable, group) t.rows[crm << 3 | op2] = {shown, writable, Group::group};
+#define ID_REGISTER(name, crm, op2, shown, writable, group)                                                            \
+    static_assert((encoding_of(SysReg::name).raw & 63) == ((crm) << 3 | (op2)), #name " has another encoding"); \
+    t.rows[crm << 3 | op2] = {shown, writable, Group::group};
 #include <kvm/cpu/id_registers.def>
 #undef ID_REGISTER
     return t;
 }
 constexpr Table kTable = make_table();
-
-#define ID_REGISTER(name, crm, op2, shown, writable, group) \
-    static_assert((encoding_of(SysReg::name).raw & 63) == ((crm) << 3 | (op2)), #name " has another encoding");
-#include <kvm/cpu/id_registers.def>
-#undef ID_REGISTER
 
 struct Field {
     u8 slot, low, width;

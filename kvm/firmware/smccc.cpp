@@ -5,17 +5,6 @@
 namespace nest::kvm {
 namespace {
 
-constexpr SmcccFunction kFunctions[] = {
-#define SMCCC(name, fid, gate, since, features, handler) {fid, Gate::gate, since, PsciFeature::features, handler},
-#include <kvm/firmware/smccc_table.def>
-#undef SMCCC
-};
-enum class Row : size_t {
-#define SMCCC(name, fid, gate, since, features, handler) name,
-#include <kvm/firmware/smccc_table.def>
-#undef SMCCC
-};
-
 bool gate_open(const SmcccConfig& vm, Gate gate) {
     switch (gate) {
     case Gate::Always: return true;
@@ -38,8 +27,11 @@ const SmcccFunction* offered(const SmcccConfig& vm, const SmcccCaller& caller, u
 // A switch: the compiler's tree of compares is a quarter of a binary search over the table, and this is the hypercall path.
 const SmcccFunction* find_smccc_function(u32 fid) {
     switch (fid) {
-#define SMCCC(name, fid, gate, since, features, handler) \
-    case fid: return &kFunctions[static_cast<size_t>(Row::name)];
+#define SMCCC(name, fid, gate, since, features, handler)                                                          \
+    case fid: {                                                                                                   \
+        static constexpr SmcccFunction kFunction{fid, Gate::gate, since, PsciFeature::features, handler}; \
+        return &kFunction;                                                                                        \
+    }
 #include <kvm/firmware/smccc_table.def>
 #undef SMCCC
     default: return nullptr;

@@ -8,18 +8,23 @@ namespace nest::kvm {
 using namespace arch;
 
 void CommonFeatures::note(vgic::HostGic gic, bool nv2_alone) {
-#define COMMON(reg, low, name) \
-    fields_[kRow_##reg##_##low] = nest_port_feature_register(encoding_of(SysReg::reg).raw) >> low & 15;
-#include <kvm/sysreg/common_features.def>
+    for (size_t i = 0; i < kRowCount<kCommonFields>; i++) {
+        const CommonField& f = kCommonFields[i];
+        fields_[i] = nest_port_feature_register(encoding_of(f.reg).raw) >> f.low & 15;
+    }
     gic_ = gic;
     nv2_alone_ = nv2_alone;
 }
 
 const char* CommonFeatures::lacking(Cpu& c) const {
-#define COMMON(reg, low, name)                                          \
-    if ((c.read<reg>().raw >> low & 15) < fields_[kRow_##reg##_##low]) \
-        return name;
-#include <kvm/sysreg/common_features.def>
+    const char* first = nullptr;
+    for_each_row<kCommonFields>([&]<size_t i>() {
+        constexpr const CommonField& f = kCommonFields[i];
+        if (!first && (c.read<Named<f.reg>>().raw >> f.low & 15) < fields_[i])
+            first = f.name;
+    });
+    if (first)
+        return first;
     const vgic::HostGic gic{c.read<ICH_VTR_EL2>()};
     if (gic.list_registers() < gic_.list_registers())
         return "list registers";

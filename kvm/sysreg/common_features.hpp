@@ -3,10 +3,22 @@
 // by them once, at load, what it uses and what it shows, so that one which comes up later may not have less.
 #pragma once
 #include <arch/cpu.hpp>
+#include <base/rows.hpp>
 #include <kvm/cpu/cpu.hpp>
 #include <vgic/host_gic.hpp>
 
 namespace nest::kvm {
+
+struct CommonField {
+    arch::SysReg reg;
+    u8 low;
+    const char* name;
+};
+inline constexpr CommonField kCommonFields[] = {
+#define COMMON(reg, low, name) {arch::SysReg::reg, low, name},
+#include <kvm/sysreg/common_features.def>
+#undef COMMON
+};
 
 class CommonFeatures {
 public:
@@ -16,12 +28,7 @@ public:
     const char* lacking(Cpu& c) const;
 
 private:
-    enum Row : unsigned {
-#define COMMON(reg, low, name) kRow_##reg##_##low,
-#include <kvm/sysreg/common_features.def>
-        kRows
-    };
-    u8 fields_[kRows] = {};
+    u8 fields_[kRowCount<kCommonFields>] = {};
     vgic::HostGic gic_{};
     bool nv2_alone_ = false;
 };

@@ -3,29 +3,28 @@
 
 namespace nest::nested {
 
-using detail::Masked;
-
 RegisterMasks::RegisterMasks(const Features& features) {
-#define BITS(reg, feature, bits)          \
-    if (features.has(Feature::feature))   \
-        writable_[static_cast<unsigned>(Masked::reg)] |= (bits);
+#define BITS(reg, feature, bits)        \
+    if (features.has(Feature::feature)) \
+        writable_[detail::masked(arch::SysReg::reg)] |= (bits);
 #include <nested/vel2/register_masks.def>
     // A register that the VM does not have has no bits, whatever features its bits belong to: NV2 lets L1 write it all the
     // same where hardware has it, as no trap stands before the VNCR page.
-#define EL2_REGISTER(name, kind, feature, reset, shown)                        \
-    if (constexpr Masked m = detail::masked(arch::SysReg::name);               \
-        m != Masked::kCount && !features.has(Feature::feature))                \
-        writable_[static_cast<unsigned>(m)] = 0;
+#define EL2_REGISTER(name, kind, feature, reset, shown)             \
+    if (constexpr size_t m = detail::masked(arch::SysReg::name);    \
+        m != detail::kMaskedCount && !features.has(Feature::feature)) \
+        writable_[m] = 0;
 #include <nested/vel2/el2_registers.def>
 #undef EL2_REGISTER
-    for (unsigned i = 0; i < kCount; i++)
-        writable_[i] &= ~kRes1[i];
+    for (size_t m = 0; m < detail::kMaskedCount; m++)
+        writable_[m] &= ~detail::kMasked[m].res1;
 }
 
+// A switch, for speed.
 u64 RegisterMasks::apply(arch::SysReg reg, u64 value) const {
     switch (reg) {
 #define MASKED(name, res1) \
-    case arch::SysReg::name: return (value & writable_[static_cast<unsigned>(Masked::name)]) | (res1);
+    case arch::SysReg::name: return (value & writable_[detail::masked(arch::SysReg::name)]) | (res1);
 #include <nested/vel2/register_masks.def>
     default: return value;
     }

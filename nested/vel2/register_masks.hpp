@@ -8,18 +8,21 @@
 namespace nest::nested {
 
 namespace detail {
-enum class Masked : u8 {
-#define MASKED(reg, res1) reg,
-#include <nested/vel2/register_masks.def>
-    kCount
+struct MaskedRegister {
+    arch::SysReg reg;
+    u64 res1;
 };
-constexpr Masked masked(arch::SysReg reg) {
-    switch (reg) {
-#define MASKED(name, res1) \
-    case arch::SysReg::name: return Masked::name;
+inline constexpr MaskedRegister kMasked[] = {
+#define MASKED(reg, res1) {arch::SysReg::reg, res1},
 #include <nested/vel2/register_masks.def>
-    default: return Masked::kCount;
-    }
+};
+inline constexpr size_t kMaskedCount = sizeof(kMasked) / sizeof(kMasked[0]);
+// Its row, or kMaskedCount.
+consteval size_t masked(arch::SysReg reg) {
+    size_t row = 0;
+    while (row < kMaskedCount && kMasked[row].reg != reg)
+        row++;
+    return row;
 }
 }  // namespace detail
 
@@ -32,9 +35,9 @@ public:
     u64 apply(arch::SysReg reg, u64 value) const;
     template <typename R>
     R apply(R value) const {
-        constexpr detail::Masked m = detail::masked(R::kReg);
-        static_assert(m != detail::Masked::kCount, "no row in register_masks.def");
-        return R::of((value.raw & writable_[static_cast<unsigned>(m)]) | kRes1[static_cast<unsigned>(m)]);
+        constexpr size_t row = detail::masked(R::kReg);
+        static_assert(row != detail::kMaskedCount, "no row in register_masks.def");
+        return R::of((value.raw & writable_[row]) | detail::kMasked[row].res1);
     }
     // L1's register R, as it acts.
     template <typename R>
@@ -43,12 +46,7 @@ public:
     }
 
 private:
-    static constexpr unsigned kCount = static_cast<unsigned>(detail::Masked::kCount);
-    static constexpr u64 kRes1[kCount] = {
-#define MASKED(reg, res1) res1,
-#include <nested/vel2/register_masks.def>
-    };
-    u64 writable_[kCount] = {};
+    u64 writable_[detail::kMaskedCount] = {};
 };
 
 }  // namespace nest::nested

@@ -11,7 +11,7 @@ from nestlab.tests import guests
 SOURCES = paths.REPO / "tests" / "census"
 # What the prediction is made of: the core's tables, and those of its functions that only decode.
 CORE = [paths.REPO / "nested" / "vel2" / "register_masks.cpp", paths.REPO / "nested" / "vel2" / "system_instruction.cpp"]
-TABLES = [paths.REPO / "arch", paths.REPO / "base", paths.REPO / "kvm", paths.REPO / "nested"]
+TABLES = [paths.REPO / room for room in ("arch", "base", "kvm", "nested", "vhe")]
 
 
 def get() -> Path:
