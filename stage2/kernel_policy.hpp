@@ -27,10 +27,10 @@ public:
     arch::Pa pa(const void* table) const { return arch::Pa(nest_port_va_to_pa(table)); }
     void* va(arch::Pa pa) const { return nest_port_pa_to_va(pa.raw); }
 
-    u64 load(const u64* slot) const { return __atomic_load_n(slot, __ATOMIC_RELAXED); }
-    void store(u64* slot, u64 value) { __atomic_store_n(slot, value, __ATOMIC_RELEASE); }
+    u64 load(const u64* slot) const { return AtomicRef(*slot).load_relaxed(); }
+    void store(u64* slot, u64 value) { AtomicRef(*slot).store_release(value); }
     bool compare_exchange(u64* slot, u64 expected, u64 desired) {
-        return __atomic_compare_exchange_n(slot, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+        return AtomicRef(*slot).compare_exchange_acq_rel(expected, desired);
     }
     void publish() { cpu_.dsb<arch::Barrier::ISHST>(); }
 

@@ -124,8 +124,9 @@ u64 IdRegisters::sanitised(unsigned s, u64 shown, bool aarch32) const {
 
 void IdRegisters::init() {
     aarch64_only_ = host<ID_AA64PFR0_EL1>().get<ID_AA64PFR0_EL1::EL0>() != 2;
-    features_ = 0;
-    configured_ = frozen_ = implementation_ids_writable_ = false;
+    features_.store_relaxed(0);
+    frozen_.store_relaxed(false);
+    configured_ = implementation_ids_writable_ = false;
     for (unsigned s = 0; s < 64; s++) {
         const Row& row = kTable.rows[s];
         limits_[s] = row.group == Group::kNone ? 0 : sanitised(s, row.shown, row.group == Group::kAarch32);
@@ -139,8 +140,8 @@ void IdRegisters::init() {
 Status IdRegisters::configure(u64 features) {
     Guard guard(lock_);
     if (configured_)
-        return features == features_ ? kOk : Status(Errno::kInval);
-    __atomic_store_n(&features_, features, __ATOMIC_RELAXED);
+        return features == this->features() ? kOk : Status(Errno::kInval);
+    features_.store_relaxed(features);
     configured_ = true;
     // Nobody could write a register before: ONE_REG needs an initialised vCPU.
     for (SysReg reg : {SysReg::ID_AA64ISAR1_EL1, SysReg::ID_AA64ISAR2_EL1}) {
@@ -235,11 +236,11 @@ bool IdRegisters::allows(unsigned s, u64 value) const {
 }
 
 Status IdRegisters::write_implementation_id(unsigned s, u64 value) {
-    if (value == values_[s])
+    if (value == values_[s].load_relaxed())
         return kOk;
     if (!implementation_ids_writable_)
         return Errno::kInval;
-    if (frozen_)
+    if (frozen())
         return Errno::kBusy;
     if (s == slot_of(SysReg::MIDR_EL1) && value >> 32)
         return Errno::kInval;
@@ -254,11 +255,11 @@ Status IdRegisters::write(Encoding e, u64 value) {
     unsigned s = slot(e);
     if (kTable.rows[s].group == Group::kAarch32 && aarch64_only_)
         return kOk;
-    if (frozen_ && value == values_[s])
+    if (frozen() && value == values_[s].load_relaxed())
         return kOk;
     NEST_TRY(prepare(e, value));
-    if (frozen_)
-        return value == values_[s] ? kOk : Status(Errno::kBusy);
+    if (frozen())
+        return value == values_[s].load_relaxed() ? kOk : Status(Errno::kBusy);
     if (!allows(s, value))
         return Errno::kInval;
     store(s, value);
@@ -267,15 +268,15 @@ Status IdRegisters::write(Encoding e, u64 value) {
 
 void IdRegisters::freeze(bool has_vgic) {
     Guard guard(lock_);
-    if (frozen_)
+    if (frozen())
         return;
     if (!has_vgic) {
         unsigned pfr0 = slot_of(SysReg::ID_AA64PFR0_EL1), pfr1 = slot_of(SysReg::ID_PFR1_EL1);
-        store(pfr0, ID_AA64PFR0_EL1::of(values_[pfr0]).with<ID_AA64PFR0_EL1::GIC>(0).raw);
-        store(pfr1, values_[pfr1] & ~kPfr1Gic);
+        store(pfr0, ID_AA64PFR0_EL1::of(values_[pfr0].load_relaxed()).with<ID_AA64PFR0_EL1::GIC>(0).raw);
+        store(pfr1, values_[pfr1].load_relaxed() & ~kPfr1Gic);
     }
     derive_nested();
-    __atomic_store_n(&frozen_, true, __ATOMIC_RELEASE);
+    frozen_.store_release(true);
 }
 
 u64 IdRegisters::writable_mask(Encoding e) const {

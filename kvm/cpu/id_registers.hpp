@@ -2,6 +2,7 @@
 // The ID registers of a VM: what it may see of the host, what its VMM made of that, and what that forbids the guest.
 #pragma once
 #include <arch/registers.hpp>
+#include <base/atomic.hpp>
 #include <base/lock.hpp>
 #include <base/result.hpp>
 #include <nested/vel2/virtual_el2.hpp>
@@ -20,12 +21,12 @@ public:
     // At each KVM_ARM_VCPU_INIT, with the checked features without KVM_ARM_VCPU_POWER_OFF. The first call of a VM fixes
     // its features and shows or hides what depends on them; kInval when a later one differs. Sleeps.
     Status configure(u64 features);
-    u64 features() const { return __atomic_load_n(&features_, __ATOMIC_RELAXED); }
+    u64 features() const { return features_.load_relaxed(); }
     bool has_feature(unsigned bit) const { return features() >> bit & 1; }
 
     // A register of the space (3, 0, 0, 0..7, x), CTR_EL0 or AIDR_EL1; 0 for one that is unallocated or hidden. Without
     // locks, from any context. MPIDR_EL1 and CLIDR_EL1 are not here: they differ per vCPU (CpuState::regs).
-    u64 read(arch::Encoding e) const { return __atomic_load_n(&values_[slot(e)], __ATOMIC_RELAXED); }
+    u64 read(arch::Encoding e) const { return values_[slot(e)].load_relaxed(); }
     template <typename R>
     R get() const {
         return R::of(read(arch::encoding_of(R::kReg)));
@@ -40,7 +41,7 @@ public:
 
     // Before a vCPU enters the guest for the first time, with the vGIC decided on: from now on nothing changes. Sleeps.
     void freeze(bool has_vgic);
-    bool frozen() const { return __atomic_load_n(&frozen_, __ATOMIC_ACQUIRE); }
+    bool frozen() const { return frozen_.load_acquire(); }
 
     // What follows from them for virtual EL2: right after configure(), and again after freeze(). `nv2`: L1 runs with
     // HCR_EL2.NV2; `shown`: and may give it to its guests. Set before the first configure().
@@ -78,7 +79,7 @@ private:
     // CRm and op2 within (3, 0, 0); CTR_EL0 and AIDR_EL1 take their op2's slots of CRm 0, which are unallocated there.
     static constexpr unsigned slot(arch::Encoding e) { return e.raw & 63; }
     u64 sanitised(unsigned slot, u64 shown, bool aarch32) const;
-    void store(unsigned slot, u64 value) { __atomic_store_n(&values_[slot], value, __ATOMIC_RELAXED); }
+    void store(unsigned slot, u64 value) { values_[slot].store_relaxed(value); }
     Status write_implementation_id(unsigned slot, u64 value);
     Status prepare(arch::Encoding e, u64& value) const;
     bool allows(unsigned slot, u64 value) const;
@@ -89,11 +90,11 @@ private:
     Mutex lock_{NEST_LOCK_ID_REGISTERS};  // writers of everything below
     nested::Config nested_;
     bool shows_nv2_ = true;
-    u64 values_[64] = {};
+    Atomic<u64> values_[64] = {};
     u64 limits_[64] = {};  // the most that each register can show
-    u64 features_ = 0;
+    Atomic<u64> features_;
     bool configured_ = false;
-    bool frozen_ = false;
+    Atomic<bool> frozen_;
     bool aarch64_only_ = false;
     bool implementation_ids_writable_ = false;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/devices/coalesced_ring.hpp>
+#include <base/atomic.hpp>
 #include <port/port.h>
 
 namespace nest::kvm {
@@ -19,11 +20,11 @@ bool CoalescedRing::push(arch::Ipa ipa, unsigned bytes, u64 value, bool pio) {
     auto* entries = reinterpret_cast<abi::CoalescedMmio*>(ring_ + 1);
     Guard guard(lock_);
     // Both indices are user space's to scribble on: each is read once, and `last` is checked.
-    u32 last = __atomic_load_n(&ring_->last, __ATOMIC_RELAXED);
+    u32 last = AtomicRef(ring_->last).load_relaxed();
     if (last >= entries_)
         return false;
     u32 next = last + 1 == entries_ ? 0 : last + 1;
-    if (next == __atomic_load_n(&ring_->first, __ATOMIC_ACQUIRE))
+    if (next == AtomicRef(ring_->first).load_acquire())
         return false;
     abi::CoalescedMmio& entry = entries[last];
     entry.phys_addr = ipa.raw;
@@ -31,7 +32,7 @@ bool CoalescedRing::push(arch::Ipa ipa, unsigned bytes, u64 value, bool pio) {
     entry.pio = pio;
     for (unsigned i = 0; i < bytes; i++)
         entry.data[i] = static_cast<u8>(value >> (8 * i));
-    __atomic_store_n(&ring_->last, next, __ATOMIC_RELEASE);  // the entry before the index that publishes it
+    AtomicRef(ring_->last).store_release(next);  // the entry before the index that publishes it
     return true;
 }
 

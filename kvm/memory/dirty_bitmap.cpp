@@ -31,7 +31,7 @@ Status DirtyBitmap::copy_out_taken(u64 user) const {
     if (!nest_port_copy_to_user(user, scratch(), bytes()))
         return kOk;
     for (size_t i = 0; i < word_count_; i++)
-        __atomic_fetch_or(&words_[i], scratch()[i], __ATOMIC_RELEASE);
+        AtomicRef(words_[i]).fetch_or_release(scratch()[i]);
     return Errno::kFault;
 }
 

@@ -3,6 +3,7 @@
 // Stage 2 maps frames of 4 KiB; with larger pages on the host, the bit is that of the page a frame lies in.
 #pragma once
 #include <arch/address.hpp>
+#include <base/atomic.hpp>
 #include <base/memory.hpp>
 #include <base/result.hpp>
 
@@ -16,7 +17,7 @@ struct DirtyBit {
     // Atomic context.
     void set() const {
         if (word)
-            __atomic_fetch_or(word, mask, __ATOMIC_RELEASE);
+            AtomicRef(*word).fetch_or_release(mask);
     }
 };
 
@@ -35,7 +36,7 @@ public:
         return {&words_[page / 64], bit(page)};
     }
     void mark(u64 frame) const { at(frame).set(); }
-    bool test(u64 frame) const { return __atomic_load_n(at(frame).word, __ATOMIC_RELAXED) & at(frame).mask; }
+    bool test(u64 frame) const { return AtomicRef(*at(frame).word).load_relaxed() & at(frame).mask; }
     u64 page_of(u64 frame) const { return frame >> frames_shift_; }
 
     // Bytes of the bitmap as user space sees it: whole 64-bit words.
@@ -77,7 +78,7 @@ private:
         u64 run_end = 0;
         for (size_t i = first; i < first + count; i++) {
             u64 wanted = mask(i);
-            u64 taken = wanted ? __atomic_fetch_and(&words_[i], ~wanted, __ATOMIC_ACQ_REL) & wanted : 0;
+            u64 taken = wanted ? AtomicRef(words_[i]).fetch_and_acq_rel(~wanted) & wanted : 0;
             scratch()[i] = taken;
             if (!taken)
                 continue;

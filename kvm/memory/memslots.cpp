@@ -176,8 +176,8 @@ void Memslots::dirty_logging_starts(const Memslot& slot) {
 }
 
 void Memslots::split(u64 start, u64 end) {
-    if (split_chunk_)
-        stage2_.split_gfns(start, end, split_chunk_);
+    if (const u64 chunk = split_chunk())
+        stage2_.split_gfns(start, end, chunk);
 }
 
 void Memslots::remove(Memslot& slot) {
@@ -293,7 +293,7 @@ Status Memslots::set_split_chunk(u64 bytes) {
     Guard guard(mutex_);
     if (count())
         return Errno::kInval;
-    __atomic_store_n(&split_chunk_, bytes, __ATOMIC_RELAXED);
+    split_chunk_.store_relaxed(bytes);
     return kOk;
 }
 

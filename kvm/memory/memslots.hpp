@@ -16,6 +16,7 @@
 //    when all GuestPages of before are gone: afterwards the VMM may use that part of its memory for something else. It waits
 //    in grace_, behind no lock that others want.
 #pragma once
+#include <base/atomic.hpp>
 #include <base/grace.hpp>
 #include <base/interval_index.hpp>
 #include <base/lock.hpp>
@@ -77,7 +78,7 @@ public:
     // KVM_ENABLE_CAP(KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE): blocks are split as soon as their slot is logged, that many bytes
     // at a time; 0, as at first: when they are written. EINVAL: no block size, or there are slots already.
     Status set_split_chunk(u64 bytes);
-    u64 split_chunk() const { return __atomic_load_n(&split_chunk_, __ATOMIC_RELAXED); }
+    u64 split_chunk() const { return split_chunk_.load_relaxed(); }
     static constexpr u64 kBlockSizes = 0x1000 | 0x20'0000 | 0x4000'0000;  // KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES
 
     // ---- lookups; `lock` held for reading, or mmu_lock
@@ -141,7 +142,7 @@ private:
     const unsigned ipa_bits_;
     Mutex mutex_{NEST_LOCK_MEMSLOTS};
     u64 manual_protect_ = 0;    // mutex_
-    u64 split_chunk_ = 0;       // written under mutex_
+    Atomic<u64> split_chunk_;   // written under mutex_
     Buffer<Memslot*> by_id_;    // mutex_
     Index by_gfn_;              // the intervals are disjoint
     Index by_hva_;              // they may overlap

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // L2's accesses to the page behind L1's VNCR_EL2.
+#include <base/atomic.hpp>
 #include <kvm/memory/shadows.hpp>
 #include <kvm/vm/nested_vncr.hpp>
 
@@ -46,12 +47,12 @@ void access_alias(Vcpu& vcpu, const Access& a) {
 }
 
 void access_page(Vcpu& vcpu, const Access& a, const vncr::Page& page) {
-    u64* const word = reinterpret_cast<u64*>(page.bytes + a.offset());
+    AtomicRef word(*reinterpret_cast<u64*>(page.bytes + a.offset()));
     const auto in_order = [&](u64 value) { return page.big_endian ? __builtin_bswap64(value) : value; };
     if (a.is_read)
-        vcpu.set_gpr(a.rt, in_order(__atomic_load_n(word, __ATOMIC_RELAXED)));
+        vcpu.set_gpr(a.rt, in_order(word.load_relaxed()));
     else
-        __atomic_store_n(word, in_order(vcpu.gpr(a.rt)), __ATOMIC_RELAXED);
+        word.store_relaxed(in_order(vcpu.gpr(a.rt)));
 }
 
 // [DDI0487] D8.11: as an access of EL2's, which is why the class is that of the same EL; but taken from a lower one.

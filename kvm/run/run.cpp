@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/run/run.hpp>
 
+#include <base/atomic.hpp>
 #include <kvm/exits/exits.hpp>
 #include <kvm/exits/wait.hpp>
 #include <kvm/fault/stolen_time.hpp>
@@ -182,7 +183,7 @@ Status finish_access_and_run(Vcpu& vcpu) {
     vcpu.mmio.complete(vcpu, run);
     if (report_emulated_step(vcpu, run))
         return kOk;
-    if (__atomic_load_n(&run.immediate_exit, __ATOMIC_RELAXED))
+    if (AtomicRef(run.immediate_exit).load_relaxed())
         return Errno::kIntr;
     run.exit_reason = abi::KVM_EXIT_UNKNOWN;
     run.flags = 0;

@@ -4,6 +4,7 @@
 // A vCPU's counters are written by its own thread alone, with plain increments. Of a VM's most are filled in when somebody
 // looks (kvm/vm/report.hpp); what several threads count as it happens is count()'s.
 #pragma once
+#include <base/atomic.hpp>
 #include <base/result.hpp>
 #include <cstddef>
 #include <kvm/abi/stats.hpp>
@@ -80,11 +81,11 @@ void for_each_counter(Stats& stats, See&& see) {
 }
 
 // For a counter that several threads write. Any context.
-inline void add_to_stat(u64& counter, u64 more) { __atomic_fetch_add(&counter, more, __ATOMIC_RELAXED); }
+inline void add_to_stat(u64& counter, u64 more) { AtomicRef(counter).fetch_add_relaxed(more); }
 inline void count(u64& counter) { add_to_stat(counter, 1); }
 // For one that is copied from elsewhere when somebody asks; several may ask at once, while it is counted. Any context.
-inline void set_stat(u64& counter, u64 value) { __atomic_store_n(&counter, value, __ATOMIC_RELAXED); }
-inline u64 get_stat(const u64& counter) { return __atomic_load_n(&counter, __ATOMIC_RELAXED); }
+inline void set_stat(u64& counter, u64 value) { AtomicRef(counter).store_relaxed(value); }
+inline u64 get_stat(const u64& counter) { return AtomicRef(counter).load_relaxed(); }
 
 // The vCPU blocked for that long.
 void count_halt_wait(VcpuStats& stats, u64 ns);

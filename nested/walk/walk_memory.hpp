@@ -2,6 +2,7 @@
 // Where a software walk finds the descriptors of a guest's tables.
 #pragma once
 #include <arch/address.hpp>
+#include <base/atomic.hpp>
 #include <concepts>
 #include <nested/walk/table_frames.hpp>
 #include <port/port.h>
@@ -47,16 +48,14 @@ public:
             page = reinterpret_cast<u8*>(word) - at.raw % arch::kPageSize;
             frames_.enter(at.frame(), page);
         }
-        return {Access::kDone,
-                __atomic_load_n(reinterpret_cast<u64*>(page + at.raw % arch::kPageSize), __ATOMIC_ACQUIRE)};
+        return {Access::kDone, AtomicRef(*reinterpret_cast<u64*>(page + at.raw % arch::kPageSize)).load_acquire()};
     }
     Access exchange(arch::Ipa at, u64 expected, u64 desired) {
         u64* word;
         const Access access = find(at, true, word);
         if (access != Access::kDone)
             return access;
-        return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
-                   ? Access::kDone : Access::kChanged;
+        return AtomicRef(*word).compare_exchange_acq_rel(expected, desired) ? Access::kDone : Access::kChanged;
     }
 
 private:
