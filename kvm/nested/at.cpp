@@ -6,6 +6,7 @@
 #include <kvm/memory/mmu_lock.hpp>
 #include <kvm/memory/shadows.hpp>
 #include <kvm/nested/l1_stage2.hpp>
+#include <kvm/nested/try_again.hpp>
 #include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/walk/walk_stage1.hpp>
@@ -86,7 +87,7 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, Tier tier) {
     const bool pan = op.pan && vcpu.pstate().get<SPSR_EL2::PAN>();
     if (tier == Tier::k1)
         release_fpsimd(vcpu);
-    for (unsigned tries = 0; tries < kTries; tries++) {
+    return try_again(kTries, Outcome::kTier1, [&]() -> std::optional<Outcome> {
         Translation t;
         bool less_allowed = false;
         {
@@ -99,21 +100,17 @@ Outcome NestedMmu::at(Vcpu& vcpu, const AtOp& op, Tier tier) {
         if (t.status() == WalkStatus::kAbsent) {
             if (tier == Tier::k0)
                 return Outcome::kTier1;
-            if (fault_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == FaultInResult::kMapped) {
-                if (nest_port_vcpu_work_pending())
-                    break;  // a poisoned page comes no sooner
-                continue;
-            }
+            if (fault_in(vcpu, {t.absent(), t.absent_write(), false, less_allowed}) == FaultInResult::kMapped)
+                return std::nullopt;
             t.fail();
         }
         if (t.status() == WalkStatus::kAgain)
-            continue;
+            return std::nullopt;
         const PAR_EL1 par = nested::par_of(t.stage1, t.both ? &t.stage2 : nullptr, stage2 && stage2->fwb,
                                                stage2 && stage2->uncached);
         vcpu.write(SysReg::PAR_EL1, par.raw);
         return Outcome::kDone;
-    }
-    return Outcome::kTier1;  // the instruction is executed again, and signals get through
+    });
 }
 
 }  // namespace nest::kvm

@@ -4,6 +4,7 @@
 #include <kvm/memory/mmu_lock.hpp>
 #include <kvm/memory/shadows.hpp>
 #include <kvm/nested/l1_stage2.hpp>
+#include <kvm/nested/try_again.hpp>
 #include <kvm/trace/trace.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vm/fpsimd.hpp>
@@ -17,8 +18,7 @@ using nested::FaultOutcome;
 using nested::L2Fault;
 using nested::Resolution;
 
-// L1's tables may need a page for each level, L2's access another one. What takes longer goes by way of the run loop:
-// an L1 that keeps changing its tables must not keep us here.
+// L1's tables may need a page for each level, L2's access another one.
 constexpr unsigned kTries = 12;
 
 L2Fault decode(const Vcpu& vcpu) {
@@ -43,12 +43,12 @@ Next error(Vcpu& vcpu, Errno e) {
     return Next::kError;
 }
 
-// The canonical stage 2 has to answer first. kTier1: it does now, or something came in between.
-Next answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
+// The canonical stage 2 has to answer first. Nothing: it does now, or something came in between.
+std::optional<Next> answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
     const FaultInResult result = fault_in(vcpu, {r.canonical, r.write, r.exec, r.permission, !r.of_table && fault.on_walk});
     switch (result) {
     case FaultInResult::kMapped:
-        return Next::kTier1;
+        return std::nullopt;
     case FaultInResult::kError:
         return Next::kError;
     default:
@@ -97,7 +97,7 @@ Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
     Shadow* const shadow = vcpu.nested.shadow_use.shadow;
     if (!is_for_walk(vcpu.context.esr) || !shadow)
         return handle_other_abort(vcpu);
-    for (unsigned tries = 0; tries < kTries; tries++) {
+    return try_again(kTries, Next::kResume, [&]() -> std::optional<Next> {
         if (!Shadows::top_up(*shadow, vcpu.tables).ok())
             return error(vcpu, Errno::kNoMem);
         const nested::Stage2Regime* const regime = l1_stage2(vcpu);
@@ -119,14 +119,10 @@ Next NestedMmu::resolve_l2_fault(Vcpu& vcpu) {
         case FaultOutcome::kNeedTables:
             break;
         case FaultOutcome::kFaultIn:
-            if (const Next next = answer_from_memory(vcpu, fault, r); next != Next::kTier1)
-                return next;
-            break;
+            return answer_from_memory(vcpu, fault, r);
         }
-        if (nest_port_vcpu_work_pending())
-            break;
-    }
-    return Next::kResume;
+        return std::nullopt;
+    });
 }
 
 }  // namespace nest::kvm

@@ -8,6 +8,7 @@
 #include <kvm/fault/fault_in.hpp>
 #include <kvm/memory/mmu_lock.hpp>
 #include <kvm/nested/l1_stage2.hpp>
+#include <kvm/nested/try_again.hpp>
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vm/cpu_calls.hpp>
 #include <kvm/vm/fpsimd.hpp>
@@ -146,7 +147,7 @@ Next NestedVncr::fault_in_page(Vcpu& vcpu) {
     if (a.alias != SysReg::kCount)
         return Next::kResume;
     const vncr::PageName name = nested::vncr_page_name(vcpu.vel2);
-    for (unsigned tries = 0; tries < kTries; tries++) {
+    return try_again(kTries, Next::kResume, [&]() -> std::optional<Next> {
         Found found;
         {
             Guard guard(vm_.mmu_lock);
@@ -161,10 +162,8 @@ Next NestedVncr::fault_in_page(Vcpu& vcpu) {
         }
         if (found.kind == Found::kFault)
             forward(vcpu, a, name.va, found.fsc);
-        if (found.kind == Found::kFault || found.kind == Found::kPage || nest_port_vcpu_work_pending())
-            break;
-    }
-    return Next::kResume;
+        return found.kind == Found::kFault || found.kind == Found::kPage ? std::optional(Next::kResume) : std::nullopt;
+    });
 }
 
 // ---- dropping
