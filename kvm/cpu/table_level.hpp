@@ -14,7 +14,8 @@ struct StageOneTables {
     u64 ttbr1;
 };
 
-// Reads a descriptor of the guest's memory; false: nothing there.
+// Reads a descriptor of the guest's memory; false: nothing there. Virtual for the tests of this room, which has no VM
+// (kvm/fault/fault.cpp).
 class DescriptorReader {
 public:
     virtual bool read(arch::Ipa at, u64& descriptor) = 0;

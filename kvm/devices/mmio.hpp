@@ -40,6 +40,7 @@ NEST_TIER0 inline void finish_mmio(CpuState& state, const MmioAccess& access, u6
 }
 
 // The in-kernel devices that a vCPU reaches by MMIO (its vGIC). False: no device at that address. Sleepable context.
+// Virtual for the tests of this room, which has no VM (kvm/vm/vgic_wiring.hpp).
 class MmioDevices {
 public:
     virtual bool mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) = 0;

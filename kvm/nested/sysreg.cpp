@@ -53,8 +53,6 @@ public:
 
     Outcome at(const nested::AtOp& op) override { return vcpu_.vm.nested_mmu.at(vcpu_, op, tier_); }
 
-    void memory_written(SysReg) override {}  // whoever uses such a register reads it at each entry
-
 private:
     Outcome invalidate(const nested::TlbiOp& op, u64 operand) {
         if (op.regime == nested::Regime::kEl10)

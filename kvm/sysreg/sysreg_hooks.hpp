@@ -13,6 +13,7 @@ enum class Emulation : u8 {
     kTier1,      // not possible in tier 0: leave the guest context and emulate the same access again
 };
 
+// Virtual for the tests of this room, which has no vCPU; the other implementation is in kvm/exits/vcpu_hooks.cpp.
 // Context: that of emulate_sysreg. `value` is the result of a read, the operand of a write. An implementation that cannot
 // finish with interrupts off answers kTier1 in tier 0, before it changed anything.
 class SysregHooks {

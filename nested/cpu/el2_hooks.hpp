@@ -13,6 +13,7 @@ enum class Outcome : u8 {
     kFlat,  // nothing of virtual EL2's: as for a flat guest (kvm/sysreg/sysreg_traps.cpp)
 };
 
+// Virtual for the tests of this room, which has no vCPU; the other implementation is in kvm/nested/sysreg.cpp.
 // Context: that of the exit. An implementation answers kDone, kUndefined, or kTier1 before it changed anything.
 class El2Hooks {
 public:
@@ -25,9 +26,6 @@ public:
     virtual Outcome tlbi(const TlbiOp& op, u64 operand) = 0;
     // Leaves its result in PAR_EL1.
     virtual Outcome at(const AtOp& op) = 0;
-    // L1 wrote its HCR_EL2, VTTBR_EL2, VTCR_EL2, VNCR_EL2 or an ICH register by way of a trap (nv2=0). With NV2 nobody
-    // is told.
-    virtual void memory_written(arch::SysReg reg) = 0;
 
 protected:
     ~El2Hooks() = default;

@@ -47,9 +47,7 @@ struct El2Access {
             value = masks.apply(reg, v.file.get(reg));
             return Outcome::kDone;
         }
-        v.file.set(reg, masks.apply(reg, value));
-        if (arch::info(reg).home == arch::Home::Vncr)
-            hooks.memory_written(reg);
+        v.file.set(reg, masks.apply(reg, value));  // whoever uses such a register reads it at each entry
         return Outcome::kDone;
     }
     Outcome answer(const El2Register& row) {

@@ -24,7 +24,7 @@ inline constexpr u64 KVM_DEV_ARM_VGIC_CTRL_INIT = 0;
 inline constexpr u64 KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES = 3;
 inline constexpr u64 VGIC_LEVEL_INFO_LINE_LEVEL = 0;
 
-// What the attributes need from the caller.
+// What the attributes need from the caller. Virtual for the tests of this room, which has no VM (kvm/ioctl/device.cpp).
 class DeviceContext {
 public:
     // False: a bad address.
