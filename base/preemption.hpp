@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A scope in which the thread stays on its CPU.
+// Scopes in which the thread stays on its CPU, and in which nothing interrupts it there.
 #pragma once
 #include <port/port.h>
 
-namespace nest::kvm {
+namespace nest {
 
 class [[nodiscard]] PreemptionOff {
 public:
@@ -13,4 +13,15 @@ public:
     PreemptionOff& operator=(const PreemptionOff&) = delete;
 };
 
-}  // namespace nest::kvm
+class [[nodiscard]] IrqsOff {
+public:
+    IrqsOff() : flags_(nest_port_irq_save()) {}
+    ~IrqsOff() { nest_port_irq_restore(flags_); }
+    IrqsOff(const IrqsOff&) = delete;
+    IrqsOff& operator=(const IrqsOff&) = delete;
+
+private:
+    unsigned long flags_;
+};
+
+}  // namespace nest

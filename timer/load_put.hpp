@@ -2,23 +2,10 @@
 // VcpuTimers::load() and put(), for the vCPU's own (kvm/run/load.cpp). In a header: with calls of its parts instead, an exit to
 // the VMM cost two in a hundred more.
 #pragma once
+#include <base/preemption.hpp>
 #include <timer/vcpu_timers.hpp>
 
 namespace nest::timer {
-namespace detail {
-
-class IrqsOff {
-public:
-    IrqsOff() : flags_(nest_port_irq_save()) {}
-    ~IrqsOff() { nest_port_irq_restore(flags_); }
-    IrqsOff(const IrqsOff&) = delete;
-    IrqsOff& operator=(const IrqsOff&) = delete;
-
-private:
-    unsigned long flags_;
-};
-
-}  // namespace detail
 
 // The comparison must be complete before a timer may assert: one ISB stands between CVALs, offsets and CTLs.
 [[gnu::always_inline]] inline void VcpuTimers::restore_all(arch::Cpu& cpu) {
@@ -61,7 +48,7 @@ inline void VcpuTimers::load(arch::Cpu& cpu) {
     wait_ = {};
     set_el1_count_.holds = false;
     const u64 now = host_count(cpu);
-    detail::IrqsOff off;
+    const IrqsOff off;
     claim_lines(now);
     guest_regime_ = false;
     restore_all(cpu);

@@ -5,7 +5,7 @@
 namespace nest::timer {
 
 [[gnu::noinline]] void VcpuTimers::reload(arch::Cpu& cpu) {
-    detail::IrqsOff off;
+    const IrqsOff off;
     save(cpu);
     restore_all(cpu);
 }
@@ -29,7 +29,7 @@ void VcpuTimers::switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
         return;
     if (loaded_) {
         cancel_soft();
-        detail::IrqsOff off;
+        const IrqsOff off;
         save(cpu);
     }
     l1_controls_ = l1;
@@ -39,7 +39,7 @@ void VcpuTimers::switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
         return;
     const u64 now = host_count(cpu);
     {
-        detail::IrqsOff off;
+        const IrqsOff off;
         claim_lines(now);
         restore_all(cpu);
     }

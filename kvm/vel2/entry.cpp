@@ -31,10 +31,8 @@ bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2:
 
 // As tier 0 does it, for an exit by another interrupt: no alarm is set anew, nothing of the host's GIC is touched.
 bool switch_quiet_timers(Vcpu& vcpu, CNTHCTL_EL2 l1) {
-    const unsigned long flags = nest_port_irq_save();
-    const bool done = vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), vcpu.vel2.in_vel2(), l1);
-    nest_port_irq_restore(flags);
-    return done;
+    const IrqsOff off;
+    return vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), vcpu.vel2.in_vel2(), l1);
 }
 
 // The vector of the interrupt that ends L2's time; kSync: there is none. What L1 does not take waits for it at virtual EL2

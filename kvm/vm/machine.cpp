@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/vm/machine.hpp>
 
+#include <base/preemption.hpp>
 #include <stage2/geometry.hpp>
 #include <timer/hardware.hpp>
 #include <vgic/hw/entry.hpp>
@@ -52,10 +53,8 @@ void note_nested_virtualisation(Machine& m, bool use_nv2) {
 
 // Does local_irq_disable() leave PSTATE.I alone? Then the kernel masks by priority (irqchip.gicv3_pseudo_nmi=1).
 bool masks_by_priority() {
-    const unsigned long flags = nest_port_irq_save();
-    const bool pstate_masked = cpu().read<DAIF>().raw & 1 << 7;
-    nest_port_irq_restore(flags);
-    return !pstate_masked;
+    const IrqsOff off;
+    return !(cpu().read<DAIF>().raw & 1 << 7);
 }
 
 bool physical_offset_acts() {
@@ -110,9 +109,8 @@ Status init_machine(const nest_host_config& config) {
     m->timers.intid[1] = config.physical_ppi;
     NEST_TRY(m->vmids.init(m->stage2.vmid16 ? 16 : 8, nest_port_cpu_limit(), m->nv));
     {
-        const unsigned long flags = nest_port_irq_save();
+        const IrqsOff off;
         m->gic = vgic::probe(cpu());
-        nest_port_irq_restore(flags);
     }
     m->common.note(m->gic, m->nv2 && !m->recursion);
     the_machine = m.release();
@@ -164,11 +162,10 @@ const char* init_this_cpu() {
     if (c.read<CTR_EL0>().raw != machine().traps.ctr)
         machine().mixed_ctr.store_relaxed(true);
     note_kind(c, here);
-    const unsigned long flags = nest_port_irq_save();
+    const IrqsOff off;
     quiesce_tracing(c);
     timer::quiesce_cpu(c);
     vgic::init_cpu(c, machine().gic);
-    nest_port_irq_restore(flags);
     return nullptr;
 }
 
