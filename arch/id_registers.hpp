@@ -56,6 +56,7 @@ struct ID_AA64ISAR1_EL1 : Register<SysReg::ID_AA64ISAR1_EL1, ID_AA64ISAR1_EL1> {
 };
 struct ID_AA64ISAR2_EL1 : Register<SysReg::ID_AA64ISAR2_EL1, ID_AA64ISAR2_EL1> {
     using ATS1A = Field<63, 60>;
+    using CLRBHB = Field<31, 28>;
     using APA3 = Field<15, 12>;
     using GPA3 = Field<11, 8>;
     using WFxT = Field<3, 0>;
@@ -71,9 +72,11 @@ struct ID_AA64MMFR0_EL1 : Register<SysReg::ID_AA64MMFR0_EL1, ID_AA64MMFR0_EL1> {
     using TGRAN64 = Field<27, 24>;
     using TGRAN16 = Field<23, 20>;
     using SNSMEM = Field<15, 12>;
+    using ASIDBits = Field<7, 4>;
     using PARANGE = Field<3, 0>;
 };
 struct ID_AA64MMFR1_EL1 : Register<SysReg::ID_AA64MMFR1_EL1, ID_AA64MMFR1_EL1> {
+    using ECBHB = Field<63, 60>;
     using CMOW = Field<59, 56>;
     using nTLBPA = Field<51, 48>;
     using HCX = Field<43, 40>;
@@ -103,6 +106,10 @@ struct ID_AA64MMFR2_EL1 : Register<SysReg::ID_AA64MMFR2_EL1, ID_AA64MMFR2_EL1> {
 struct ID_AA64MMFR4_EL1 : Register<SysReg::ID_AA64MMFR4_EL1, ID_AA64MMFR4_EL1> {
     using E2H0 = Field<27, 24>;
     using NV_frac = Field<23, 20>;
+};
+struct ID_DFR0_EL1 : Register<SysReg::ID_DFR0_EL1, ID_DFR0_EL1> {
+    using PerfMon = Field<27, 24>;
+    using CopDbg = Field<3, 0>;
 };
 struct CTR_EL0 : Register<SysReg::CTR_EL0, CTR_EL0> {
     using DIC = Bit<29>;

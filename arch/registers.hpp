@@ -328,12 +328,29 @@ struct MPAMHCR_EL2 : Register<SysReg::MPAMHCR_EL2, MPAMHCR_EL2> {
     using TRAP_MPAMIDR_EL1 = Bit<31>;
 };
 
+struct CurrentEL : Register<SysReg::CurrentEL, CurrentEL> {
+    using EL = Field<3, 2>;
+};
+struct DAIF : Register<SysReg::DAIF, DAIF> {
+    using D = Bit<9>;
+    using A = Bit<8>;
+    using I = Bit<7>;
+    using F = Bit<6>;
+    static constexpr u64 kAll = D::kMask | A::kMask | I::kMask | F::kMask;
+};
+// FEAT_FGT's of instructions, as far as code asks by name.
+struct HFGITR_EL2 : Register<SysReg::HFGITR_EL2, HFGITR_EL2> {
+    using SVC_EL1 = Bit<53>;
+    using SVC_EL0 = Bit<52>;
+    using ERET = Bit<51>;
+};
+
 // Registers that are read and written whole.
 #define NEST_PLAIN_REGISTERS(X)                                                                                   \
-    X(CurrentEL) X(MDCCINT_EL1) X(OSLSR_EL1) X(MIDR_EL1) X(MPIDR_EL1) X(REVIDR_EL1) X(ACTLR_EL1) X(CPACR_EL1) X(TTBR0_EL1)     \
+    X(MDCCINT_EL1) X(OSLSR_EL1) X(MIDR_EL1) X(MPIDR_EL1) X(REVIDR_EL1) X(ACTLR_EL1) X(CPACR_EL1) X(TTBR0_EL1)     \
     X(TTBR1_EL1) X(TCR_EL1) X(SP_EL0) X(DISR_EL1) X(CNTKCTL_EL1) X(CSSELR_EL1) X(TPIDR_EL0) X(TPIDRRO_EL0)        \
     X(TPIDR_EL1) X(CONTEXTIDR_EL1) X(CNTFRQ_EL0) X(CNTPCT_EL0) X(CNTVCT_EL0) X(CNTPCTSS_EL0) X(CNTVCTSS_EL0)      \
-    X(VPIDR_EL2) X(VMPIDR_EL2) X(HSTR_EL2) X(HCRX_EL2) X(HACR_EL2) X(HFGRTR_EL2) X(HFGWTR_EL2) X(HFGITR_EL2)      \
+    X(VPIDR_EL2) X(VMPIDR_EL2) X(HSTR_EL2) X(HCRX_EL2) X(HACR_EL2) X(HFGRTR_EL2) X(HFGWTR_EL2)                    \
     X(HDFGRTR_EL2) X(HDFGWTR_EL2) X(HAFGRTR_EL2) X(HFGRTR2_EL2) X(HFGWTR2_EL2) X(HFGITR2_EL2) X(HDFGRTR2_EL2) X(HDFGWTR2_EL2) X(VNCR_EL2) X(VSESR_EL2) X(VDISR_EL2) X(ELR_EL2) X(FAR_EL2)      \
     X(VBAR_EL1) X(VBAR_EL2) X(SP_EL1) X(CNTVOFF_EL2) X(CNTPOFF_EL2) X(CNTHP_CVAL_EL2) X(CNTHV_CVAL_EL2) X(TPIDR_EL2)          \
     X(SCTLR_EL12) X(CPACR_EL12) X(TTBR0_EL12) X(TTBR1_EL12) X(TCR_EL12) X(SPSR_EL12) X(ELR_EL12) X(AFSR0_EL12)    \
@@ -345,7 +362,7 @@ struct MPAMHCR_EL2 : Register<SysReg::MPAMHCR_EL2, MPAMHCR_EL2> {
     X(ICH_AP0R1_EL2) X(ICH_AP0R2_EL2) X(ICH_AP0R3_EL2) X(ICH_AP1R0_EL2) X(ICH_AP1R1_EL2) X(ICH_AP1R2_EL2)         \
     X(ICH_AP1R3_EL2) X(ICH_LR0_EL2) X(ICH_LR1_EL2) X(ICH_LR2_EL2) X(ICH_LR3_EL2) X(ICH_LR4_EL2) X(ICH_LR5_EL2)    \
     X(ICH_LR6_EL2) X(ICH_LR7_EL2) X(ICH_LR8_EL2) X(ICH_LR9_EL2) X(ICH_LR10_EL2) X(ICH_LR11_EL2) X(ICH_LR12_EL2)   \
-    X(ICH_LR13_EL2) X(ICH_LR14_EL2) X(ICH_LR15_EL2) X(DAIF) X(FPCR) X(FPSR) X(DBGVCR32_EL2) X(FPEXC32_EL2)        \
+    X(ICH_LR13_EL2) X(ICH_LR14_EL2) X(ICH_LR15_EL2) X(FPCR) X(FPSR) X(DBGVCR32_EL2) X(FPEXC32_EL2)        \
     X(IFSR32_EL2) X(APIAKeyLo_EL1) X(APIAKeyHi_EL1) X(APIBKeyLo_EL1) X(APIBKeyHi_EL1) X(APDAKeyLo_EL1)            \
     X(APDAKeyHi_EL1) X(APDBKeyLo_EL1) X(APDBKeyHi_EL1) X(APGAKeyLo_EL1) X(APGAKeyHi_EL1)                          \
     X(ID_AA64MMFR3_EL1) X(CLIDR_EL1)

@@ -5,6 +5,7 @@
 #include <base/lock.hpp>
 #include <base/memory.hpp>
 #include <base/partition_point.hpp>
+#include <utility>
 
 namespace nest::kvm {
 
@@ -30,7 +31,7 @@ public:
     void adopt(Storage& storage) {
         for (size_t i = 0; i < size_; i++)
             storage[i] = storage_[i];
-        storage_ = static_cast<Storage&&>(storage);
+        std::swap(storage_, storage);
     }
 
     // There must be room: !full().

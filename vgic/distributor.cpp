@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/distributor.hpp>
+#include <utility>
 
 namespace nest::vgic {
 namespace {
@@ -161,7 +162,7 @@ Status Distributor::init() {
             bank.target[i] = cpu_count() ? 0 : kNobody;
         }
     }
-    banks_ = static_cast<Buffer<SpiBank>&&>(banks);
+    banks_ = std::move(banks);
     spis_ = spis;
     for (unsigned i = 0; i < cpu_count(); i++)
         cpus_[i]->hw.vmcr = 0;

@@ -31,9 +31,10 @@ constexpr int history_rounds(u32 midr) {
 // From this CPU's own registers. `firmware_offers(function)`: does the firmware say that the call is there and that
 // this CPU needs it?
 template <typename FirmwareOffers>
-constexpr ExitDefence exit_defence(u32 midr, arch::ID_AA64PFR0_EL1 pfr0, u64 isar2, u64 mmfr1,
-                                   FirmwareOffers firmware_offers) {
-    const u64 csv2 = pfr0.get<arch::ID_AA64PFR0_EL1::CSV2>(), clrbhb = isar2 >> 28 & 15, ecbhb = mmfr1 >> 60 & 15;
+constexpr ExitDefence exit_defence(u32 midr, arch::ID_AA64PFR0_EL1 pfr0, arch::ID_AA64ISAR2_EL1 isar2,
+                                   arch::ID_AA64MMFR1_EL1 mmfr1, FirmwareOffers firmware_offers) {
+    const u64 csv2 = pfr0.get<arch::ID_AA64PFR0_EL1::CSV2>(), clrbhb = isar2.get<arch::ID_AA64ISAR2_EL1::CLRBHB>(),
+              ecbhb = mmfr1.get<arch::ID_AA64MMFR1_EL1::ECBHB>();
     const int rounds = history_rounds(midr);
     ExitDefence defence;
     if (csv2 < 3 && !ecbhb && !clrbhb && rounds != 0) {

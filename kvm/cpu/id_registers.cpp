@@ -100,10 +100,7 @@ u64 IdRegisters::sanitised(unsigned s, u64 shown, bool aarch32) const {
     u64 raw = nest_port_feature_register(ctr ? encoding_of(SysReg::CTR_EL0).raw : static_cast<u16>(0xc000 | s)) & shown;
     bool pointer_auth = has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS);
     switch (s) {
-    case slot_of(SysReg::ID_DFR0_EL1): {
-        u64 copdbg = raw & 0xf;
-        return (raw & ~u64{0xf}) | (copdbg > kDebugv8p8 ? kDebugv8p8 : copdbg);
-    }
+    case slot_of(SysReg::ID_DFR0_EL1): return at_most<ID_DFR0_EL1::CopDbg>(ID_DFR0_EL1::of(raw), kDebugv8p8).raw;
     case slot_of(SysReg::ID_AA64PFR0_EL1): return sanitise_pfr0(raw);
     case slot_of(SysReg::ID_AA64PFR1_EL1): return sanitise_pfr1(raw);
     case slot_of(SysReg::ID_AA64DFR0_EL1):
@@ -179,10 +176,12 @@ Status IdRegisters::prepare(Encoding e, u64& value) const {
     case SysReg::CTR_EL0:  // L1Ip 0 and 1 are reserved
         return CTR_EL0::of(value).get<CTR_EL0::L1Ip>() < 2 ? Status(Errno::kInval) : kOk;
     case SysReg::ID_DFR0_EL1: {
-        u64 perfmon = value >> 24 & 0xf, copdbg = value & 0xf;
+        using R = ID_DFR0_EL1;
+        const R r = R::of(value);
+        const u64 perfmon = r.get<R::PerfMon>();
         if (perfmon == 0xf)
-            value &= ~(u64{0xf} << 24);
-        bool refused = copdbg < 6 || (perfmon != 0 && perfmon < 3);
+            value = r.with<R::PerfMon>(0).raw;
+        bool refused = r.get<R::CopDbg>() < 6 || (perfmon != 0 && perfmon < 3);
         return refused ? Status(Errno::kInval) : kOk;
     }
     case SysReg::ID_AA64PFR0_EL1: {

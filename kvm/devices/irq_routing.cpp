@@ -2,6 +2,7 @@
 #include <kvm/devices/irq_line.hpp>
 #include <kvm/devices/irq_routing.hpp>
 #include <port/port.h>
+#include <utility>
 
 namespace nest::kvm {
 
@@ -82,12 +83,8 @@ Status IrqRouting::set_default(u32 spis) {
 // The arguments' old contents are freed by the caller, where sleeping is allowed.
 void IrqRouting::install(Buffer<Route>& routes, Buffer<s16>& gsi_of_pin) {
     IrqGuard guard(lock_);
-    Buffer<Route> old_routes = static_cast<Buffer<Route>&&>(routes_);
-    Buffer<s16> old_gsi_of_pin = static_cast<Buffer<s16>&&>(gsi_of_pin_);
-    routes_ = static_cast<Buffer<Route>&&>(routes);
-    gsi_of_pin_ = static_cast<Buffer<s16>&&>(gsi_of_pin);
-    routes = static_cast<Buffer<Route>&&>(old_routes);
-    gsi_of_pin = static_cast<Buffer<s16>&&>(old_gsi_of_pin);
+    std::swap(routes_, routes);
+    std::swap(gsi_of_pin_, gsi_of_pin);
 }
 
 IrqRoute IrqRouting::route(u32 gsi) {

@@ -107,7 +107,7 @@ FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
         return error(vcpu, Errno::kFault);
     }
 
-    const bool coherent_icache = machine().stage2.ctr >> 29 & 1;  // CTR_EL0.DIC
+    const bool coherent_icache = CTR_EL0::of(machine().stage2.ctr).get<CTR_EL0::DIC>();
     // HCR_EL2.PTW is set, so that a walk there is stopped by a permission that nobody can grant.
     if ((a.exec || a.walk) && page.device && !page.cacheable) {
         nest_port_page_release(&page, false);

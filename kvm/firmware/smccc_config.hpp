@@ -19,8 +19,9 @@ struct Mitigations {
     bool guest_has_ssbs = false;  // the guest sees PSTATE.SSBS and helps itself: then nothing is offered against v4
 };
 // From the system-wide safe ID registers: only what the architecture promises counts as unaffected.
-constexpr Mitigations mitigations_of(u64 pfr0, u64 pfr1, u64 mmfr1) {
-    const u64 csv2 = pfr0 >> 56 & 15, ssbs = pfr1 >> 4 & 15, ecbhb = mmfr1 >> 60 & 15;
+constexpr Mitigations mitigations_of(arch::ID_AA64PFR0_EL1 pfr0, arch::ID_AA64PFR1_EL1 pfr1, arch::ID_AA64MMFR1_EL1 mmfr1) {
+    const u64 csv2 = pfr0.get<arch::ID_AA64PFR0_EL1::CSV2>(), ssbs = pfr1.get<arch::ID_AA64PFR1_EL1::SSBS>(),
+              ecbhb = mmfr1.get<arch::ID_AA64MMFR1_EL1::ECBHB>();
     Mitigations m;
     m.v2 = csv2 >= 1 ? Mitigation::kUnaffected : Mitigation::kVulnerable;
     m.v4 = ssbs >= 1 ? Mitigation::kMitigated : Mitigation::kVulnerable;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/firmware/smccc_filter.hpp>
 #include <base/partition_point.hpp>
+#include <utility>
 
 namespace nest::kvm {
 namespace {
@@ -41,7 +42,7 @@ Status SmcccFilter::insert(const SmcccFilterArgument& argument, bool has_run) {
             return Errno::kNoMem;
         for (size_t i = 0; i < count_; i++)
             larger[i] = ranges_[i];
-        ranges_ = static_cast<Buffer<Range>&&>(larger);
+        ranges_ = std::move(larger);
     }
     for (size_t i = count_; i > at; i--)
         ranges_[i] = ranges_[i - 1];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/memory/dirty_bitmap.hpp>
 #include <port/port.h>
+#include <utility>
 
 namespace nest::kvm {
 
@@ -17,7 +18,7 @@ Status DirtyBitmap::allocate(u64 frames, unsigned page_shift, bool all_dirty) {
     // User space must never see a dirty page beyond the slot.
     if (all_dirty && pages % 64)
         words[count - 1] = bit(pages) - 1;
-    words_ = static_cast<Buffer<u64>&&>(words);
+    words_ = std::move(words);
     word_count_ = count;
     frames_shift_ = frames_shift;
     return kOk;

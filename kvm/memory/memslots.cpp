@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/memory/memslots.hpp>
 #include <port/port.h>
+#include <utility>
 
 namespace nest::kvm {
 namespace {
@@ -135,11 +136,8 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
             by_gfn_.insert(slot.base_gfn, slot.end_gfn(), &slot);
         }
         slot.flags = region.flags;
-        if (replace) {
-            DirtyBitmap old = static_cast<DirtyBitmap&&>(slot.dirty);
-            slot.dirty = static_cast<DirtyBitmap&&>(bitmap);
-            bitmap = static_cast<DirtyBitmap&&>(old);
-        }
+        if (replace)
+            std::swap(slot.dirty, bitmap);
         index_changed();
         gone = grace_.turn();
     }

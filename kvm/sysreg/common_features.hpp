@@ -37,7 +37,8 @@ private:
 // keep no system-wide value, so that it is this CPU's.
 inline bool has_nv2_alone(Cpu& c) {
     using namespace arch;
-    return !(c.read<ID_AA64MMFR2_EL1>().raw >> 24 & 15) && (c.read<ID_AA64MMFR4_EL1>().raw >> 20 & 15) >= 1;
+    return c.read<ID_AA64MMFR2_EL1>().get<ID_AA64MMFR2_EL1::NV>() == 0 &&
+           c.read<ID_AA64MMFR4_EL1>().get<ID_AA64MMFR4_EL1::NV_frac>() >= 1;
 }
 
 }  // namespace nest::kvm

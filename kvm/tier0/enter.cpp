@@ -18,7 +18,6 @@ namespace {
 
 using namespace arch;
 
-constexpr u64 kDaifAll = 0xf << 6;
 constexpr u64 kPmrAllowAll = 0xf0;
 
 // Interrupts that the kernel masks by priority would not get through to EL2 while the guest runs: open the mask and let
@@ -26,7 +25,7 @@ constexpr u64 kPmrAllowAll = 0xf0;
 class MaskedExceptions {
 public:
     explicit MaskedExceptions(Cpu& c) : cpu_(c), daif_(c.read<DAIF>()) {
-        c.write(DAIF::of(kDaifAll));
+        c.write(DAIF::of(DAIF::kAll));
         if (machine().pmr_masking) {
             pmr_ = c.read<ICC_PMR_EL1>();
             c.write(ICC_PMR_EL1::of(kPmrAllowAll));

@@ -54,13 +54,13 @@ void note_nested_virtualisation(Machine& m, bool use_nv2) {
 // Does local_irq_disable() leave PSTATE.I alone? Then the kernel masks by priority (irqchip.gicv3_pseudo_nmi=1).
 bool masks_by_priority() {
     const IrqsOff off;
-    return !(cpu().read<DAIF>().raw & 1 << 7);
+    return !cpu().read<DAIF>().get<DAIF::I>();
 }
 
 bool physical_offset_acts() {
     Cpu& c = cpu();
     const DAIF before = c.read<DAIF>();
-    c.write(DAIF::of(0xf << 6));
+    c.write(DAIF::of(DAIF::kAll));
     const bool acts = timer::offset_acts(c);
     c.write(before);
     return acts;
@@ -71,7 +71,7 @@ bool physical_offset_acts() {
 // The reset of VHE's own controls is the kernel's affair: what counts is how it runs now.
 const char* refusal() {
     Cpu& c = cpu();
-    if ((c.read<CurrentEL>().raw >> 2 & 3) != 2)
+    if (c.read<CurrentEL>().get<CurrentEL::EL>() != 2)
         return "the kernel does not run at EL2: boot it there (firmware, or QEMU's virtualization=on)";
     const HCR_EL2 hcr = c.read<HCR_EL2>();
     if (!hcr.get<HCR_EL2::E2H>() || !hcr.get<HCR_EL2::TGE>())
@@ -95,8 +95,7 @@ Status init_machine(const nest_host_config& config) {
     m->stage2 = stage2::host_features(mmfr0.raw, feature<ID_AA64MMFR1_EL1>().raw, feature<ID_AA64MMFR2_EL1>().raw,
                                       feature<ID_AA64ISAR0_EL1>().raw, feature<CTR_EL0>().raw);
     m->traps = TrapHost::probe();
-    m->mitigations = mitigations_of(feature<ID_AA64PFR0_EL1>().raw, feature<ID_AA64PFR1_EL1>().raw,
-                                    feature<ID_AA64MMFR1_EL1>().raw);
+    m->mitigations = mitigations_of(feature<ID_AA64PFR0_EL1>(), feature<ID_AA64PFR1_EL1>(), feature<ID_AA64MMFR1_EL1>());
     const unsigned pa_bits = stage2::bits_of_parange(m->stage2.parange);
     m->ipa_limit = pa_bits < stage2::kMaxIpaBits ? pa_bits : stage2::kMaxIpaBits;
     m->pmr_masking = masks_by_priority();
@@ -128,8 +127,8 @@ namespace {
 void note_kind(Cpu& c, PerCpu& here) {
     const u32 midr = static_cast<u32>(c.read<MIDR_EL1>().raw);
     (void)known_errata.fetch_or_acq_rel(errata_of(midr));
-    here.context.defence = vhe::exit_defence(midr, c.read<ID_AA64PFR0_EL1>(), c.read<ID_AA64ISAR2_EL1>().raw,
-                                             c.read<ID_AA64MMFR1_EL1>().raw,
+    here.context.defence = vhe::exit_defence(midr, c.read<ID_AA64PFR0_EL1>(), c.read<ID_AA64ISAR2_EL1>(),
+                                             c.read<ID_AA64MMFR1_EL1>(),
                                              [](u32 function) { return nest_port_firmware_mitigates(function); });
 }
 

@@ -142,9 +142,11 @@ Route detail::route_in_guest(const VirtualEl2& v, u64 esr) {
     case Ec::kWfx: return forward_if(WfxIss::of(iss).get<WfxIss::TI>() & 1 ? hcr.get<H::TWE>() : hcr.get<H::TWI>());
     case Ec::kFpAccess: return forward_if(l1_traps_fp(v.file));
     case Ec::kSmc64: return forward_if(hcr.get<H::TSC>());
-    case Ec::kSvc64:
-        return forward_if(v.get<HFGITR_EL2>().raw >> (v.at_el0() ? 52 : 53) & 1);
-    case Ec::kEret: return forward_if(hcr.get<H::NV>() || (v.get<HFGITR_EL2>().raw >> 51 & 1));
+    case Ec::kSvc64: {
+        const auto hfgitr = v.get<HFGITR_EL2>();
+        return forward_if(v.at_el0() ? hfgitr.get<HFGITR_EL2::SVC_EL0>() : hfgitr.get<HFGITR_EL2::SVC_EL1>());
+    }
+    case Ec::kEret: return forward_if(hcr.get<H::NV>() || v.get<HFGITR_EL2>().get<HFGITR_EL2::ERET>());
     case Ec::kPauth:
         if (!v.config().features.has(Feature::kPauth))
             return Route::kUndefined;

@@ -69,7 +69,7 @@ constexpr MmuFeatures mmu_features_of(const Ids& ids) {
     f.stage2_granules = all(second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4_2>(), g4),
                             second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16_2>(), g16),
                             second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN64_2>(), g64));
-    f.asid16 = (mmfr0.raw >> 4 & 15) == 2;  // ASIDBits
+    f.asid16 = mmfr0.template get<ID_AA64MMFR0_EL1::ASIDBits>() == 2;
     f.small_tables = mmfr2.template get<ID_AA64MMFR2_EL1::ST>() != 0;
     f.access_flag = mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() >= 1;
     f.dirty_state = mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() >= 2;

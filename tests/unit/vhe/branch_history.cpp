@@ -10,7 +10,8 @@ struct Id {
     u64 csv2 = 1, clrbhb = 0, ecbhb = 0;
 };
 ExitDefence defence(u32 midr, const Id& id = {}, u32 offered = 0) {
-    return exit_defence(midr, arch::ID_AA64PFR0_EL1::of(id.csv2 << 56 | 0x1111), id.clrbhb << 28, id.ecbhb << 60,
+    return exit_defence(midr, arch::ID_AA64PFR0_EL1::of(id.csv2 << 56 | 0x1111),
+                        arch::ID_AA64ISAR2_EL1::of(id.clrbhb << 28), arch::ID_AA64MMFR1_EL1::of(id.ecbhb << 60),
                         [=](u32 function) { return function == offered; });
 }
 constexpr u32 kA76 = 0x413f'd0b1, kUnknown = 0x000f'0510, kA55 = 0x412f'd050;
@@ -51,7 +52,7 @@ TEST(BranchHistory, FirmwareHelpsWhereNobodyElseCan) {
 TEST(BranchHistory, WithoutCsv2TargetsAreTheFirmwaresToForget) {
     EXPECT_EQ(defence(kA76, {.csv2 = 0}, kArchWorkaround1), (ExitDefence{24, kArchWorkaround1}));
     EXPECT_EQ(defence(kA76, {}, kArchWorkaround1), (ExitDefence{24, 0}));
-    const auto both = exit_defence(kUnknown, arch::ID_AA64PFR0_EL1{}, 0, 0, [](u32) { return true; });
+    const auto both = exit_defence(kUnknown, arch::ID_AA64PFR0_EL1{}, {}, {}, [](u32) { return true; });
     EXPECT_EQ(both, (ExitDefence{0, kArchWorkaround3})) << "the one includes the other";
 }
 

@@ -69,12 +69,12 @@ TEST_F(SmcccTest, MitigationsAreReportedAsTheHostHasThem) {
         EXPECT_EQ(call(0x80000001, w2)[0], r.r2);
         EXPECT_EQ(call(0x80000001, w3)[0], r.r3);
     }
-    EXPECT_EQ(mitigations_of(u64{1} << 56, 0, 0).v2, kUnaffected);
-    EXPECT_EQ(mitigations_of(u64{1} << 56, 0, 0).bhb, kVulnerable);
-    EXPECT_EQ(mitigations_of(u64{3} << 56, 0, 0).bhb, kUnaffected);
-    EXPECT_EQ(mitigations_of(0, 0, u64{1} << 60).bhb, kUnaffected);
-    EXPECT_EQ(mitigations_of(0, 0, 0).v2, kVulnerable);
-    EXPECT_TRUE(mitigations_of(0, 2 << 4, 0).guest_has_ssbs);
+    EXPECT_EQ(mitigations_of(arch::ID_AA64PFR0_EL1::of(u64{1} << 56), {}, {}).v2, kUnaffected);
+    EXPECT_EQ(mitigations_of(arch::ID_AA64PFR0_EL1::of(u64{1} << 56), {}, {}).bhb, kVulnerable);
+    EXPECT_EQ(mitigations_of(arch::ID_AA64PFR0_EL1::of(u64{3} << 56), {}, {}).bhb, kUnaffected);
+    EXPECT_EQ(mitigations_of({}, {}, arch::ID_AA64MMFR1_EL1::of(u64{1} << 60)).bhb, kUnaffected);
+    EXPECT_EQ(mitigations_of({}, {}, {}).v2, kVulnerable);
+    EXPECT_TRUE(mitigations_of({}, arch::ID_AA64PFR1_EL1::of(2 << 4), {}).guest_has_ssbs);
 }
 
 TEST_F(SmcccTest, ClearedServiceBitsHideTheirCalls) {
