@@ -109,7 +109,7 @@ inline void step_over(VirtualEl2& v) {
 
 }  // namespace detail
 
-// The access of `iss`. On kDone it is completed, PC included.
+// Emulates the access that `iss` describes. kDone: Rt and PC are those after the instruction.
 inline Outcome emulate_el2_access(arch::Cpu& cpu, VirtualEl2& v, arch::SysRegIss iss, El2Hooks& hooks) {
     using namespace arch;
     using Iss = SysRegIss;
@@ -117,7 +117,7 @@ inline Outcome emulate_el2_access(arch::Cpu& cpu, VirtualEl2& v, arch::SysRegIss
     const u64 operand = rt == 31 ? 0 : v.context.x[rt];
     const bool is_read = iss.get<Iss::Read>();
     const Encoding e = iss.encoding();
-    // L1 writes it twice in each of its world switches.
+    // The short way for CPACR_EL1, which means CPTR_EL2 here: a hypervisor writes it twice in each of its world switches.
     if (e == encoding_of(SysReg::CPACR_EL1) && !is_read && v.e2h()) [[likely]] {
         const u64 cptr = v.config().masks.apply(CPTR_EL2::of(operand)).raw;
         v.file.set(SysReg::CPTR_EL2, cptr);

@@ -43,7 +43,7 @@ inline u64 abort_esr(const VirtualEl2& v, bool instruction, u64 iss) {
 
 namespace detail {
 
-// Values for virtual EL2's registers, where it has them now.
+// `loaded`: virtual EL2's banked registers are in hardware; else they are in the register file.
 inline void leave_syndrome(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, u64 old, bool loaded) {
     using arch::SysReg;
     v.write(cpu, SysReg::ELR_EL2, v.context.pc, loaded);
@@ -90,7 +90,7 @@ NEST_TIER0 [[gnu::always_inline]] inline void take_from_l2(arch::Cpu& cpu, Virtu
 
 // To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap
 // or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
-// are in this CPU's hardware. True: that was a switch of worlds from L2, and stage 2, timers and vGIC must follow.
+// are in this CPU's hardware. True: the vCPU was in L2, this was a switch of worlds, and stage 2, timers and vGIC must follow.
 NEST_TIER0 [[gnu::always_inline]] inline bool take_exception(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     if (v.in_l2()) {
         detail::take_from_l2(cpu, v, e, args);

@@ -51,7 +51,7 @@ const Row* find_row(Encoding e) {
     return at < kRowCount && kRows[at].first.raw <= e.raw ? &kRows[at] : nullptr;
 }
 
-// Does this control trap the access? `host`: of L1's own user space.
+// Does this control trap the access? `host`: the access is one of L1's own user space.
 bool control_traps(const VirtualEl2& v, Control control, bool is_read, bool host) {
     switch (control) {
     case Control::kNone: return false;
@@ -85,14 +85,14 @@ static_assert(breakpoint_bit(encode(2, 0, 0, 3, 4)) == 1 && breakpoint_bit(encod
 
 constexpr Encoding without_nxs(Encoding e) { return encode(e.op0(), e.op1(), 8, e.crm(), e.op2()); }
 
-// EL2's, EL12's and EL02's names and EL2's system instructions: an EL1 with HCR_EL2.NV only gets here when it is a
-// hypervisor. Without NV they were UNDEFINED at EL1 and would not have come to us.
+// EL2, EL12 and EL02 names, and EL2's system instructions. They trap at L2's EL1 only if L1 has set HCR_EL2.NV for an L2 that
+// is a hypervisor; without NV they are UNDEFINED at EL1, and no exit.
 bool is_hypervisors(Encoding e) {
     return (e.op0() == 3 && (e.op1() == 4 || e.op1() == 5)) || (e.op0() == 1 && e.op1() == 4);
 }
 
-// Redirected accesses trap while the page is not known, and where one of our own controls stands before the redirection
-// (MDCR_EL2.TDA). L1 has but one for what would be redirected: CNTHCTL_EL2's for the EL02 timers.
+// Redirected accesses trap while the page behind L1's VNCR_EL2 is not known, and where one of the host's controls comes before
+// the redirection (MDCR_EL2.TDA). L1 has only one kind of control for them: CNTHCTL_EL2's for the EL02 timers.
 Route route_hypervisors(const VirtualEl2& v, Encoding e, bool is_read) {
     if (!redirected_by_nv2(e))
         return Route::kForward;

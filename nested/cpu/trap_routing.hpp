@@ -26,14 +26,14 @@ Route route_in_guest(const VirtualEl2& v, u64 esr);
 NEST_TIER0 inline Route route(const VirtualEl2& v, u64 esr) {
     using namespace arch;
     switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
-    // Stage 2's, in either world: no control of L1's asks for them.
+    // Stage-2 aborts, in either world: no trap control of L1's asks for them.
     case Ec::kDataAbortLower:
     case Ec::kInstrAbortLower:
         return Route::kStage2;
     case Ec::kHvc64:  // HCR_EL2.HCD is RES0 (register_masks.def)
         return Route::kForward;
     case Ec::kSysReg:
-        // Virtual EL2 itself, or its user space: of what we see, only HVC and its user space's accesses are its own.
+        // L1's controls act on L2 and on L1's own user space; an access of virtual EL2 itself is always emulated.
         if (v.in_l2() || v.at_el0())
             return route_sysreg(v, SysRegIss::of(esr & ESR_EL2::ISS::kMask));
         return Route::kOurs;

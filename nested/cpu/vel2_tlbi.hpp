@@ -7,10 +7,10 @@
 
 namespace nest::nested {
 
-// Executes it as what it is in hardware: stage 1 of EL1&0 under the VM's own VMID, inner shareable, Xt as it came. `op`
-// is of regime kEl20, under E2H; the guest context is loaded and the vCPU at virtual EL2, so that VTTBR_EL2 is the
-// canonical one. No barrier: L1's own DSB, on this same PE, waits for it ([DDI0487] D8.16.5). A translation that is
-// cached in software for L1's VNCR_EL2 is not in the TLB: the caller drops it.
+// Executes L1's TLBI for what virtual EL2's regime is in hardware: stage 1 of EL1&0 under the VM's own VMID; inner shareable,
+// Xt as it came. `op` is of regime kEl20, under E2H; the guest context is loaded and the vCPU at virtual EL2, so that
+// VTTBR_EL2 is the canonical one. No barrier: L1's own DSB, on this same PE, waits for the TLBI ([DDI0487] D8.16.5). The
+// software's translations of L1's VNCR_EL2 (vncr/translations.hpp) are in no TLB: the caller drops those.
 inline void execute_vel2_tlbi(arch::Cpu& cpu, const TlbiOp& op, u64 operand) {
     using enum arch::Tlbi;
     switch (op.scope) {

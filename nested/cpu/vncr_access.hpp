@@ -7,7 +7,7 @@
 
 namespace nest::nested {
 
-// Two of EL1's are memory by their plain names.
+// Two registers of EL1 are memory by their EL1 names; all others by EL12 names only.
 constexpr bool is_vncr_by_el1_name(arch::Encoding e) {
     return e == arch::encoding_of(arch::SysReg::MDSCR_EL1) || e == arch::encoding_of(arch::SysReg::ACTLR_EL1);
 }
@@ -28,7 +28,7 @@ constexpr arch::SysReg vncr_register(arch::Encoding e) {
     return reg != SysReg::kCount && arch::info(reg).vncr >= 0 ? reg : SysReg::kCount;
 }
 
-// EL2's exception registers are EL1's own; kCount: it is none of them.
+// The EL1 register that an access to one of EL2's exception registers becomes; kCount: `e` is none of these.
 constexpr arch::SysReg vncr_alias(arch::Encoding e) {
     using arch::SysReg;
     switch (arch::find_sysreg(e)) {

@@ -16,13 +16,13 @@ inline Stage1Registers el20_registers(const vncr::RegisterFile& file) {
 inline vncr::PageName vncr_page_name(const VirtualEl2& v) {
     const Stage1Registers registers = el20_registers(v.file);
     const auto sctlr = arch::SCTLR_EL1::of(registers.sctlr);  // the same layout under E2H
-    // Bits above 55 are copies of it; an L1 that says otherwise gets what hardware may do: they are taken as such.
+    // Bits above 55 have to be copies of bit 55. Where L1 wrote something else, hardware may take them as copies: so do we.
     const u64 va = static_cast<u64>(static_cast<s64>(v.get<arch::VNCR_EL2>().raw << 8) >> 8);
     return {va, present_asid(registers), !sctlr.get<arch::SCTLR_EL1::M>(), sctlr.get<arch::SCTLR_EL1::EE>() != 0};
 }
 
-// Does L1's invalidation of its own regime name it? By the whole leaf, whatever the instruction says of its level, and by
-// the eight bits that every ASID has: what goes too often is only walked again.
+// Does L1's TLBI of its own regime name this translation? Any address of the leaf counts, whatever level the instruction says,
+// and of ASIDs only the eight bits that each has: a translation that is dropped too often is only walked again.
 inline bool names_translation(const TlbiOp& op, const vncr::Translation& t) {
     const bool asid = t.global || ((op.asid ^ t.name.asid) & 0xff) == 0;
     const u64 last = op.size ? op.start + (op.size - 1) : op.start;

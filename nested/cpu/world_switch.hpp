@@ -14,7 +14,7 @@ namespace nest::nested {
 // Everything that the switch needs besides the vCPU.
 struct SwitchArgs {
     bool fp_loaded = false;
-    bool serror_pending = false;  // a virtual SError of ours for whatever EL1 hardware is: HCR_EL2.VSE, VSESR_EL2 loaded
+    bool serror_pending = false;  // the VMM's virtual SError is pending for the guest: HCR_EL2.VSE; VSESR_EL2 is loaded
     bool under_host = false;      // TGE is set: HCR_EL2 and CPTR_EL2 are the host's until activate()
 };
 
@@ -30,8 +30,8 @@ NEST_TIER0 [[gnu::always_inline]] inline void sync_serror_of_l2(arch::Cpu& cpu, 
 }
 }  // namespace detail
 
-// L2 may have taken the virtual SError that L1 left pending for it. After a stay in the guest, while HCR_EL2 is its
-// own.
+// L2 may have taken the virtual SError that L1 left pending, and so cleared HCR_EL2.VSE. To be called after a stay in the
+// guest, while HCR_EL2 is still the guest's.
 NEST_TIER0 [[gnu::always_inline]] inline void sync_l2_serror(arch::Cpu& cpu, VirtualEl2& v) {
     if (v.in_l2())
         detail::sync_serror_of_l2(cpu, v);
@@ -72,9 +72,10 @@ inline void write_entry_controls(arch::Cpu& cpu, arch::CPTR_EL2 cptr, arch::HCR_
 }
 }  // namespace detail
 
-// L2 is a hypervisor itself: L1 has given it HCR_EL2.NV. Its accesses to EL2's registers go to the page that L1's
-// VNCR_EL2 names once that translation is known; until then NV2 stays clear, so that they trap (Route::kVncr) and find out.
-// To be asked again when somebody has dropped translations of this vCPU. `under_host`: HCR_EL2 is written at activate().
+// For an L2 that is a hypervisor itself: L1 has set HCR_EL2.NV. L2's accesses to EL2's registers go to the page that L1's
+// VNCR_EL2 names, once that translation is known; until then NV2 stays clear, so that the first one traps (Route::kVncr) and
+// makes the translation. To be called again after somebody has dropped translations of this vCPU. `under_host`: HCR_EL2 is
+// written by activate(), not here.
 void load_l2_vncr(arch::Cpu& cpu, VirtualEl2& v, bool under_host);
 
 // Virtual EL2's exception return to L2.
@@ -96,7 +97,7 @@ NEST_TIER0 inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs ar
     v.world_traps.exchange(cpu, l2);
     const HCR_EL2 hcr = l2.hcr;
     detail::write_entry_controls(cpu, v.cptr_in_l2(args.fp_loaded), hcr, args);
-    // Last, as a call: what is rare must not cost the common way registers.
+    // Last, and as a call: what is rare must not make the compiler spill registers on the common way.
     if (hcr.get<HCR_EL2::NV>()) [[unlikely]]
         load_l2_vncr(cpu, v, args.under_host);
 }

@@ -35,15 +35,15 @@ public:
     size_t size() const { return round_ + split_; }
     T* head(size_t bucket) const { return (store_.*kSlot)(bucket); }
 
-    // The link that leads to the element of this key, or that ends the chain where it would be. The table has, or has
-    // had, an element.
+    // The link that leads to the element of this key, or the null link at the end of the chain. Only for a table that has, or
+    // has had, an element: before that there are no buckets.
     T** find(u64 key) const {
         T** link = &(store_.*kSlot)(bucket_of(key));
         while (*link && (*link)->key != key)
             link = &(*link)->next_in_bucket;
         return link;
     }
-    // There is none of its key.
+    // The table must have no element of the same key.
     void insert(T& element) {
         T*& first = (store_.*kSlot)(bucket_of(element.key));
         element.next_in_bucket = first;
@@ -52,7 +52,7 @@ public:
         if (size() < count_ && size() < (store_.*kCapacity)())
             split();
     }
-    // `link` of find(). The element, which is the caller's again.
+    // `link` comes from find() and leads to an element. Returns the element, which is the caller's again.
     T* remove(T** link) {
         T* element = *link;
         *link = element->next_in_bucket;

@@ -48,7 +48,7 @@ public:
     static Status top_up(const Shadow& shadow, stage2::TableCache& cache) {
         return cache.top_up(shadow.tables.geometry().max_new_tables() + 1);
     }
-    // For walks of L1's tables, and of its guest's. While the lock is held.
+    // For walks of L1's and L2's tables. While the mmu lock is held.
     LinearMemory<Canonical> memory() { return {canonical_, frames_}; }
     // L1's answer for an address: what AT S12E1* and the walks of L2's stage-1 tables need. kAbsent as in walk_stage2().
     Stage2Result translate(const Stage2Regime* regime, u64 ipa, bool write) {
@@ -68,7 +68,7 @@ public:
     // These frames are not mapped any more, or not to the same memory, or with less permission.
     void unmap_gfns(u64 start, u64 end, Cause cause);
     void write_protect_gfns(u64 start, u64 end);
-    // Was one of them used through a shadow, as far as the reverse map knows? `clear`: and forget it.
+    // Was one of these frames used through a shadow, as far as the reverse map knows? `clear`: clears their access flags.
     bool age_gfns(u64 start, u64 end, bool clear);
 
     // A shadow whose leaves the reverse map does not all know has to go as a whole, whatever frames have changed. It starts

@@ -57,14 +57,14 @@ Resolution ShadowMmu<Canonical, Memory>::resolve(Shadow& shadow, const Stage2Reg
     const bool reachable = l1.output < canonical_.limit() && f.ipa < shadow.tables.limit();
     const stage2::Leaf canonical = reachable ? canonical_.walk(l1.output) : stage2::Leaf{};
     const stage2::Prot& allowed = canonical.attributes.prot;
-    // Devices of the machine are never walked: whoever is asked to bring one in refuses.
+    // L2's stage-1 walks must not read a device of the machine: fault_in() (kvm/fault/) is asked for it, and refuses.
     const bool walks_device = f.on_walk && canonical.attributes.type == stage2::MemoryType::Device_nGnRE;
     if (!canonical.valid || !allowed.r || (f.write && !allowed.w) || (f.exec && !allowed.x) || walks_device) {
         stats_.faulted_in += reclaim == Reclaim::kNow;
         return fault_in(l1.output, f.write, f.exec, canonical.valid);
     }
-    // A fetch that came this far may be executed by both, and so by the leaf: a table holds nothing executable that is not
-    // Write-Back, and compose() keeps such memory so.
+    // A fetch that comes this far is allowed by L1's leaf and by the canonical one, and so by the composed one: what is
+    // executable in the canonical stage 2 is Write-Back, and compose() keeps executable memory Write-Back.
     Composed leaf = compose(l1, canonical, tag_of_shift(l1.shift), shadow.tables.fwb());
     while (stage2::level_of_shift(leaf.shift) < shadow.tables.geometry().start_level)
         leaf.shift -= stage2::kBitsPerLevel;
@@ -77,10 +77,10 @@ Resolution ShadowMmu<Canonical, Memory>::resolve(Shadow& shadow, const Stage2Reg
     return r;
 }
 
-// What lies there is a larger leaf, or one that stands for another canonical frame (two frames may be the same memory, and
-// then the table would see no difference), or smaller ones: it goes first, so that nothing is ever split and each leaf has
-// its own node. Smaller ones L1 had to invalidate before it mapped a block in their place. If it has not, then up to a
-// quarter of a million may lie here: false, there are more, and the caller tries again from the beginning.
+// Unmaps what stands in the place of a new leaf: a larger leaf, or a leaf of another canonical frame (two frames may be the
+// same memory, and then the table would see no difference), or smaller leaves. So no leaf is ever split, and each leaf has
+// its own node in the reverse map. L1 had to invalidate smaller leaves before it mapped a block in their place; if it has
+// not, up to a quarter of a million may lie here. False: there are more, and the caller tries again from the beginning.
 template <typename Canonical, typename Memory>
 bool ShadowMmu<Canonical, Memory>::make_room(Shadow& shadow, arch::L2Ipa base, u64 bytes, u64 gfn, Reclaim reclaim) {
     const stage2::Leaf old = shadow.tables.walk(base);
@@ -92,7 +92,7 @@ bool ShadowMmu<Canonical, Memory>::make_room(Shadow& shadow, arch::L2Ipa base, u
     return reached >= base + bytes;
 }
 
-// L1 has mapped the same few frames too often.
+// L1 has mapped the same few frames too often: a group of the reverse map is crowded.
 template <typename Canonical, typename Memory>
 void ShadowMmu<Canonical, Memory>::drop_oldest(Reclaim reclaim) {
     const Rmap::Leaf leaf = rmap_.oldest();
@@ -125,7 +125,7 @@ FaultOutcome ShadowMmu<Canonical, Memory>::install(Shadow& shadow, arch::L2Ipa i
         if (!make_room(shadow, base, bytes, gfn, reclaim))
             return FaultOutcome::kNeedTables;
         mapped = shadow.tables.map(cache, base, pa, leaf.shift, leaf.attributes);
-        // Collapsing has retired a table, which nobody else walks.
+        // The block has replaced a table, which nobody else walks, so that it can be freed at once.
         if (reclaim == Reclaim::kNow)
             shadow.free_retired();
     }

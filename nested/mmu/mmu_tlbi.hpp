@@ -18,9 +18,9 @@ struct IpaSpan {
     u64 start = 0, end = 0;
 };
 
-// The leaf of L1's that holds an address. It may lie here as many smaller ones, of which any number is mapped. Its size is
-// what its leaf here was tagged with, and no less than L1 says (log2; 0: nothing); where nothing is mapped at that very
-// address and L1 says nothing, the largest that this shadow has seen.
+// L1's leaf that holds `address`. A shadow may have it as many smaller leaves, of which any number is mapped. Its size is
+// what the shadow leaf at `address` was tagged with, and no less than L1 promises (`promised_shift`: log2; 0: nothing). Where
+// no leaf is mapped at that very address and L1 promises nothing, its size is the largest that this shadow has seen.
 template <typename Memory>
 IpaSpan leaf_of_l1(Shadow<Memory>& s, u64 address, unsigned promised_shift) {
     unsigned shift = promised_shift;
@@ -36,15 +36,15 @@ IpaSpan leaf_of_l1(Shadow<Memory>& s, u64 address, unsigned promised_shift) {
     return {start, start + bytes};
 }
 
-// What of a shadow's addresses a TLBI names. By IPA, whole leaves of L1's: as hardware forgets a leaf as soon as one of its
-// addresses is named, L1 may rely on that at both ends of a range.
+// The addresses of a shadow that a TLBI names. By IPA these are whole leaves of L1's: hardware forgets a leaf as soon as one of
+// its addresses is named, and L1 may rely on that at both ends of a range.
 template <typename Memory>
 IpaSpan named_by(Shadow<Memory>& s, const ShadowTlbi& scope) {
     using What = ShadowTlbi::What;
     const u64 limit = s.tables.limit().raw;
     if (scope.what == What::kVmid || scope.what == What::kEverything)
         return {0, limit};
-    // Without stage 2 there is no IPA to invalidate: what is mapped are our own decisions.
+    // While L1 has stage 2 off, no leaf here stems from a table of L1's, so that a TLBI by IPA has nothing to invalidate.
     if (!s.key.on || scope.start >= limit)
         return {};
     IpaSpan span = leaf_of_l1(s, scope.start, scope.leaf_shift);
@@ -57,8 +57,8 @@ IpaSpan named_by(Shadow<Memory>& s, const ShadowTlbi& scope) {
     return span;
 }
 
-// True: done with this shadow. What it has to lose is asked once, before anything of it goes: later, no leaf would tell the
-// size of L1's any more.
+// True: done with this shadow. The span is computed once, before anything of it is unmapped: afterwards no shadow leaf would
+// be left to tell the size of L1's leaf.
 template <typename Canonical, typename Memory>
 bool ShadowMmu<Canonical, Memory>::invalidate_shadow(Shadow& s, const ShadowTlbi& scope, Cursor& cursor, unsigned& budget,
                                                 Reclaim reclaim) {

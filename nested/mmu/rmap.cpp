@@ -61,7 +61,7 @@ bool Rmap::remove(u16 shadow, arch::L2Ipa at, unsigned level) {
     *node->link = node->next;
     if (node->next)
         node->next->link = node->link;
-    else if (node->link != &group->first)  // then it is the `next` of a newer one
+    else if (node->link != &group->first)  // then `link` is the `next` of a newer node
         group->last = reinterpret_cast<RmapNode*>(reinterpret_cast<char*>(node->link) - offsetof(RmapNode, next));
     if (group == crowded_)
         crowded_ = nullptr;

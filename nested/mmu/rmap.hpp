@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The reverse map of a VM: from a canonical guest frame to the shadow leaves that translate to it.
 //
-// One node per shadow leaf, in two hash tables: by where it lies in its shadow, so that a leaf that goes finds its node;
-// and by the canonical frames that it covers, pages in groups of 64, blocks one by one. The second holds groups, each with
-// its leaves, so that an MMU notifier pays for the leaves of the groups that it names, not for the size of the guest, the
-// number of its shadows, or what else a bucket holds. Nodes and buckets come from pages that the caller hands in; they
-// stay here until the VM ends, and there is an upper limit of them.
+// One node per shadow leaf, in two hash tables: by the leaf's place in its shadow, so that a leaf that goes finds its node;
+// and by the canonical frames that the leaf covers, pages in groups of 64, blocks one by one. The second table holds groups,
+// each with its leaves, so that an MMU notifier pays for the leaves of the groups that it names, not for the size of the
+// guest, the number of its shadows, or what else a bucket holds. Nodes and buckets come from pages that the caller hands
+// in; these stay here until the VM ends, and their number has an upper limit.
 //
 // L1 decides how often it maps a frame of its own. So a group holds no more than kMostOfGroup leaves: whoever inserts one
 // more drops the oldest, as a TLB would, and whoever wants to know what it costs to visit some frames asks count_of().
@@ -51,7 +51,7 @@ public:
     // Has the latest insert() made a group larger than it may be? Then oldest() has to go before the next one.
     bool crowded() const { return crowded_; }
     Leaf oldest() const { return leaf_of(*crowded_->last); }
-    // False: there is none, or not of this level.
+    // False: the shadow has no leaf of this level at `at`.
     bool remove(u16 shadow, arch::L2Ipa at, unsigned level);
     // The frame that the shadow's leaf at exactly this address was entered with, or kNoFrame.
     static constexpr u64 kNoFrame = ~u64{0};

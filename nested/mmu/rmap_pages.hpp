@@ -50,7 +50,7 @@ public:
         most_ = most;
         return kOk;
     }
-    // All that was taken is gone.
+    // Frees all pages, with every node and group in them.
     void destroy() {
         // The last first: the first of each chapter says where the others are.
         while (count_)
@@ -60,7 +60,7 @@ public:
     }
     size_t count() const { return count_; }
     bool may_grow() const { return count_ < most_; }
-    // One more page; whatever it contains.
+    // Takes a page over, whatever the page contains.
     void add(void* memory) {
         NEST_BUG_ON(!may_grow());
         Page* added = ::new (memory) Page{};

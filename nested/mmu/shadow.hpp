@@ -39,8 +39,8 @@ constexpr u8 tag_of_shift(unsigned shift) {
     return 0;
 }
 
-// As the module's page-table policy, plus the reverse map. Caches need no maintenance: the canonical stage 2 has brought
-// the memory in and done it, or compose() leaves no way past the caches; and what L1 owes its guest it does itself.
+// The module's page-table policy, plus the reverse map. No cache maintenance: the canonical stage 2 has done it when it
+// mapped the page, or compose() lets no access bypass the caches. What L1 has to clean for L2, L1 cleans itself.
 template <typename Memory>
 class ShadowPolicy : public Memory {
     using Base = Memory;
@@ -76,8 +76,8 @@ private:
     u64 untracked_ = 0;  // leaves for which there was no node
 };
 
-// When tables that left a shadow are freed. With a guest's context loaded the kernel's allocator may not be called: they
-// wait for the next operation that may.
+// When tables that left a shadow are freed. With a guest's context loaded the kernel's allocator may not be called: then
+// the tables wait for the next operation that may free memory.
 enum class Reclaim : u8 { kNow, kLater };
 
 template <typename Memory>
@@ -122,7 +122,7 @@ public:
         unsigned budget = stage2::kDefaultBudget;
         return unmap(start, end, budget);
     }
-    // Nothing is mapped any more.
+    // To be called when nothing is mapped any more.
     void emptied() { leaf_shifts = 0; }
     bool untracked() { return tables.policy().untracked(); }
 

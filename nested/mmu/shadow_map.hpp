@@ -54,7 +54,7 @@ constexpr bool l1_forbids(const Stage2Result& l1, const L2Fault& f) {
     const bool device = l1.attributes.type == stage2::MemoryType::Device_nGnRE;
     if (f.on_walk && f.no_device_walk && device)
         return true;
-    if (f.exec)  // an instruction fetch from Device memory may fault so, and we cannot let it through
+    if (f.exec)  // a fetch from Device memory may be a permission fault, and compose() lets nothing execute from there
         return !p.x || p.x_at == (f.el0 ? stage2::ExecAt::El1Only : stage2::ExecAt::El0Only) || device;
     // A walk writes only what it has read.
     return f.write ? !p.w || (f.on_walk && !p.r) : !p.r;
@@ -78,8 +78,8 @@ constexpr Composed compose(const Stage2Result& l1, const stage2::Leaf& canonical
     c.attributes.prot.w = a.prot.w && b.prot.w;
     // The canonical leaf's execution permission knows no exception level. What L1 calls a device is not executed from.
     const bool x = a.prot.x && b.prot.x && a.type != MemoryType::Device_nGnRE;
-    // The weaker of both. But stage 2 can let L2 execute only from Write-Back memory, and so does a Non-cacheable leaf
-    // of L1's with executable memory behind it become.
+    // The weaker type of both. But our tables have executable leaves for Write-Back memory only: a Non-cacheable leaf of L1's
+    // with executable memory behind it becomes Write-Back.
     const bool forced = fwb && b.type == MemoryType::Normal;
     if (b.type == MemoryType::Device_nGnRE || (a.type == MemoryType::Device_nGnRE && !forced))
         c.attributes.type = MemoryType::Device_nGnRE;

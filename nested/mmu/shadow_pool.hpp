@@ -59,8 +59,8 @@ public:
         }
         return s;
     }
-    // As above, but makes one. -ENOMEM; -EBUSY when there are as many as there may be and each is in use (never, while a
-    // vCPU holds no more than kPerVcpu - 1 of them). Sleeps; takes the mmu lock.
+    // As above, but makes a shadow, or evicts one. -ENOMEM; -EBUSY when there are as many as there may be and each is in use
+    // (never, while a vCPU holds no more than kPerVcpu - 1 of them). Sleeps; takes the mmu lock.
     Result<Shadow<Memory>*> get(const ShadowKey& key) {
         Change change;
         return get(key, change);
@@ -86,7 +86,7 @@ public:
         if (!fresh)
             return Errno::kNoMem;
         Guard guard(lock_);
-        if (Shadow<Memory>* s = find_and_hold(key)) {  // another vCPU was faster
+        if (Shadow<Memory>* s = find_and_hold(key)) {  // another vCPU made this shadow while the lock was dropped
             put(*fresh);
             return s;
         }
@@ -136,7 +136,7 @@ private:
             take_unused(s);
     }
 
-    // Out of the hash and held by us, but in the array, where notifiers still find its leaves.
+    // Takes the longest unused shadow out of the hash and holds it. In the array, notifiers still find its leaves.
     Shadow<Memory>* take_victim(Change& change) {
         Shadow<Memory>* s = unused_first_;
         if (!s)
@@ -153,7 +153,7 @@ private:
         }
         return s;
     }
-    // In pieces, so that neither a fault nor the scheduler waits for a whole L2. Then the VMID is clean for its next use.
+    // Unmaps a victim, in pieces, so that neither a fault nor the scheduler waits for a whole L2; then cleans its VMID.
     Shadow<Memory>* emptied(Shadow<Memory>* s) {
         for (arch::L2Ipa at{}; at < s->tables.limit();) {
             {

@@ -6,7 +6,7 @@
 
 namespace nest::nested {
 
-enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kUndefined };
+enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kUndefined };  // see el2_registers.def
 
 struct El2Register {
     arch::SysReg reg;
@@ -19,8 +19,8 @@ struct El2Register {
 // nullptr: not a register of virtual EL2. Any context.
 const El2Register* find_el2_register(arch::Encoding e);
 
-// The vCPU's MIDR_EL1 or MPIDR_EL1 becomes another one. VPIDR_EL2 or VMPIDR_EL2, which comes out of a reset as that
-// ([DDI0487] D24.2), follows while it still is the same; what user space or L1 has given it stays. Also without virtual EL2.
+// Set the vCPU's MIDR_EL1 or MPIDR_EL1, with the state in memory; also without virtual EL2. VPIDR_EL2 or VMPIDR_EL2, which
+// a reset makes equal to it ([DDI0487] D24.2), follows as long as both are equal: a value from user space or L1 stays.
 void set_midr(VirtualEl2& v, u64 midr);
 void set_mpidr(VirtualEl2& v, u64 mpidr);
 // KVM_ARM_VCPU_INIT and PSCI CPU_ON, with the state in memory: all to their reset values, VPIDR_EL2 and VMPIDR_EL2 to
@@ -28,9 +28,9 @@ void set_mpidr(VirtualEl2& v, u64 mpidr);
 // the flat reset, which has set the EL1 registers.
 void reset_el2(VirtualEl2& v);
 
-// KVM_{GET,SET}_ONE_REG and KVM_GET_REG_LIST, with the state in memory: is it one of the registers that a VMM moves?
+// KVM_{GET,SET}_ONE_REG and KVM_GET_REG_LIST, with the state in memory: is `e` one of the registers that a VMM moves?
 bool has_one_reg(const VirtualEl2& v, arch::Encoding e);
-// Only what has_one_reg() said yes to. A value comes back as it was written, but for bits that do not exist.
+// Only for an `e` with has_one_reg(). A value comes back as it was written, but for bits that do not exist.
 u64 get_one_reg(const VirtualEl2& v, arch::Encoding e);
 void set_one_reg(VirtualEl2& v, arch::Encoding e, u64 value);
 

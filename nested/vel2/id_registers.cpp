@@ -45,7 +45,7 @@ u64 mmfr0(u64 host_raw, u64 flat) {
 
 u64 mmfr1(u64 flat) {
     using R = ID_AA64MMFR1_EL1;
-    // VH: the VM's EL2 is a VHE one. TWED's delay would be ours; ETS and nTLBPA promise what shadow tables do not.
+    // VH: the VM's EL2 is a VHE one. TWED's delay would be the host's; ETS and nTLBPA promise what shadows do not keep.
     const R r = R::of(flat).with<R::VH>(1).with<R::TWED>(0).with<R::CMOW>(0).with<R::nTLBPA>(0).with<R::ETS>(0);
     return at_most<R::HAFDBS>(r, 1)
         .raw;  // the access flag; no dirty state, which shadow tables would have to carry back

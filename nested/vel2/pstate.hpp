@@ -2,8 +2,8 @@
 // PSTATE of a vCPU with virtual EL2, and the architecture's rules for an exception to EL2 and a return from it.
 //
 // GuestContext::pstate always holds the hardware's view: virtual EL2 runs at EL1, so there EL2h is EL1h. The guest's
-// view is needed in three places only: SPSR_EL2 of an exception that we take for it, ERET's SPSR, and ONE_REG. (What
-// hardware itself writes to SPSR_EL1 under HCR_EL2.NV already says EL2.) [DDI0487] D8.11, R_RRJHH
+// view is needed in three places only: SPSR_EL2 of an exception that we take to virtual EL2 by software, ERET's SPSR, and
+// ONE_REG. (What hardware itself writes to SPSR_EL1 under HCR_EL2.NV already says EL2.) [DDI0487] D8.11, R_RRJHH
 #pragma once
 #include <arch/registers.hpp>
 
@@ -49,7 +49,7 @@ constexpr u64 pstate_at_entry(u64 old, const EntryRules& rules) {
 }
 
 // Bits of SPSR_EL2 that mean something to a VM. All others (TCO without MTE, ALLINT, PM, PACM, EXLOCK, UINJ …) belong
-// to features that it does not have and must not reach hardware's SPSR_EL2.
+// to features that the VM does not have, and must not reach hardware's SPSR_EL2.
 constexpr u64 known_spsr_bits(bool mte) {
     using P = arch::SPSR_EL2;
     return P::mask<P::N, P::Z, P::C, P::V, P::DIT, P::UAO, P::PAN, P::SS, P::IL, P::SSBS, P::BTYPE, P::D, P::A, P::I,

@@ -8,8 +8,8 @@ RegisterMasks::RegisterMasks(const Features& features) {
     if (features.has(Feature::feature)) \
         writable_[detail::masked(arch::SysReg::reg)] |= (bits);
 #include <nested/vel2/register_masks.def>
-    // A register that the VM does not have has no bits, whatever features its bits belong to: NV2 lets L1 write it all the
-    // same where hardware has it, as no trap stands before the VNCR page.
+    // A register that the VM does not have has no bits, whatever features its bits belong to. L1 can write such a register
+    // all the same, where hardware has it: NV2 makes the access one to the VNCR page, before any trap.
 #define EL2_REGISTER(name, kind, feature, reset, shown)             \
     if (constexpr size_t m = detail::masked(arch::SysReg::name);    \
         m != detail::kMaskedCount && !features.has(Feature::feature)) \

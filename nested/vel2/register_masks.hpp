@@ -31,7 +31,7 @@ class RegisterMasks {
 public:
     explicit RegisterMasks(const Features& features = {});
 
-    // `value` as the register would hold it; unchanged for a register without rules.
+    // `value` with RES0 and RES1 applied; unchanged for a register without rules. Any context.
     u64 apply(arch::SysReg reg, u64 value) const;
     template <typename R>
     R apply(R value) const {

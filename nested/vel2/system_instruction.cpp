@@ -73,7 +73,7 @@ constexpr Group group_of(unsigned crm) {
 
 constexpr u8 granule_of(u64 tg) { return tg == 0 ? 0 : tg == 1 ? 12 : tg == 2 ? 14 : 16; }
 
-// The scope that surely holds it, when the operand does not say what it is.
+// The scope of a TLBI whose operand has a reserved granule, so that nobody knows which addresses it names: all of them.
 TlbiScope widened(TlbiScope scope) { return scope == TlbiScope::kIpa ? TlbiScope::kVmid : TlbiScope::kStage1; }
 
 // Xt of a range: TG 47:46, SCALE 45:44, NUM 43:39, TTL 38:37, BaseADDR 36:0 in granules.

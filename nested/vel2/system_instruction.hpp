@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// TLBI and AT instructions, decoded for whoever emulates them: [DDI0487] C5.4, C5.5, D8.14.
+// TLBI and AT instructions, decoded for whoever emulates them: [DDI0487] C5.4 (AT), C5.5 (TLBI), D8.16.
 #pragma once
 #include <arch/sysreg.hpp>
 #include <nested/vel2/features.hpp>
@@ -46,8 +46,8 @@ constexpr bool is_at(arch::Encoding e) {
     return e.op0() == 1 && (e.op1() == 0 || e.op1() == 4) && e.crn() == 7 && (e.crm() == 8 || e.crm() == 9);
 }
 
-// False: unallocated, or of a feature that the VM has not: UNDEFINED. `operand` is Xt. A reserved granule widens the
-// scope: what must go is then unknown.
+// False: UNDEFINED, as the encoding is unallocated or belongs to a feature that the VM does not have. `operand` is Xt. A
+// reserved granule in it, which leaves the addresses unknown, makes the scope wider. `e2h`, `tge`: L1's.
 bool decode_tlbi(arch::Encoding e, u64 operand, const Features& features, bool e2h, bool tge, TlbiOp& op);
 
 struct AtOp {
@@ -60,6 +60,7 @@ struct AtOp {
     u64 va;
     constexpr bool operator==(const AtOp&) const = default;
 };
+// False: UNDEFINED, as for decode_tlbi().
 bool decode_at(arch::Encoding e, u64 operand, const Features& features, bool e2h, bool tge, AtOp& op);
 
 }  // namespace nest::nested

@@ -7,8 +7,8 @@
 namespace nest::nested {
 
 // What must trap of virtual EL2's debug registers. `armed`: one of the vCPU's own breakpoints or watchpoints is enabled;
-// `taken`: the VMM debugs the guest, or the OS Lock is set; `hypervises`: VirtualEl2's. Again after each write to one of
-// the breakpoint registers, which always traps.
+// `taken`: the VMM debugs the guest, or the OS Lock is set; `hypervises`: VirtualEl2::hypervises(). To be asked again after
+// each write to a breakpoint register, which always traps.
 inline DebugTraps debug_traps_for(bool armed, arch::MDSCR_EL1 mdscr, bool taken, bool hypervises) {
     using M = arch::MDSCR_EL1;
     if (taken)
@@ -17,12 +17,12 @@ inline DebugTraps debug_traps_for(bool armed, arch::MDSCR_EL1 mdscr, bool taken,
     return armed || steps || !hypervises ? DebugTraps::kMdscrWrites : DebugTraps::kNone;
 }
 
-// Virtual EL2: its instructions that would act on hardware's EL2 come to us, HCR_EL2.NV; L1's own controls do not apply
-// to itself. `fgt`: the machine has FEAT_FGT, without which the debug registers can only be trapped all together.
+// Virtual EL2's controls, which L1's own have no part in. HCR_EL2.NV makes instructions trap that would act on hardware's
+// EL2. `fgt`: the machine has FEAT_FGT, without which the debug registers can only be trapped all together.
 vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, const Config& config, DebugTraps debug, bool fgt, bool e2h);
 
-// L2: ours and L1's together. L1 writes its own without an exit: WorldTraps::refresh_l2_traps() looks at every entry.
-// HCR_EL2.VSE is in it, unlike in ours, when L1 has a virtual SError pending for L2.
+// L2's controls: ours and L1's together. L1 writes its own without an exit, so that WorldTraps::refresh_l2_traps() compares
+// them at each switch to L2. HCR_EL2.VSE is set, which it never is in `ours`, if L1 has a virtual SError pending for L2.
 vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, const vncr::RegisterFile& file);
 
 // Does L1 trap L2's FP/SIMD? Under E2H with TGE clear only FPEN's lower bit counts ([DDI0487] D24.2.33).

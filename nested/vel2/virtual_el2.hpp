@@ -29,7 +29,7 @@ public:
     bool e2h() const { return hcr().get<arch::HCR_EL2::E2H>(); }
     bool tge() const { return file.get<arch::HCR_EL2>().get<arch::HCR_EL2::TGE>(); }
     bool at_el0() const { return (context.pstate & 0xf) == 0; }
-    // L1's register R as it acts.
+    // L1's register R as it acts: without what bits L1 wrote that do not exist.
     template <typename R>
     R get() const {
         return config().masks.get<R>(file);
@@ -56,8 +56,8 @@ public:
         world_ = world;
         hypervises_ |= world == World::kL2;
     }
-    // It has run L2. A hypervisor writes MDSCR_EL1 on each world switch, to leave its guest's value or to restore its own;
-    // anyone else to step itself, which acts at once and without an exit.
+    // The vCPU has run L2 at some time. A hypervisor writes MDSCR_EL1 on each world switch, to leave its guest's value or to
+    // restore its own; any other kernel writes MDSCR_EL1 to step itself, which has to act at once (debug_traps_for()).
     bool hypervises() const { return hypervises_; }
 
     // An exception that the VM's hardware raises for the hypervisor: does L1 take it, and is it masked? In L2, a
@@ -77,10 +77,10 @@ public:
     Delivery fiq() const { return delivery<arch::HCR_EL2::FMO, arch::SPSR_EL2::F>(); }
     Delivery serror() const { return delivery<arch::HCR_EL2::AMO, arch::SPSR_EL2::A>(); }
 
-    // Of the world that the vCPU is in; what the hardware holds while it is loaded.
+    // The trap controls of the world that the vCPU is in, which hardware holds while the vCPU is loaded.
     const vhe::TrapConfig& traps() const { return in_l2() ? world_traps.l2() : world_traps.vel2(); }
-    // What the hardware gets while the FP/SIMD registers in it are the guest's or not. L1 may trap them of L2: then they
-    // may be loaded, and the trap stays.
+    // CPTR_EL2 for hardware. `fp_loaded`: the FP/SIMD registers there are the guest's. L1 may trap them of L2: then the trap
+    // stays even if they are loaded.
     arch::CPTR_EL2 cptr(bool fp_loaded) const { return in_l2() ? cptr_in_l2(fp_loaded) : cptr_in_vel2(fp_loaded); }
     arch::CPTR_EL2 cptr_in_l2(bool fp_loaded) const {
         return opened(world_traps.l2().cptr, fp_loaded && !world_traps.l2_forwards_fp());
@@ -100,7 +100,7 @@ public:
     vhe::GuestContext& context;
     vncr::RegisterFile& file;
     WorldTraps world_traps;
-    vncr::Translations* vncr = nullptr;  // of L1's VNCR_EL2; whoever owns us has them, elsewhere: they are rarely used
+    vncr::Translations* vncr = nullptr;  // of L1's VNCR_EL2; the vCPU owns them, apart from what every exit touches
 
 private:
     static arch::CPTR_EL2 opened(arch::CPTR_EL2 closed, bool open) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The trap controls of a vCPU's two worlds, kept from one change of world to the next: a change then writes the registers
-// in which the two differ, and computes nothing. What they were made from is either L1's, whose writes go to the VNCR
-// page without an exit and are compared word by word, or changes on the slow path only, which makes them anew.
+// in which the two differ, and computes nothing. Both sets are made of L1's registers, whose writes go to the VNCR page
+// without an exit and which are compared word by word, and of sources that only the slow path changes, which calls make().
 //
 // Context: the vCPU's own thread, preemption off while its registers are in hardware.
 #pragma once
@@ -29,20 +29,20 @@ public:
     // Does L1 trap L2's FP/SIMD?
     bool l2_forwards_fp() const { return l2_forwards_fp_; }
 
-    // Both anew: at each load of the vCPU, as another CPU's registers may differ, and when a source has changed. Whoever
-    // calls gives the hardware all of the present world's.
+    // Computes both sets: at each load of the vCPU, as another CPU's registers may differ, and when a source has changed. The
+    // caller then writes all registers of the present world's set.
     void make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, bool e2h);
-    // L2's, if L1 has written one of the registers behind them since.
+    // Computes L2's set, if L1 has written one of the registers behind it since.
     void refresh_l2_traps(const Config& config, const vncr::RegisterFile& file) {
         if (L1Controls::of(file).differ(l1_)) [[unlikely]]
             make_l2(config, file);
     }
-    // L2's accesses to EL2 go to a page of L1's, or trap. Until refresh_l2_traps() or make() finds other controls.
+    // Do L2's accesses to EL2's registers go to a page of L1's, or trap? Holds until refresh_l2_traps() or make() computes.
     void l2_redirects(bool on) { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::NV2>(on); }
     // L2 has taken the virtual SError that L1 had left pending.
     void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }
 
-    // The registers of the world that `next` is for, of which the hardware holds the other's. Not HCR_EL2 and CPTR_EL2.
+    // Writes the registers of `next`, l2() or vel2(), while hardware holds the other set. Not HCR_EL2 and CPTR_EL2.
     NEST_TIER0 void exchange(arch::Cpu& cpu, const vhe::TrapConfig& next) const {
         const unsigned differing = differing_;
         const auto give = [&](unsigned bit, auto value) __attribute__((always_inline)) {

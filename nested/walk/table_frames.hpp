@@ -2,8 +2,8 @@
 // TableFrames: where pages that hold L1's tables lie, so that a walk which comes by them again need not ask the canonical
 // stage 2. A hypervisor's root and middle tables take part in nearly every fault of its guest.
 //
-// An entry says what a canonical leaf said: it is true until that frame is unmapped, and so forget() belongs wherever the
-// shadows' leaves are dropped for one. It says nothing about writing.
+// An entry copies the address in a canonical leaf, and is true until that frame is unmapped: who drops the shadow leaves of
+// a frame also calls forget(). An entry does not say that the frame may be written.
 //
 // Locking: the VM's mmu lock.
 #pragma once

@@ -39,7 +39,7 @@ ShadowTlbi shadow_tlbi(const TlbiOp& op, u64 operand, u16 vmid, const MmuFeature
         return t;
     case TlbiScope::kIpa:
         t.what = op.size ? ShadowTlbi::What::kIpaRange : ShadowTlbi::What::kIpa;
-        // Above 48 bits nothing is ever mapped. Kept as it is, so that it does not alias what is.
+        // Nothing is mapped above 48 bits. A larger address becomes the limit: cut to 48 bits it would name a mapped one.
         t.start = op.start < kIpaLimit ? op.start : kIpaLimit;
         t.bytes = op.size < kIpaLimit - t.start ? op.size : kIpaLimit - t.start;
         // Ranges have their own hint, whether or not there is FEAT_TTL.

@@ -12,7 +12,7 @@ namespace nest::nested {
 
 enum class Access : u8 {
     kDone,
-    kAbsent,   // not known here: the canonical stage 2 does not map it (writable); whoever may sleep has to bring it in
+    kAbsent,   // the canonical stage 2 does not map the frame (for exchange(): writable); tier 1 has to fault it in
     kNone,     // no memory answers there: an external abort
     kChanged,  // exchange() found something else than expected
 };
@@ -28,9 +28,9 @@ concept TableMemory = requires(M& m, arch::Ipa at, u64 word) {
     { m.exchange(at, word, word) } -> std::same_as<Access>;
 };
 
-// Through the canonical stage 2 and the linear map, without sleeping. Only with the mmu lock held: a page that a canonical
-// leaf maps stays the VMM's until an MMU notifier has had that lock. So a write cannot hit a page that was given away, and
-// a writable leaf means that its frame is marked dirty where writes are logged (the leaf was write-protected otherwise).
+// Through the canonical stage 2 and the linear map, without sleeping. Only with the mmu lock held: else the walk finds the
+// page of a canonical leaf, an MMU notifier unmaps that leaf and the kernel gives the page away, and then exchange() writes
+// to somebody else's memory. A writable leaf means that its frame is already marked dirty where writes are logged.
 //
 // `Canonical`: stage2::Leaf walk(Ipa) const, Ipa limit() const, and bool in_linear_map(const stage2::Leaf&) const.
 template <typename Canonical>

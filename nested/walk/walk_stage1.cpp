@@ -46,7 +46,7 @@ bool in_range(u64 va, unsigned input_bits, bool high, bool tbi) {
     return (va & mask) == (high ? mask : 0);
 }
 
-// One cacheability of both stages: 1 Non-cacheable, 2 Write-Through, 3 Write-Back.
+// Half a MAIR byte (Normal memory) in stage 2's encoding of cacheability: 1 Non-cacheable, 2 Write-Through, 3 Write-Back.
 unsigned cacheability(unsigned half) { return half == 4 ? 1 : half >= 8 && half < 12 ? 2 : half >= 12 ? 3 : half < 4 ? 2 : 3; }
 
 }  // namespace
@@ -137,7 +137,8 @@ arch::PAR_EL1 par_of(const Stage1Result& s1, const Stage2Result* s2, bool fwb, b
         output = s2->output.raw;
         unsigned m = s2->memattr;
         const bool device1 = (attr & 0xf0) == 0, device2 = fwb ? !(m & 4) : (m >> 2) == 0;
-        // [DDI0487] D24.2.58 CD: it acts on what stage 2 says, which FWB has combined with stage 1 before.
+        // [DDI0487] D24.2.58: HCR_EL2.CD acts on stage 2's attribute. With FWB that one is already combined with stage 1's,
+        // so that CD comes after the combination.
         if (uncached && !device2 && !fwb)
             m = 5;
         if (fwb && !device2) {

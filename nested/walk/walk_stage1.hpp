@@ -66,7 +66,8 @@ struct Stage1Result {
     bool absent_write = false;
 };
 
-// What permits what: hierarchical restrictions (`tables`: the APTable, UXNTable, PXNTable that were seen), AP, WXN, PAN.
+// Permissions by `descriptor` (AP, UXN, PXN), by the hierarchy (`tables`: APTable, UXNTable and PXNTable of all tables on the
+// way, in a descriptor's place), by WXN and by PAN.
 Stage1Permissions stage1_permissions(const Stage1Regime& regime, u64 descriptor, u64 tables, bool el0, bool pan);
 
 namespace detail {
@@ -207,7 +208,7 @@ Stage1Result walk_stage1(const Stage1Registers& registers, const Stage1Regime& g
     }
 }
 
-// PAR_EL1. `stage2`: of the output, for the AT S12 forms; nullptr for those of stage 1. `fwb`, `uncached`: of its regime.
+// PAR_EL1. `stage2`: the translation of stage 1's output, for AT S12*; nullptr for AT S1*. `fwb`, `uncached`: Stage2Regime's.
 arch::PAR_EL1 par_of(const Stage1Result& stage1, const Stage2Result* stage2, bool fwb, bool uncached = false);
 
 }  // namespace nest::nested

@@ -12,7 +12,7 @@ namespace nest::nested {
 struct Stage2Regime {
     static constexpr u8 kNoFault = 0xff;
     u64 base = 0;             // of the first-level table
-    u8 fsc = kNoFault;        // every walk ends with this before it begins
+    u8 fsc = kNoFault;        // else the fault status code that every walk ends with before it begins
     u8 granule = k4K;
     u8 start_level = 1;
     u8 input_bits = 40;
@@ -24,12 +24,13 @@ struct Stage2Regime {
     bool fwb = false;         // HCR_EL2.FWB of L1: another encoding of MemAttr
     bool uncached = false;    // HCR_EL2.CD of L1: all that is Normal is Non-cacheable for data and walks; for PAR_EL1
 };
+// `big_endian`: SCTLR_EL2.EE of L1. `uncached` is left for the caller to set.
 Stage2Regime stage2_regime(arch::VTTBR_EL2 vttbr, arch::VTCR_EL2 vtcr, bool big_endian, bool fwb, const MmuFeatures& vm);
 
 enum class WalkStatus : u8 {
     kTranslated,
     kFault,   // `fsc` says which
-    kAbsent,  // `absent` must be brought in first; if nothing is there, it is a fault with `fsc`
+    kAbsent,  // `absent` must be faulted in first; if no memory is there, the walk ends in a fault with `fsc`
     kAgain,   // the guest keeps changing the descriptor that the walk wants to mark: let it run on
 };
 
@@ -43,7 +44,7 @@ struct Stage2Result {
     stage2::Attributes attributes;  // permissions and type, not the software bits
     arch::Ipa output{};     // of the byte asked for
     arch::Ipa absent{};
-    bool absent_write = false;
+    bool absent_write = false;  // … for writing: the walk wants to mark the descriptor
 };
 
 namespace detail {
