@@ -21,7 +21,7 @@ public:
             nest_port_pages_free(page_, 0);
     }
 
-    // False when there is no memory. Sleeps.
+    // False: no memory. Sleeps.
     [[nodiscard]] bool init() {
         page_ = static_cast<u64*>(nest_port_pages_alloc(0, false));
         return page_ != nullptr;

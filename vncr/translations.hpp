@@ -2,9 +2,11 @@
 // What L1's own VNCR_EL2 translates to, for an L1 whose guest is a hypervisor: a small TLB for each vCPU, as an L1 changes
 // between several such guests. Whoever may change a translation drops it: L1's TLBI, MMU notifiers, memory slots.
 //
-// Locking: the VM's mmu lock to enter and to drop. The vCPU's own thread looks without it: only it writes what names an
-// entry, and of one that others drop it sees either the page or none. Who drops must then wait until this vCPU has been
-// out of tier 0 and the guest once (kvm/vm/nested_vncr.hpp).
+// Locking: the VM's mmu lock for enter(), any() and drop(). The vCPU's own thread calls find() without the lock: no other
+// thread writes Entry::what, and others change Entry::bytes only to nullptr. So this race is left: the vCPU finds the page
+// and gives its address to hardware, CPU B (an MMU notifier, a TLBI on another vCPU) drops the entry, the page is freed, and
+// L2 still writes there. Who drops therefore waits until every CPU has taken an interrupt: by then the vCPU has been out of
+// tier 0 and the guest, and meets the request to look anew (kvm/vm/nested_vncr.hpp).
 #pragma once
 #include <base/atomic.hpp>
 #include <base/types.hpp>
@@ -27,7 +29,7 @@ struct Page {
     bool big_endian = false;
 
     explicit operator bool() const { return bytes != nullptr; }
-    // May hardware access it for L2? It does so with the host's permissions and byte order.
+    // May hardware access the page for L2, as NV2 does? The access is one of the host's: its permissions and byte order.
     bool direct() const { return bytes && writable && !big_endian; }
 };
 
@@ -50,6 +52,7 @@ class Translations {
 public:
     static constexpr unsigned kCount = 4;
 
+    // The vCPU's own thread, without the lock. The page may be used as long as interrupts stay off.
     Page find(const PageName& wanted) const {
         for (const Entry& e : entries_) {
             u8* const bytes = e.bytes.load_acquire();
@@ -58,6 +61,7 @@ public:
         }
         return {};
     }
+    // The vCPU's own thread. `bytes`: the page's address in the linear map.
     Page enter(const Translation& t, u8* bytes) {
         Entry* slot = nullptr;
         for (Entry& e : entries_)
@@ -70,7 +74,7 @@ public:
         slot->bytes.store_release(bytes);
         return {bytes, t.writable, t.name.big_endian};
     }
-    // `matches` is asked of each entry.
+    // Does matches(const Translation&) say yes of some entry?
     template <typename Fn>
     bool any(Fn matches) const {
         for (const Entry& e : entries_)
@@ -78,7 +82,7 @@ public:
                 return true;
         return false;
     }
-    // How many went.
+    // Drops the entries of which matches(const Translation&) says yes. How many went.
     template <typename Fn>
     unsigned drop(Fn matches) {
         unsigned dropped = 0;
