@@ -5,7 +5,7 @@
 
 namespace nest::stage2 {
 
-// The stage-2 half of the memory type. Without FEAT_S2FWB the guest's stage 1 can only weaken it ([DDI0487] D8.6.5).
+// The memory type that stage 2 says. Without FEAT_S2FWB the guest's stage 1 can only weaken the type ([DDI0487] D8.6.5).
 enum class MemoryType : u8 { Normal, NormalNC, Device_nGnRE };
 
 // Who may execute, when x is set. Other than Both needs FEAT_XNX; without it the page is then not executable at all.

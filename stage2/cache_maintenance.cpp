@@ -11,7 +11,7 @@ void clean_invalidate_to_poc(arch::Cpu& cpu, CacheType ctr, u64 va, u64 bytes) {
 }
 
 void invalidate_instructions(arch::Cpu& cpu, CacheType ctr, u64 va, u64 bytes) {
-    constexpr u64 kMaxLines = 512;  // each is broadcast; above, the whole cache is cheaper
+    constexpr u64 kMaxLines = 512;  // each line is a broadcast; for more of them, the whole cache is cheaper
     if (ctr.get<CacheType::DIC>()) {
         cpu.isb();
         return;

@@ -23,7 +23,7 @@ struct CacheType : arch::Layout<CacheType> {
 void clean_invalidate_to_poc(arch::Cpu& cpu, CacheType ctr, u64 va, u64 bytes);
 
 // Drops instructions that some earlier owner of the memory left in instruction caches. The data side is clean already:
-// without FEAT_S2FWB by the above, and FEAT_S2FWB implies CTR_EL0.IDC.
+// without FEAT_S2FWB by clean_invalidate_to_poc(), and FEAT_S2FWB implies CTR_EL0.IDC.
 void invalidate_instructions(arch::Cpu& cpu, CacheType ctr, u64 va, u64 bytes);
 
 }  // namespace nest::stage2

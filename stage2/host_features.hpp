@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What stage 2 needs to know about the machine. Safe values: of all CPUs.
+// What stage 2 needs to know about the machine: the system-wide values, which hold on all CPUs.
 #pragma once
 #include <arch/id_registers.hpp>
 

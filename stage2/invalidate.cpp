@@ -7,8 +7,8 @@
 namespace nest::stage2 {
 namespace {
 
-// Makes TLBI mean the target. With HCR_EL2.{E2H,TGE} = {1,1} it would mean EL2&0, so TGE goes off, which only the
-// host itself could notice: interrupts stay off meanwhile.
+// Makes TLBI mean the target. With HCR_EL2.{E2H,TGE} = {1,1} TLBI would mean EL2&0 ([DDI0487] D8.16.5), so TGE is cleared;
+// the host's interrupt handlers must not run with TGE clear, so interrupts stay off meanwhile.
 class TargetContext {
 public:
     TargetContext(arch::Cpu& cpu, const TlbTarget& target) : cpu_(cpu), hcr_(cpu.read<arch::HCR_EL2>()) {
@@ -22,7 +22,7 @@ public:
         walks_ahead_ = arch::has_erratum(arch::Erratum::kSpeculativeAt) && (in_host_ || switched_);
         if (walks_ahead_) [[unlikely]]
             stop_walks();
-        // Stage 2 is whole before TGE goes: some CPUs walk ahead (Cortex-A76 erratum 1165522 and others).
+        // Stage 2 is written before TGE is cleared: some CPUs walk speculatively (Cortex-A76 erratum 1165522 and others).
         if (switched_) {
             cpu.write(target.vtcr);
             cpu.write(wanted);
@@ -55,8 +55,8 @@ public:
     TargetContext& operator=(const TargetContext&) = delete;
 
 private:
-    // Whatever stage 1 is in the registers has nothing to do with the target: no walk of it may fill the TLBs. With
-    // both table walks disabled (TCR_EL1.EPD0, EPD1) and stage 1 on (SCTLR_EL1.M), there is none of stage 2 either.
+    // The stage 1 that the registers describe has nothing to do with the target: no walk of it may fill the TLBs. With
+    // both table walks disabled (TCR_EL1.EPD0, EPD1) and stage 1 on (SCTLR_EL1.M), there is no walk of stage 2 either.
     void stop_walks() {
         tcr_ = cpu_.read<arch::TCR_EL12>();
         sctlr_ = cpu_.read<arch::SCTLR_EL12>();
@@ -76,7 +76,7 @@ private:
     arch::SCTLR_EL12 sctlr_{};
 };
 
-// The instruction by its number. Only a broadcast one of stage 1 comes here.
+// `op` is a broadcast TLBI of stage 1.
 void execute_stage1(arch::Cpu& cpu, arch::Tlbi op, u64 operand) {
     using enum arch::Tlbi;
     switch (op) {
@@ -107,10 +107,10 @@ void Invalidator::invalidate(const Invalidation& what) {
     cpu_.dsb<arch::Barrier::ISHST>();
     TargetContext context(cpu_, target_);
     if (by_address(what)) {
-        // Stage 2 first, to its end: a walk on another CPU could otherwise make a new combined entry from the old
-        // stage-2 one after the combined entries were dropped.
+        // Stage 2's entries go first, and the DSB waits for that. Otherwise: the combined entries are dropped on CPU B, a walk
+        // of B's guest makes a new combined entry from an old stage-2 one, then that one is dropped, and the new entry stays.
         cpu_.dsb<arch::Barrier::ISH>();
-        // Combined entries are tagged by VA, which is unknown: all of the VMID's go.
+        // Combined entries are tagged by VA, which nobody knows here: all entries of the VMID go.
         cpu_.tlbi<arch::Tlbi::VMALLE1IS>();
     } else {
         cpu_.tlbi<arch::Tlbi::VMALLS12E1IS>();
@@ -135,7 +135,7 @@ void Invalidator::stage1(arch::Tlbi op, u64 operand) {
     finish_broadcast(cpu_);
 }
 
-// False when the range is better dropped as the whole VMID; nothing was issued then.
+// False: the range is better dropped as the whole VMID, and no TLBI was issued.
 bool Invalidator::by_address(const Invalidation& what) {
     if (what.everything())
         return false;
@@ -152,8 +152,8 @@ bool Invalidator::by_address(const Invalidation& what) {
     return true;
 }
 
-// [DDI0487] C5.5.63: one instruction covers (NUM + 1) * 2^(5 * SCALE + 1) pages. The digits of `pages` in that
-// system, highest first; an odd page is left over for a single one. Without a level: tables may have gone.
+// [DDI0487] C5.5.63: one instruction covers (NUM + 1) * 2^(5 * SCALE + 1) pages. `pages` is written in that number system,
+// highest digit first; an odd page at the end gets a TLBI of its own. No level hint: tables may have gone.
 void Invalidator::ranges(u64 start, u64 pages) {
     constexpr u64 kTg4K = u64{1} << 46;
     for (int scale = 3; scale >= 0; scale--) {

@@ -20,12 +20,12 @@ struct TlbTarget {
     arch::VTTBR_EL2 vttbr() const { return table.with<arch::VTTBR_EL2::VMID>(vmid->raw() & vmid_mask); }
 };
 
-// Stage-1 and combined translations of the VMID in VTTBR_EL2, on this CPU only. HCR_EL2.TGE is clear: under it, TLBI VMALLE1
-// means EL2&0. Complete on return.
+// Drops stage-1 and combined translations of the VMID in VTTBR_EL2, on this CPU only; complete on return. HCR_EL2.TGE must be
+// clear: while it is set, TLBI VMALLE1 means EL2&0.
 [[gnu::cold]] void drop_stage1_here(arch::Cpu& cpu);
 
-// Works in two contexts and finds out by itself in which: in the host (HCR_EL2.TGE = 1), any context; and in tier 0
-// (TGE = 0, interrupts off), with this VMID's or another one's stage 2 loaded.
+// May be used in the host (HCR_EL2.TGE = 1), in any context, and in tier 0 (TGE = 0, interrupts off), whether this VMID's
+// stage 2 is loaded or another one's. An Invalidator reads TGE to find out where it is.
 class Invalidator {
 public:
     // Without range instructions: beyond so many single ones, dropping the whole VMID costs less.

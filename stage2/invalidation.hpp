@@ -10,8 +10,8 @@ inline constexpr unsigned kAnyLevel = 0;  // leaves lie at levels 1 to 3
 class Invalidation {
 public:
     constexpr Invalidation() = default;
-    // Of `bytes` from `start` in the input address space. A known `level` promises that only leaves of that level
-    // changed, no table entry.
+    // `bytes` from `start` in the input address space. A `level` other than kAnyLevel promises that only leaves of that
+    // level changed, no table entry.
     constexpr Invalidation(u64 start, u64 bytes, unsigned level) { add(start, bytes, level); }
     static constexpr Invalidation all() {
         Invalidation i;
@@ -24,8 +24,8 @@ public:
         start_ = start < start_ ? start : start_;
         end_ = start + bytes > end_ ? start + bytes : end_;
     }
-    // An entry that pointed to a table without leaves went away: any address below it, looked up without a level,
-    // drops what walk caches hold of it.
+    // An entry that pointed to a table without leaves was removed. A TLBI without a level of any one address below that
+    // entry drops what walk caches hold of it.
     constexpr void add_empty_table(u64 base, u64 bytes) {
         if (!empty() && start_ < base + bytes && base < end_)
             level_ = kAnyLevel;
@@ -44,7 +44,7 @@ public:
     constexpr u64 start() const { return start_; }
     constexpr u64 bytes() const { return end_ - start_; }
     constexpr unsigned level() const { return level_; }
-    // One address per this many bytes reaches each entry.
+    // A TLBI by address every stride() bytes reaches each entry.
     constexpr u64 stride() const { return level_ == kAnyLevel ? arch::kPageSize : span_of_level(level_); }
 
 private:

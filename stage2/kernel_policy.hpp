@@ -17,7 +17,7 @@ public:
 
     KernelPolicy(arch::Cpu& cpu, const HostFeatures& host, const TlbTarget& target) : cpu_(cpu), host_(host), target_(target) {}
 
-    // New tables come from this cache until it is used with another one.
+    // New tables come from `cache` until the next use(); nullptr: from nowhere.
     void use(TableCache* cache) { cache_ = cache; }
 
     void* alloc_table() { return cache_ ? cache_->alloc() : nullptr; }

@@ -7,9 +7,9 @@
 
 namespace nest::stage2 {
 
-// Tables taken out of a tree, linked through their own first entry: no memory is needed to free memory. The link is
-// page-aligned, so that whoever still walks the table, hardware before its TLBI or a lock-free walker, reads it as an
-// invalid descriptor.
+// Tables taken out of a tree, linked through their own first entry: no memory is needed to free memory. The link is the
+// page-aligned address of the next table, so that who still walks this one (hardware before its TLBI, or a lock-free
+// Table::walk()) reads the link as an invalid descriptor.
 class TableChain {
 public:
     TableChain() = default;
@@ -26,7 +26,7 @@ public:
         tail_ = tail_ ? tail_ : table;
         count_++;
     }
-    // Only entries of `other` not being walked by hardware any more.
+    // Hardware must not walk the tables of `other` any more.
     template <typename Policy>
     void append(Policy& policy, TableChain&& other) {
         if (!other.head_)
@@ -56,14 +56,15 @@ private:
     unsigned count_ = 0;
 };
 
-// A table's side of it: how many debts are open, and the tables that only lock-free walkers may still see.
+// What a Table knows of its debts: how many are open, and the retired tables, which only lock-free walkers may still see.
 struct Ledger {
     unsigned open = 0;
     TableChain retired;
 };
 
-// Returned by the mutators that invalidate late. complete() it before the lock that guarded the mutator is dropped:
-// otherwise another CPU may map anew what stale TLB entries still translate.
+// The debt of an operation that invalidates late. complete() must come before the lock that guarded the operation is dropped.
+// Otherwise: CPU A unmaps a page and drops the lock; CPU B maps another page at the address (without break-before-make, as the
+// entry is invalid) while a third CPU still has A's old translation in its TLB, and that one's guest uses the old page.
 template <typename Policy>
 class [[nodiscard]] Pending {
 public:
@@ -81,7 +82,7 @@ public:
     // Where the operation stopped: its end, or earlier when its budget was spent. Call again from there.
     Address resume() const { return resume_; }
     const Invalidation& invalidation() const { return invalidation_; }
-    // Of the operation's budget.
+    // How much of the operation's budget was used.
     unsigned spent() const { return spent_; }
     // Takes over the debt of a later piece of the same operation on the same table.
     void absorb(Pending&& later) {

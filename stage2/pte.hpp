@@ -35,8 +35,8 @@ struct Pte : arch::Layout<Pte> {
     constexpr bool writable() const { return get<Write>(); }
     constexpr bool young() const { return get<AF>(); }
 
-    // Fields that may change on a live descriptor without break-before-make (D8.16.1, D8.5.1): what is left differing
-    // outside them demands it.
+    // Fields that may change on a live descriptor without break-before-make (D8.16.1, D8.5.1). A difference in any other
+    // bit demands break-before-make.
     static constexpr u64 kLiveMask = Software::kMask | XN::kMask | AF::kMask | S2AP::kMask;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage2: one address space of a guest, ready for use: table, VMID, and the registers that select them.
 //
-// Locking: all that changes the table wants the VM's mmu spinlock held; the table's contracts (stage2/table.hpp) hold.
-// Without it: walk(), vttbr(), top_up(), and everything that cannot change after init().
+// Locking: what changes the table wants the VM's mmu spinlock held, and the contracts of stage2/table.hpp hold. Without the
+// lock: walk(), vttbr(), top_up(), and what reads values that are constant after init().
 #pragma once
 #include <base/tier0.hpp>
 #include <stage2/kernel_policy.hpp>
@@ -36,8 +36,8 @@ public:
         live_ = true;
         return kOk;
     }
-    // No vCPU runs with it and none will. Its VMID may stay loaded in VTTBR_EL2 of a CPU that is in the host, where no
-    // walk uses it; what TLBs and walk caches still hold goes first. Also without init().
+    // No vCPU runs on this stage 2 any more. Its VMID may still be loaded in VTTBR_EL2 of a CPU that is in the host, where no
+    // walk uses VTTBR_EL2; what TLBs and walk caches hold is dropped before the tables are freed. Also without init().
     void destroy() {
         if (!live_)
             return;
@@ -87,22 +87,23 @@ public:
     // Executes the guest's own invalidation of its stage 1 under this VMID, on all CPUs. See Invalidator.
     void invalidate_stage1(arch::Tlbi op, u64 operand) { policy_.invalidate_stage1(op, operand); }
 
-    // Tables that left the tree, in three steps: take under the lock; wait, without it, until every CPU has left tier 0
-    // once (an IPI); free. Worth it when reap_due().
+    // How to free tables that left the tree: take them under the lock; without the lock, wait until every CPU has left tier 0
+    // once (an IPI), as a vCPU in tier 0 may be in walk() there; then free. Worth the IPI when reap_due().
     bool reap_due() const { return table_.retired() >= kReapThreshold; }
     TableChain take_retired() { return table_.take_retired(); }
     void free_retired(TableChain&& chain) { table_.free_retired(std::move(chain)); }
 
-    // What to load on this CPU; takes a VMID if it has none of this generation. Preemption off. After another Stage2
-    // was loaded on the CPU, or a put (VmidAllocator::clear), ask again.
+    // VTTBR_EL2 for CPU `cpu`; takes a VMID if there is none of this generation. Preemption off. To be asked again after
+    // another Stage2 was loaded on the CPU, and after a put (VmidAllocator::clear()).
     arch::VTTBR_EL2 vttbr(unsigned cpu) {
         constexpr VmidUse use = std::is_same_v<Address, arch::L2Ipa> ? VmidUse::kShadow : VmidUse::kVm;
         return target_.table.with<arch::VTTBR_EL2::VMID>(vmids_.load_on_cpu(vmid_, cpu, use));
     }
     arch::VTCR_EL2 vtcr() const { return target_.vtcr; }
-    // `runner` (a vCPU, not 0) uses it on this CPU from now on. True: another one was the last. What that one's stage 1 said is
-    // still in this CPU's TLBs, under the same VMID and perhaps the same ASID: two vCPUs that do not say TTBRn_EL1.CnP may
-    // mean different things by it ([DDI0487] D8.16.4). See drop_stage1_here(). Preemption off.
+    // `runner` (a vCPU, not 0) uses this stage 2 on this CPU from now on. True: another vCPU was the last, and the caller has
+    // to drop_stage1_here(). Otherwise: vCPU A leaves entries of its stage 1 in this CPU's TLBs, then vCPU B runs here with the
+    // same VMID and ASID but other tables, as two vCPUs without TTBRn_EL1.CnP may ([DDI0487] D8.16.4), and hits A's entries.
+    // Preemption off.
     NEST_TIER0 bool change_runner(unsigned cpu, u16 runner) {
         u16& last = runners_[cpu];
         if (last == runner)

@@ -31,7 +31,7 @@ public:
 
     // May sleep. -EINVAL for a geometry that is not valid, -ENOMEM.
     Status init(const Geometry& geometry, PteFormat format);
-    // Frees the whole tree. No CPU walks it any more and nothing of its VMID is in a TLB (or will be used from there).
+    // Frees the whole tree. No CPU walks the tables any more, and no TLB entry of their VMID is left that could be used.
     void destroy();
 
     // Maps 2^block_shift bytes (12, 21 or 30), instead of whatever was there. A block that is only partly replaced is
@@ -41,7 +41,7 @@ public:
     Status map(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
         return put<true>(ipa, pa, block_shift, attributes);
     }
-    // The same, but -EEXIST where something is mapped in its place, be it larger, smaller or already that.
+    // The same, but -EEXIST where anything is mapped in the new leaf's place: a larger leaf, smaller ones, or the same.
     Status map_new(Address ipa, arch::Pa pa, unsigned block_shift, const Attributes& attributes) {
         return put<false>(ipa, pa, block_shift, attributes);
     }
@@ -94,7 +94,7 @@ public:
     Address limit() const { return Address(geometry_.ipa_limit()); }
 
 private:
-    // One entry under a visitor's eyes.
+    // One entry of a table, as a visitor is shown it.
     struct Entry {
         u64* slot;
         Pte pte;
@@ -121,7 +121,7 @@ private:
     template <typename Fn>
     struct Reader;
 
-    // The last-level table of the latest page that map() or walk_locked() came to. It goes with the entry that links it.
+    // The last-level table of the latest page that map() or walk_locked() came to; forgotten when a table is taken out.
     struct Recent {
         u64 region = ~u64{0};  // ipa / span_of_level(kLastLevel - 1)
         u64* table = nullptr;

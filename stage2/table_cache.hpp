@@ -14,7 +14,7 @@ public:
     TableCache& operator=(const TableCache&) = delete;
     ~TableCache() { drain(); }
 
-    // At least `count` pages are there afterwards; -ENOMEM keeps those it got. Sleeps.
+    // Fills the cache up to `count` pages; -ENOMEM: fewer, and those stay. Sleeps.
     Status top_up(unsigned count) {
         while (count_ < count) {
             void* page = nest_port_pages_alloc(0, false);
@@ -24,7 +24,7 @@ public:
         }
         return kOk;
     }
-    // nullptr when empty. Atomic.
+    // nullptr: the cache is empty. Does not sleep.
     void* alloc() {
         if (!head_)
             return nullptr;

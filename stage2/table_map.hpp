@@ -38,7 +38,7 @@ Status Table<Policy>::put(Address ipa, arch::Pa pa, unsigned block_shift, const 
         if (e.pte.is_leaf(level)) {
             if constexpr (!kReplace)
                 return Errno::kExist;
-            // A larger block that says the same stays: another vCPU took this fault first.
+            // A larger block that maps the same stays: another vCPU has had the same fault, and mapped the block first.
             Leaf here = decode(e, ipa);
             if (here.pa == pa && here.attributes == attributes) {
                 change_live(e, e.pte);
@@ -70,7 +70,7 @@ Status Table<Policy>::put(Address ipa, arch::Pa pa, unsigned block_shift, const 
     return kOk;
 }
 
-// Puts a leaf where anything may be. On return hardware may use it; the caller publishes.
+// Writes a leaf over whatever the entry is. On return hardware may use the leaf; the caller publishes.
 template <typename Policy>
 void Table<Policy>::set_leaf(Entry e, Pte now) {
     if (e.pte.is_leaf(e.level) && !((e.pte.raw ^ now.raw) & ~Pte::kLiveMask)) {
@@ -78,7 +78,7 @@ void Table<Policy>::set_leaf(Entry e, Pte now) {
         return;
     }
     if (e.pte.is_table(e.level)) {
-        // Collapse. The subtree's leaves may be cached at any level below.
+        // The block replaces a table, whose leaves TLBs may hold at any level below.
         forget_recent();
         break_entry(e, kAnyLevel);
         TableChain chain;
@@ -91,7 +91,7 @@ void Table<Policy>::set_leaf(Entry e, Pte now) {
     fill(e, now);
 }
 
-// Where nothing is, or has just been broken.
+// For an entry that is invalid, or has just become so by break_entry().
 template <typename Policy>
 void Table<Policy>::fill(const Entry& e, Pte now) {
     prepare_memory(now, e.level, true, now.executable());
@@ -99,10 +99,10 @@ void Table<Policy>::fill(const Entry& e, Pte now) {
     note(e.base, e.level, Pte{}, now);
 }
 
-// Same output and memory type: only permissions, the access flag or software bits differ. No break, but TLBs:
-// * less allowed: what is cached anywhere must go before the caller relies on it;
-// * more, or the same: TLBs may hold the permissions that faulted ([DDI0487] D8.13.2). Only this CPU matters; another
-//   one faults once more and comes here itself. That it is "the same" means that another vCPU was faster.
+// Same output and memory type: only permissions, the access flag or software bits differ. So no break-before-make, but a TLBI:
+// * less is allowed: on all CPUs, before the caller relies on the permission being gone;
+// * more, or the same: TLBs may hold the permissions that faulted ([DDI0487] D8.13.2). On this CPU only: another CPU with the
+//   old permissions in its TLB faults once more and comes here itself. ("The same": another vCPU had the same fault before.)
 template <typename Policy>
 void Table<Policy>::change_live(Entry e, Pte now) {
     constexpr u64 kReplaced = Pte::kLiveMask & ~Pte::AF::kMask;
@@ -114,7 +114,8 @@ void Table<Policy>::change_live(Entry e, Pte now) {
         policy_.invalidate_local(e.base.raw, e.level);
 }
 
-// Before the guest can reach it: caches must not hold older lines than memory, nor foreign instructions.
+// To be called before the guest can reach the memory of `now`: DRAM must hold what the host wrote, and instruction caches no
+// instructions of an earlier owner.
 template <typename Policy>
 void Table<Policy>::prepare_memory(Pte now, unsigned level, bool new_memory, bool newly_executable) {
     if (new_memory && now.get<Pte::MemAttr>() == format_.memattr(MemoryType::Normal))
@@ -130,8 +131,8 @@ void Table<Policy>::break_entry(const Entry& e, unsigned level) {
     policy_.invalidate(Invalidation(e.base.raw, e.span(), level));
 }
 
-// A block becomes a table of the same translations; the guest may fault meanwhile, and waits for our lock. False when
-// there is no table.
+// A block becomes a table of the same translations. A guest that faults meanwhile waits for the mmu lock. False: the policy has
+// no table left.
 template <typename Policy>
 bool Table<Policy>::split_entry(const Entry& e) {
     u64* fresh = static_cast<u64*>(policy_.alloc_table());
@@ -149,7 +150,7 @@ bool Table<Policy>::split_entry(const Entry& e) {
     return true;
 }
 
-// Read-modify-write of a live descriptor, of which hardware may set the access flag at the same time. The old one.
+// Read-modify-write of a live descriptor, whose access flag hardware may set at the same time. Returns the old descriptor.
 template <typename Policy>
 Pte Table<Policy>::update(u64* slot, u64 clear, u64 set) {
     for (;;) {

@@ -29,11 +29,11 @@ concept TablePolicy = requires(P& p, void* table, u64* slot, u64 value, unsigned
     { p.compare_exchange(slot, value, value) } -> std::same_as<bool>;
     // Makes earlier stores visible to the table walkers of all CPUs (DSB ISHST).
     p.publish();
-    // Broadcast, complete on return; orders earlier stores before itself.
+    // On all CPUs, complete on return; stores from before the call are visible to the walkers first.
     p.invalidate(i);
-    // Of this CPU only: what it cached of one leaf with fewer permissions.
+    // On this CPU only: drops what its TLBs hold of one leaf, which has more permissions now.
     p.invalidate_local(value, order);
-    // New memory becomes reachable by the guest through this mapping.
+    // Cache maintenance of memory that becomes reachable by the guest.
     p.clean_dcache(pa, value);
     p.invalidate_icache(pa, value);
 };

@@ -14,7 +14,7 @@ struct Table<Policy>::Unmapper : Visitor {
     Unmapper(Table& t, Debt& d) : table(t), debt(d) {}
 
     bool enter(const Entry& e, Cursor& cursor) {
-        // Following each leaf of a larger subtree would take milliseconds: then only tables of pages go as one.
+        // A policy that follows each leaf would take milliseconds for a larger subtree: there, only tables of pages go as one.
         if (!cursor.covers(e) || (Policy::kTracksLeaves && e.level + 1 < kLastLevel))
             return true;
         remove(e);
@@ -91,7 +91,7 @@ struct Table<Policy>::Splitter : Visitor {
         if (!e.pte.is_leaf(e.level) || e.level == kLastLevel)
             return Step::Next;
         needs_tables = !table.split_entry(e);
-        return needs_tables ? Step::Stop : Step::Again;  // again: its parts may be blocks as well
+        return needs_tables ? Step::Stop : Step::Again;  // again: the parts of a 1 GiB block are blocks as well
     }
     // Level-3 tables have nothing to split.
     bool enter(const Entry& e, Cursor&) { return e.level + 1 < kLastLevel; }
@@ -163,8 +163,8 @@ auto Table<Policy>::for_each_leaf(Address start, Address end, Fn&& fn, unsigned 
 
 // ---- subtrees
 
-// Links all tables below (and including) one that was taken out of the tree; the number of entries looked at. Tables of
-// pages hold no tables, so that only a policy that follows each leaf makes us read them.
+// Links a table that was taken out of the tree, and all tables below it, into a chain; returns the number of entries looked
+// at. Tables of pages hold no tables, and are read only for a policy that follows each leaf.
 template <typename Policy>
 unsigned Table<Policy>::collect(u64* table, unsigned level, Address base, TableChain& into) {
     unsigned visits = 1;
@@ -193,8 +193,8 @@ void Table<Policy>::free_subtree(u64* table, unsigned level) {
     policy_.free_table(table);
 }
 
-// From an entry outwards: what is taken out leaf by leaf, from either end or in any order, mostly has a neighbour left.
-// From one end it would be read over and over.
+// Looks from entry `from` outwards: while leaves are taken out one by one, from either end or in any order, the removed leaf
+// mostly has a neighbour left. A search from one end would read the empty part of the table each time.
 template <typename Policy>
 bool Table<Policy>::is_empty(u64* table, unsigned from) const {
     for (unsigned distance = 0; distance < kEntries; distance++) {

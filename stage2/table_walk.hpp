@@ -76,7 +76,7 @@ void Table<Policy>::visit_level(u64* table, unsigned level, Cursor& cursor, V& v
             Step step = visitor.leaf(e);
             cursor.stopped = step == Step::Stop;
             if (step == Step::Again)
-                cursor.spend(kEntries);  // it wrote a table
+                cursor.spend(kEntries);  // the visitor has written a whole table (split_entry())
             if (step != Step::Next)
                 continue;
         }
@@ -85,8 +85,8 @@ void Table<Policy>::visit_level(u64* table, unsigned level, Cursor& cursor, V& v
     }
 }
 
-// The leaf or the invalid entry that decides about `ipa`. Each load depends on the one before by its address, which
-// orders them (and stores release), so that this also holds without the lock.
+// The leaf or the invalid entry that decides about `ipa`. Also without the lock: each load takes its address from the load
+// before, which orders the two, and the policy's stores release, so that a table's content is seen once its entry is.
 template <typename Policy>
 auto Table<Policy>::find_leaf(Address ipa) const -> Entry {
     u64* table = root_;

@@ -23,7 +23,8 @@ Status VmidAllocator::init(unsigned bits, unsigned cpu_limit, bool shadows) {
 
 u64 VmidAllocator::publish(Vmid& vmid, Atomic<u64>& active, u64 old) {
     const u64 id = vmid.id_.load_relaxed();
-    // The exchange fails when a roll-over has just taken the old one out: it may give our number away.
+    // An exchange, no store: CPU B may roll over between our look at the generation and here. B takes `old` out of `active` and
+    // reserves only that number, so that it may give ours to another VM, and we would run on that VM's TLB entries.
     if (old != kRolledOver && is_current(id) && active.compare_exchange_acq_rel(old, id))
         return number_of(id);
     return load_slowly(vmid, active);
@@ -37,8 +38,9 @@ u64 VmidAllocator::load_slowly(Vmid& vmid, Atomic<u64>& active) {
         vmid.id_.store_relaxed(id);
     }
     active.store_relaxed(id);
-    // Pairs with the DSB of an invalidation: it clears a descriptor and then reads our id; we write the id and then
-    // walk. Either it sees the new id, or our walks see the cleared descriptor.
+    // Pairs with the DSB in Invalidator::invalidate(). CPU B clears a descriptor and then reads the address space's id, for its
+    // TLBI; we write the id and then walk. Either B sees the new id, or our walks see the cleared descriptor. Otherwise B would
+    // invalidate an old VMID, and the walk's translation would stay under the new one.
     cpu_.dsb<arch::Barrier::ISH>();
     return number_of(id);
 }
@@ -46,7 +48,7 @@ u64 VmidAllocator::load_slowly(Vmid& vmid, Atomic<u64>& active) {
 u64 VmidAllocator::renew(u64 id) {
     u64 number = number_of(id);
     if (number) {
-        // Some CPU ran it over the roll-over: it must keep its number, in the new generation.
+        // A CPU that runs this address space across a roll-over goes on with the old number, which must stay its number.
         u64 renewed = generation_.load_relaxed() | number;
         if (rename_reserved(id, renewed))
             return renewed;
@@ -68,7 +70,7 @@ bool VmidAllocator::rename_reserved(u64 id, u64 renewed) {
     bool found = false;
     for (PerCpu& c : cpus_)
         for (Slot& slot : c.slots)
-            if (slot.reserved == id) {  // possibly on several CPUs: all its vCPUs share the VMID
+            if (slot.reserved == id) {  // possibly on several CPUs: all vCPUs of a VM share the VMID
                 slot.reserved = renewed;
                 found = true;
             }
@@ -83,8 +85,8 @@ void VmidAllocator::roll_over() {
     for (PerCpu& c : cpus_)
         for (Slot& slot : c.slots)
             reserve(slot);
-    // Every VMID's translations, on every CPU. Nothing else is tagged with VMIDs: the architecture has withdrawn
-    // instruction caches that were ([DDI0487] D7.5.11, CTR_EL0.L1Ip).
+    // Drops every VMID's translations, on every CPU. Nothing but TLB entries is tagged with VMIDs: the architecture has
+    // withdrawn VMID-aware instruction caches ([DDI0487] D7.5.11, CTR_EL0.L1Ip).
     cpu_.dsb<arch::Barrier::ISHST>();
     cpu_.tlbi<arch::Tlbi::ALLE1IS>();
     finish_broadcast(cpu_);
@@ -93,7 +95,7 @@ void VmidAllocator::roll_over() {
 void VmidAllocator::reserve(Slot& slot) {
     const u64 active = slot.active.exchange_acq_rel(kRolledOver);
     if (active != kRolledOver)
-        slot.reserved = active;  // else a second roll-over, and the CPU still runs what was reserved for it
+        slot.reserved = active;  // else this is a second roll-over, and the CPU still runs what the first one reserved
     test_and_set(number_of(slot.reserved));
 }
 

@@ -2,9 +2,9 @@
 // VMIDs: handed out until they run out; then a new generation begins with empty TLBs.
 //
 // A VMID is a number below 2^bits under a generation in the bits above. Each CPU publishes the VMIDs that it runs (active):
-// one of a VM, and one of a shadow, between which a vCPU with virtual EL2 goes back and forth. At a roll-over these stay valid
-// under their number (reserved), for that CPU keeps running with them; all others are free again. A roll-over takes them out
-// of `active`, so that every CPU's next load of each takes the lock and learns of it.
+// one of a VM, and one of a shadow, between which a vCPU with virtual EL2 goes back and forth. At a roll-over these keep their
+// numbers (reserved), as that CPU goes on running with them; all other numbers are free again. A roll-over replaces `active`
+// by kRolledOver, so that every CPU's next load of a VMID takes the lock and finds the new generation.
 #pragma once
 #include <arch/cpu.hpp>
 #include <base/atomic.hpp>
@@ -41,13 +41,13 @@ public:
         Atomic<u64>& active = cpus_[cpu].slots[static_cast<unsigned>(use)].active;
         const u64 id = vmid.id_.load_relaxed();
         const u64 old = active.load_relaxed();
-        // Published before, and no roll-over has come since. One that comes now finds it published, and reserves it.
+        // Published before, and no roll-over since. A roll-over that comes now finds `id` in `active`, and reserves it.
         if (old == id) [[likely]]
             return number_of(id);
         return publish(vmid, active, old);
     }
 
-    // The CPU stops running any: at the vCPU's put, so that a roll-over need not reserve them.
+    // The CPU runs no VMID any more: at the vCPU's put, so that a roll-over need not reserve any for this CPU.
     void clear(unsigned cpu) {
         for (Slot& slot : cpus_[cpu].slots)
             slot.active.store_relaxed(none());
@@ -59,14 +59,14 @@ public:
 
 private:
     struct Slot {
-        Atomic<u64> active;  // its CPU and roll-overs write it
+        Atomic<u64> active;  // written by this CPU and by roll-overs
         u64 reserved = 0;    // under the lock
     };
     struct alignas(64) PerCpu {
         Slot slots[2];  // by VmidUse
     };
 
-    // What no Vmid has: one that runs nothing, and one whose VMID a roll-over has taken out.
+    // Values of `active` that no Vmid has: nothing runs; a roll-over has taken the VMID out.
     u64 none() const { return first_generation(); }
     static constexpr u64 kRolledOver = 1;
 
