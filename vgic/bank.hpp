@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The state of 32 interrupts, sliced by bit: a word per property, bit n being INTID first + n.
 //
-// This is the shape in which the GIC's own registers show it, so that GICD_ISENABLERn is one load and "is anything
-// deliverable" a few instructions for 32 interrupts. A vCPU has one bank for its SGIs and PPIs, the distributor one for
-// every 32 SPIs. LPIs would have banks of their own, with the same rules.
+// The GIC's own registers have the same shape, so that a read of GICD_ISENABLERn is one load, and "is any of 32 interrupts
+// deliverable" a few instructions. A vCPU has one bank for its SGIs and PPIs, the distributor one for every 32 SPIs.
 #pragma once
 #include <vgic/intid.hpp>
 
@@ -18,12 +17,12 @@ struct Bank {
     u32 active = 0;       // stale while in a list register
     u32 hw = 0;           // backed by a physical interrupt
     u32 on_lr = 0;        // in a list register of the vCPU that holds it: from flush to sync
-    u32 lr_latch = 0;     // it was `latch`, not `line`, that made the list register pending
-    u32 deactivated = 0;  // by a nested guest on another vCPU while in a list register: counts when it comes back
+    u32 lr_latch = 0;     // the list register is pending because of `latch`, not of `line`
+    u32 deactivated = 0;  // by a nested guest on another vCPU while in a list register; applied when that is taken back
     u8 priority[32] = {};
 
     u32 pending() const { return latch | (line & ~edge); }
-    // What a vCPU must be given: deliverable ones, and active ones, that it will deactivate.
+    // The interrupts that a vCPU must be given: deliverable ones, and active ones, which the vCPU will deactivate.
     u32 relevant() const { return (enabled & pending()) | active; }
     u32 hw_level() const { return hw & ~edge; }
 };
@@ -35,9 +34,9 @@ struct PrivateBank : Bank {
 
 struct SpiBank : Bank {
     u32 route[32] = {};   // IROUTER's Aff2:Aff1:Aff0
-    u32 routed = 0;       // those whose IROUTER was written: until then vCPU 0 is the target, whatever its affinity
+    u32 routed = 0;       // IROUTER was written; until then vCPU 0 is the target, whatever its affinity
     u16 target[32] = {};  // the vCPU index that `route` names, or kNobody
-    u16 holder[32] = {};  // the vCPU whose queue it is in, or kNobody
+    u16 holder[32] = {};  // the index of the vCPU that holds the SPI, or kNobody
 };
 
 }  // namespace nest::vgic

@@ -36,10 +36,10 @@ struct CpuInterface {
     unsigned index = 0;    // dense, in the order of creation
     unsigned id = 0;       // KVM's vcpu_id: GICR_TYPER.Processor_Number
     // Aff3 in bits 39:32, Aff2 to Aff0 in 23:0, as in MPIDR_EL1. User space may change it (Distributor::set_affinity());
-    // who looks a vCPU up by it meanwhile finds the one or the other.
+    // who looks a vCPU up by affinity at the same time goes by the old one or by the new one.
     Atomic<u64> affinity;
 
-    // Where the vCPU's ICH_* registers live, null when it has no EL2. For user space's accesses; set before the first.
+    // Where the vCPU's ICH_* registers live; null: the vCPU has no EL2. For user space's accesses; set before the first one.
     vncr::RegisterFile* el2 = nullptr;
 
     // Guarded by `lock`, which is taken with interrupts off. Never hold two CpuInterfaces' locks.
@@ -48,15 +48,15 @@ struct CpuInterface {
     u32 held_banks = 0;            // which of `held` are not zero
     u32 held[kMaxSpiBanks] = {};   // the SPIs whose holder this vCPU is; changes under the distributor's lock as well
     Atomic<unsigned> held_count;   // the number of bits in `held`
-    // Not zero while there is anything for flush() to do. Written under `lock`, read by flush() without.
+    // Not zero while there is anything for flush() to do. Written under `lock`, read by flush() without (Callbacks::kick()).
     Atomic<u32> work;
 
-    // Only the vCPU's own thread, or others while it cannot run.
+    // For the vCPU's own thread; for others only while the vCPU cannot run.
     HardwareState hw;
     u8 priority_bits = 5;  // what the guest was told (ICC_CTLR_EL1.PRIbits + 1); user space may lower it
     u8 id_bits = 0;        // ICC_CTLR_EL1.IDbits
     bool lr_has_spi = false;
-    bool lr_lacks_active = false;      // an active interrupt found no list register: EOIcount speaks of it
+    bool lr_lacks_active = false;      // an active interrupt found no list register: its EOI counts in EOIcount
     Atomic<bool> split_eoi;            // VMCR's VEOIM as last seen: DIR deactivates, EOI does not
     Atomic<bool> dir_trapped;          // the last flush trapped DIR
 
@@ -74,7 +74,7 @@ struct CpuInterface {
         lock.assert_held();
         work.store_relaxed((private_irqs.relevant() != 0) | (held_banks != 0));
     }
-    // The same where a change of `private_irqs` can only have added something.
+    // The same after a change of `private_irqs` that can only have added work. `lock` held.
     void note_work() {
         lock.assert_held();
         work.store_relaxed(1);
@@ -97,9 +97,9 @@ struct CpuInterface {
     }
 };
 
-// The line that the CPU interface drives: that of the highest-priority interrupt that is enabled, pending, not active, of
-// an enabled group and above the mask. With one Security state, group 0 is signalled as FIQ and group 1 as IRQ
-// ([IHI0069] 4.6.2). Any context; the vCPU must not be in the guest (its state synced).
+// The line that the CPU interface drives: for the highest-priority interrupt that is enabled, pending, not active, of an
+// enabled group and above the mask. With one Security state, group 0 is signalled as FIQ and group 1 as IRQ
+// ([IHI0069] 4.6.2). Any context, takes locks of the vGIC; the vCPU must not be in the guest (its state synced).
 enum class Signal : u8 { kNone, kIrq, kFiq };
 Signal signalled(CpuInterface& cpu);
 // For the wake-up from WFI.

@@ -56,7 +56,7 @@ void Distributor::set_affinity(CpuInterface& cpu, u64 mpidr) {
     cpu.affinity.store_relaxed(affinity);
     if (!initialized())
         return;
-    // SPIs that were routed there before anybody was.
+    // SPIs whose IROUTER named this affinity while no vCPU had it.
     Kicks kicks;
     {
         IrqGuard spis(spi_lock_);
@@ -104,7 +104,7 @@ Status Distributor::set_base(u64 address) {
     return kOk;
 }
 
-// Whether nothing that is placed so far collides, with the vCPUs that exist so far.
+// Do none of the frames that are placed so far collide, with the vCPUs that exist so far?
 bool Distributor::bases_sound() const {
     config_.assert_held();
     if (!regions_.sound(cpu_count(), ipa_limit_))
@@ -117,7 +117,7 @@ Status Distributor::assign_redistributor(CpuInterface& cpu) {
     config_.assert_held();
     const unsigned r = regions_.first_free();
     if (cpu.redist_base != kUnset || r == regions_.size())
-        return kOk;  // the address comes later
+        return kOk;  // placed already, or user space has given no address yet
     if (!bases_sound())
         return Errno::kInval;
     RedistributorRegion& region = regions_[r];
@@ -219,7 +219,7 @@ bool Distributor::is_last_redistributor(const CpuInterface& cpu) const {
         return false;
     if (!region.full() || !region.count)
         return true;
-    // Contiguous regions are one to the guest, that walks from frame to frame until Last.
+    // A guest walks from frame to frame until GICR_TYPER.Last, so that contiguous regions are one to it.
     for (unsigned r = 0; r < regions_.size(); r++)
         if (regions_[r].used && regions_[r].base == region.base + region.size(0))
             return false;
@@ -230,7 +230,7 @@ void Distributor::set_enabled(bool on) {
     if (enabled() == on)
         return;
     enabled_.store_release(on);
-    // To take what waited, or to give back what list registers hold.
+    // On: the vCPUs take what has waited. Off: they give back what their list registers hold.
     for (unsigned i = 0; i < cpu_count(); i++)
         if (cpus_[i]->work.load_relaxed())
             callbacks_.kick(i);

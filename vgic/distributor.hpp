@@ -3,7 +3,7 @@
 //
 // Locks, outermost first:
 //   config mutex    addresses, regions, initialisation, MMIO accesses that halt the VM
-//   SPI spinlock    every property of every SPI, who holds it
+//   SPI spinlock    every property of every SPI, and which vCPU holds the SPI
 //   CpuInterface::lock   a vCPU's private interrupts, the set of SPIs it holds; one vCPU's at a time
 // The spinlocks are taken with interrupts off: injection comes from hard interrupts. An SPI that sits in a list
 // register (on_lr) stays with its holder until the holder's sync(); every other change of holder is immediate.
@@ -51,17 +51,17 @@ public:
     Distributor(const Distributor&) = delete;
     Distributor& operator=(const Distributor&) = delete;
 
-    // Adds a vCPU, at its creation or, for those that exist already, at the vGIC's. `cpu.index` becomes the number of
-    // vCPUs before. EINVAL: its redistributor would overlap something. E2BIG: more than kMaxVcpus. EBUSY: after init().
-    // Sleeps. The object must outlive the Distributor.
+    // Adds a vCPU: at its creation or, if the vCPU exists already, at the vGIC's. `cpu.index` becomes the number of vCPUs added
+    // before. EINVAL: its redistributor would overlap something. E2BIG: more than kMaxVcpus. EBUSY: after init().
+    // Sleeps. `cpu` must outlive the Distributor.
     Status register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affinity);
 
-    // User space has set the vCPU's MPIDR_EL1, which it may do at any time, as with Linux's KVM: GICR_TYPER, SGIs and user
-    // space's names of redistributors follow, and SPIs whose IROUTER names the new affinity. Those that found the vCPU by
-    // its old one stay with it until their IROUTER is written again. Sleeps.
+    // User space has set the vCPU's MPIDR_EL1, which it may do at any time, as with Linux's KVM. GICR_TYPER, SGIs and user
+    // space's names of redistributors follow, and SPIs whose IROUTER names the new affinity. SPIs that found the vCPU by its
+    // old affinity stay with that vCPU until their IROUTER is written again. Sleeps.
     void set_affinity(CpuInterface& cpu, u64 mpidr);
 
-    // Back to where it was when its vCPUs had registered: no addresses, and the defaults. EEXIST: after init(). Sleeps.
+    // As after the registration of the vCPUs: no addresses, and defaults everywhere. EEXIST: after init(). Sleeps.
     Status forget_layout();
 
     // Interrupts in all, a multiple of 32 from 64 to 1024. EINVAL; EBUSY: already set or initialised. Sleeps.
@@ -84,8 +84,8 @@ public:
     // Sleeps.
     Status set_maintenance_ppi(unsigned intid);
     unsigned maintenance_ppi() const { return maintenance_ppi_.load_relaxed(); }
-    // At the first run of each vCPU with EL2: settles the number, if need be on the default, and takes the PPI out of
-    // user space's reach. EEXIST: it is another device's. Sleeps.
+    // At the first run of each vCPU with EL2: fixes the INTID (the default one, if user space has set none) and takes the PPI
+    // out of user space's reach. EEXIST: the PPI belongs to another device. Sleeps.
     Status claim_maintenance_ppi(CpuInterface& cpu);
 
     // Fixes the number of interrupts and allocates them. Idempotent. ENOMEM. Sleeps.
@@ -118,10 +118,10 @@ public:
     SpiBank& spi_bank(unsigned bank) const { return banks_[bank]; }
     unsigned spi_banks() const { return spis_ / 32; }
 
-    // SPI lock held, interrupts off, no CpuInterface's lock: brings the holder in line with the SPI's state and notes
-    // whom to kick.
+    // To be called after each change of an SPI: finds the vCPU that has to hold the SPI now, and notes whom to kick. SPI lock
+    // held, interrupts off, no CpuInterface's lock.
     void update_spi(unsigned bank, unsigned bit, Kicks& kicks);
-    // SPIs held by any vCPU: while there are some, DIR of one vCPU may mean a list register of another.
+    // The number of SPIs held by any vCPU: while there are some, DIR by one vCPU may mean a list register of another.
     unsigned held_spis() const { return held_spis_.load_relaxed(); }
     // The vCPU's EOImode changed, as sync() saw it.
     void note_split_eoi(CpuInterface& cpu, bool split);

@@ -15,12 +15,12 @@ struct HostGic {
     unsigned list_registers() const { return (vtr.get<arch::ICH_VTR_EL2::ListRegs>() & 15) + 1; }
     unsigned priority_bits() const { return vtr.get<arch::ICH_VTR_EL2::PRIbits>() + 1; }
     unsigned id_bits() const { return vtr.get<arch::ICH_VTR_EL2::IDbits>(); }
-    // Of each group: 32 preemption levels per register.
+    // ICH_APxRn_EL2 of each group: one for 32 preemption levels.
     unsigned active_priority_registers() const {
         const unsigned pre = vtr.get<arch::ICH_VTR_EL2::PREbits>() + 1;
         return pre >= 7 ? 4 : pre == 6 ? 2 : 1;
     }
-    // How ICC_DIR_EL1 is trapped: alone, or with the other common registers.
+    // Is ICC_DIR_EL1 trapped alone (TDIR), or only with the other common registers (TC)?
     bool traps_dir_alone() const { return vtr.get<arch::ICH_VTR_EL2::TDS>() != 0; }
     u64 dir_trap() const {
         return traps_dir_alone() ? arch::ICH_HCR_EL2::TDIR::kMask : arch::ICH_HCR_EL2::TC::kMask;

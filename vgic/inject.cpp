@@ -4,7 +4,7 @@
 namespace nest::vgic {
 namespace {
 
-// Whether the line's change matters. `lock`, which is the bank's, held.
+// True: the interrupt's state has changed. `lock`, which is the bank's, is held.
 bool apply_line(const RawSpinLock& lock, Bank& bank, u32 bit, bool level) {
     lock.assert_held();
     if (bank.edge & bit) {
@@ -48,7 +48,7 @@ Status inject_ppi(CpuInterface& cpu, unsigned intid, bool level, const void* own
         if (cpu.private_irqs.owner[intid] != owner || !apply_line(cpu.lock, cpu.private_irqs, bit, level))
             return kOk;
         cpu.refresh();
-        // A level that falls while its list register says pending must be taken back from the guest.
+        // A level may fall while its list register says pending: the vCPU has to leave the guest to take that back.
         kick = ((level ? cpu.private_irqs.relevant() : cpu.private_irqs.on_lr) & bit) != 0;
     }
     if (kick)

@@ -7,11 +7,12 @@
 
 namespace nest::vgic {
 
-// A device's line changes: a level is set, an edge latches when it rises. Ignored before init(), and for a line that an
-// in-kernel device owns unless `owner` is that device. EINVAL: no such interrupt. Any context, hard interrupts too.
+// A device's line changes: a level is set, an edge is latched when the line rises. Ignored before init(), and for a line that
+// an in-kernel device owns unless `owner` is that device. EINVAL: no such interrupt. Any context, hard interrupts too; no lock
+// of the vGIC held.
 Status inject_spi(Distributor& distributor, unsigned intid, bool level);
 Status inject_ppi(CpuInterface& cpu, unsigned intid, bool level, const void* owner = nullptr);
-// Both at once; vcpu_index is ignored for an SPI.
+// inject_ppi() or inject_spi(), by `intid`; vcpu_index is ignored for an SPI.
 Status inject(Distributor& distributor, unsigned vcpu_index, unsigned intid, bool level, const void* owner = nullptr);
 
 // The level of L1's maintenance interrupt, which the vCPU has claimed (Distributor::claim_maintenance_ppi()).
@@ -22,7 +23,7 @@ void send_sgi(CpuInterface& from, arch::SysReg reg, u64 value);
 
 // ---- PPIs of in-kernel devices; any context unless said otherwise ----
 
-// EINVAL: not a PPI; EEXIST: another one's. owner null gives it back.
+// EINVAL: not a PPI; EEXIST: another device owns the PPI. `owner` null: nobody owns it any more.
 Status set_owner(CpuInterface& cpu, unsigned intid, const void* owner);
 // From now on the guest's deactivation deactivates the physical interrupt. EINVAL: not a PPI, or no physical PPI.
 Status map_hw(CpuInterface& cpu, unsigned intid, unsigned host_intid);

@@ -16,7 +16,7 @@ inline constexpr unsigned kMaxListRegisters = 16;
 inline constexpr unsigned kMaxSpiBanks = kMaxInterrupts / 32 - 1;
 inline constexpr u16 kNobody = 0xffff;  // instead of a vCPU index
 
-// Of 32 interrupts from `first` on, those that exist at all.
+// The interrupts that exist among the 32 from `first` on, as bits.
 constexpr u32 existing(unsigned first) {
     if (first >= kFirstSpecial)
         return 0;

@@ -6,7 +6,8 @@ namespace {
 
 using arch::ICH_VMCR_EL2;
 
-// Priority above group, so that the smallest is the one to signal; at equal priority group 0, as any choice is right.
+// Keys: the priority above the group's bit, so that the smallest key is the interrupt to signal. At equal priority any choice
+// is right; this one takes group 0.
 constexpr u32 kNothing = ~u32{0};
 
 void find_highest(const Bank& bank, u32 which, u64 vmcr, u32& highest) {
@@ -36,7 +37,7 @@ Signal signalled(CpuInterface& cpu) {
     if (!distributor || !cpu.work.load_relaxed() || !distributor->enabled())
         return Signal::kNone;
     u32 highest = kNothing;
-    // The SPI lock is the outer one, so it is taken before anything is known for sure.
+    // The SPI lock comes before cpu.lock, so that this look at held_count is without a lock. An SPI that comes after it kicks.
     if (cpu.held_count.load_relaxed()) {
         IrqGuard outer(distributor->spi_lock());
         Guard guard(cpu.lock);

@@ -40,7 +40,7 @@ public:
     // The first one with a free slot, or size().
     unsigned first_free() const;
     bool overlap(u64 base, u64 size, unsigned vcpus) const;
-    // All of them aligned and below the limit, with that many vCPUs.
+    // Are all regions aligned and below the limit, with that many vCPUs?
     bool sound(unsigned vcpus, u64 limit) const;
 
 private:

@@ -16,7 +16,7 @@ struct SgiRequest : arch::Layout<SgiRequest> {
     using TargetList = Field<15, 0>;
 };
 
-// The hot half of every virtual IPI.
+// One target of a virtual IPI; a hot path.
 void send_one(CpuInterface& to, u32 bit, bool group1_allowed) {
     {
         IrqGuard guard(to.lock);

@@ -4,8 +4,8 @@
 
 namespace nest::vgic {
 
-// The rule: an active SPI stays where it was acknowledged; a pending, enabled one goes to its target; nobody holds
-// others.
+// The rule: an active SPI stays with the vCPU that acknowledged it; a pending, enabled SPI goes to its target; nobody holds any
+// other SPI.
 void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
     spi_lock_.assert_held();
     SpiBank& spis = banks_[bank];
@@ -14,7 +14,7 @@ void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
     u16 wanted = kNobody;
     if (spis.active & bit) {
         wanted = holder != kNobody ? holder : spis.target[n];
-        // Made active by a write, with a route to nowhere: someone must be able to deactivate it.
+        // A write has made the SPI active, and its route names no vCPU: some vCPU must be able to deactivate it.
         if (wanted == kNobody && cpu_count())
             wanted = 0;
     } else if (spis.relevant() & bit) {
@@ -22,7 +22,7 @@ void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
     }
 
     if (spis.on_lr & bit) {
-        // Hardware has it; whoever holds it re-evaluates at its sync().
+        // The SPI is in a list register of its holder, whose sync() comes here again.
         kicks.add(holder);
         return;
     }
@@ -48,10 +48,10 @@ void Distributor::update_spi(unsigned bank, unsigned n, Kicks& kicks) {
     }
     kicks.add(wanted);
 
-    // With EOImode 1, any vCPU may deactivate it by ICC_DIR_EL1: those that do not trap that yet must flush again.
+    // With EOImode 1 any vCPU may deactivate the SPI by ICC_DIR_EL1: vCPUs that do not trap that yet must flush again.
     if (split_eoi_cpus_.load_relaxed() == 0) [[likely]]
         return;
-    memory_barrier();  // pairs with choose_dir_trap()
+    memory_barrier();  // pairs with choose_dir_trap(), which has the scenario
     for (unsigned i = 0; i < cpu_count(); i++)
         if (i != wanted && cpus_[i]->split_eoi.load_relaxed() && !cpus_[i]->dir_trapped.load_relaxed())
             kicks.add(i);

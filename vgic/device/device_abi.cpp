@@ -74,7 +74,7 @@ Status set_interrupts(Distributor& distributor, DeviceContext& context, const De
     return distributor.set_interrupts(value);
 }
 
-// Linux's documentation puts the number into `attr`; its code, and QEMU, take it from memory.
+// Linux's documentation puts the INTID into `attr`; its code, and QEMU, take the INTID from the memory at `addr`.
 Status set_maintenance_ppi(Distributor& distributor, DeviceContext& context, const DeviceAttr& attr) {
     u32 value;
     if (!context.read_user(&value, attr.addr, sizeof(value)))
@@ -94,7 +94,7 @@ Status control(Distributor& distributor, DeviceContext& context, u64 which) {
         if (!context.try_lock_vcpus())
             return Errno::kBusy;
         context.unlock_vcpus();
-        // Without an ITS there are no LPIs, and nothing to write to their tables.
+        // Without an ITS there are no LPIs, and nothing to save.
         return distributor.initialized() ? kOk : Status(Errno::kNxIo);
     default:
         return Errno::kNxIo;

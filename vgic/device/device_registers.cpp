@@ -36,7 +36,7 @@ bool has_cpu_register(const CpuInterface& cpu, arch::SysReg reg) {
     return user_has_register(reg) || (cpu.el2 && user_has_el2_register(reg));
 }
 
-// Identification may be settled before the size is.
+// GICD_IIDR and GICD_TYPER2, which say what the vGIC is, may be set before the number of interrupts is known.
 bool allowed_before_init(const DeviceAttr& attr) {
     return attr.group == KVM_DEV_ARM_VGIC_GRP_DIST_REGS && (offset_of(attr) == kIidr || offset_of(attr) == kTyper2);
 }

@@ -6,6 +6,7 @@
 
 namespace nest::vgic {
 
+// As set_attr(), get_attr() and has_attr() (device_abi.hpp), for these groups.
 Status access_registers(Distributor& distributor, DeviceContext& context, const DeviceAttr& attr, bool write);
 Status has_register(Distributor& distributor, const DeviceAttr& attr);
 

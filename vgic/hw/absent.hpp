@@ -5,7 +5,8 @@
 
 namespace nest::vgic {
 
-// Interrupts off, around the guest. ICC_SRE_EL2.Enable clear makes ICC_SRE_EL1 trap; TC, TALL0, TALL1 trap the rest.
+// Called before and after each stay in the guest, interrupts off. ICC_SRE_EL2.Enable clear makes ICC_SRE_EL1 trap; TC, TALL0
+// and TALL1 of ICH_HCR_EL2 trap the rest.
 void hide(arch::Cpu& cpu);
 
 void unhide(arch::Cpu& cpu);

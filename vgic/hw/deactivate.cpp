@@ -7,7 +7,7 @@
 namespace nest::vgic {
 namespace {
 
-// Done unless the interrupt is in a list register of a vCPU that may run.
+// False, and nothing done: the interrupt is in a list register of a vCPU that may run. `even_on_lr`: no vCPU runs.
 bool try_deactivate(CpuInterface& cpu, unsigned intid, bool even_on_lr) {
     Distributor& distributor = *cpu.distributor;
     const u32 bit = bit_of(intid);

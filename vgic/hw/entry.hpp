@@ -70,7 +70,7 @@ inline constexpr u64 kSreEnable = 8;  // ICC_SRE_EL2.Enable: EL1 may write ICC_S
         cpu.write(arch::ICC_SRE_EL2::of(cpu.read<arch::ICC_SRE_EL2>().raw | kSreEnable));
 }
 
-// Reads back the first `used` list registers, which were written as `written`, and clears them. Those that
+// Reads the first `used` list registers, which were written as `written`, into `now`, and clears them. A list register that
 // ICH_ELRSR_EL2 calls empty need not be read.
 [[gnu::always_inline]] inline void take_list_registers(arch::Cpu& cpu, const u64 (&written)[kMaxListRegisters], unsigned used,
                                                        u64 (&now)[kMaxListRegisters]) {
@@ -83,8 +83,8 @@ inline constexpr u64 kSreEnable = 8;  // ICC_SRE_EL2.Enable: EL1 may write ICC_S
 
 }  // namespace detail
 
-// Once per physical CPU, before any guest runs there: list registers come up unknown, and flush writes only those that
-// it uses.
+// Once per physical CPU, before any guest runs there: list registers have UNKNOWN values after reset, and flush() writes only
+// those that it uses. Preemption off.
 void init_cpu(arch::Cpu& cpu, const HostGic& gic);
 
 void load(arch::Cpu& cpu, CpuInterface& state);
@@ -115,7 +115,7 @@ inline void flush(arch::Cpu& cpu, CpuInterface& state) {
         cpu.write(arch::ICH_VMCR_EL2::of(hw.vmcr));
         hw.vmcr_dirty = false;
     }
-    // Whoever adds work after this look kicks: see Callbacks::kick().
+    // Who adds work after this look kicks the vCPU, which is announced as in the guest by now: see Callbacks::kick().
     if (!state.work.load_relaxed()) [[likely]] {
         detail::flush_idle(cpu, state);
         return;
@@ -150,8 +150,8 @@ inline void sync(arch::Cpu& cpu, CpuInterface& state) {
         fold_list_registers(state, now, eois);
 }
 
-// Tier 0: takes back list registers whose interrupts have all ended, as a guest's handlers leave them. False: there is
-// another, or it is not for tier 0; then sync() will.
+// Tier 0: takes back the list registers, if all their interrupts have ended, as they mostly have after a guest's handlers.
+// False, with nothing done: one has not ended, or fold_ended_list_registers() needs more than tier 0; sync() is due then.
 inline bool sync_ended(arch::Cpu& cpu, CpuInterface& state) {
     const unsigned used = state.hw.used;
     const u64 empty = cpu.read<arch::ICH_ELRSR_EL2>().raw;

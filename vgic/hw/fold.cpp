@@ -5,7 +5,7 @@ namespace nest::vgic {
 
 using arch::ListRegister;
 
-// A mapped level: ask the device.
+// For a level that has a physical interrupt behind it (a timer's): asks the timer.
 bool Fold::resample(Bank& bank, unsigned intid) {
     const u32 bit = bit_of(intid);
     const bool level = distributor_.callbacks().irq_line_level(cpu_.index, intid);
@@ -38,12 +38,12 @@ void Fold::take_back(ListRegister before, ListRegister now) {
     const bool done = state == arch::kLrInvalid && before.get<ListRegister::State>() != arch::kLrInvalid;
 
     bank.active = state & arch::kLrActive ? bank.active | bit : bank.active & ~bit;
-    // Not acknowledged: give back the latch, if that is what made it pending, and not the line.
+    // The guest has not acknowledged the interrupt: it is pending again by its latch, if load_one() took that for it.
     if (pending)
         bank.latch |= bit & bank.lr_latch;
     bank.lr_latch &= ~bit;
     bank.on_lr &= ~bit;
-    // If the line has fallen, let the physical GIC report the next rise.
+    // If the line has fallen, deactivate the physical interrupt, so that the physical GIC reports the next rise.
     if ((bank.hw_level() & bit) && (pending || (done && bank.line & bit)) && !resample(bank, intid))
         deactivate_physical(intid);
     if (done)
@@ -57,7 +57,7 @@ void Fold::deactivate_one(unsigned intid, bool done_by_hardware) {
     const u32 bit = bit_of(intid);
     Bank& bank = bank_of(intid);
     bank.active &= ~bit;
-    // What hardware does by itself for one in a list register. Not twice: some GICs lose interrupts over that.
+    // What hardware does by itself for an interrupt in a list register. Never twice: some GICs lose interrupts over that.
     if (bank.hw & bit && !done_by_hardware)
         deactivate_physical(intid);
     if (bank.hw_level() & bank.line & bit)

@@ -11,17 +11,19 @@ public:
 
     // The vCPU's lock held, and the SPI lock if the interrupt is an SPI.
     void take_back(arch::ListRegister before, arch::ListRegister now);
-    // EOImode 0: EOIs come in the order of priority, so the n best active interrupts without a list register are meant.
+    // Deactivates `eoi_count` active interrupts without a list register. With EOImode 0, EOIs come in the order of priority,
+    // so they are the ones of the highest priority. Locks as for take_back(), the SPI lock if `spis`.
     void deactivate_outside(unsigned eoi_count, bool spis);
-    // One that is active and in no list register.
+    // Deactivates an interrupt that is active and in no list register. The lock of its bank held.
     void deactivate_one(unsigned intid) { deactivate_one(intid, false); }
     // The same when hardware has already deactivated the physical interrupt behind it.
     void note_deactivation(unsigned intid) { deactivate_one(intid, true); }
-    // An SPI in any state, which may be in anybody's list register: that vCPU is kicked, and hears of it at its sync.
+    // Deactivates an SPI in any state. If it is in a vCPU's list register, that vCPU is kicked, and its sync deactivates the
+    // SPI. The SPI lock held.
     void deactivate_spi(unsigned intid);
-    // The SPI lock held, the vCPU's not.
+    // Distributor::update_spi() for all SPIs that have changed. The SPI lock held, the vCPU's not.
     void requeue_spis();
-    // No lock held. The vCPU itself is not kicked: it comes from its sync, or will flush anyway.
+    // Kicks and notifies; no lock held. The vCPU itself is not kicked: it is out of the guest, and will flush before it enters.
     void finish();
 
 private:

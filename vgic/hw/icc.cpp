@@ -166,7 +166,7 @@ bool trapped_write(CpuInterface& cpu, SysReg reg, u64 value) {
         send_sgi(cpu, reg, value);
         return true;
     case SysReg::ICC_DIR_EL1:
-        // With EOImode 0 the write is for nothing: EOI has deactivated.
+        // With EOImode 0 a write of DIR has no effect: the EOI has deactivated the interrupt.
         if (ICH_VMCR_EL2::of(cpu.hw.vmcr).get<ICH_VMCR_EL2::VEOIM>())
             deactivate(cpu, static_cast<unsigned>(value & 0xffffff));
         return true;

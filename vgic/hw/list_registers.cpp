@@ -10,8 +10,8 @@ using arch::ICH_HCR_EL2;
 using arch::ICH_VMCR_EL2;
 using arch::ListRegister;
 
-// The order in which interrupts get list registers; the smaller, the sooner. Deliverable ones come before active ones,
-// so that a guest that dropped its priority always sees the next; those of a disabled group come last.
+// The order in which interrupts get list registers: the smaller the key, the sooner. Deliverable interrupts come before active
+// ones, so that a guest that has dropped its priority always sees the next one; interrupts of a disabled group come last.
 constexpr u32 kKeyGroupOff = u32{1} << 20;
 constexpr u32 kKeyActive = u32{1} << 19;
 
@@ -71,8 +71,8 @@ u64 load_one(Bank& bank, unsigned n, unsigned intid, u16 host_intid, bool forwar
                   .with<ListRegister::vINTID>(intid)
                   .with<ListRegister::Priority>(bank.priority[n])
                   .with<ListRegister::Group>((bank.group & bit) != 0);
-    // A level is looked at again once it has been handled, and the state of a physical interrupt is the physical GIC's:
-    // neither becomes pending and active at once.
+    // Neither a level nor an interrupt with a physical one behind it becomes pending and active at once: a level is sampled
+    // again when its handling ends, and of the other the physical GIC keeps the state.
     bool pending = forward && bank.enabled & bank.pending() & bit && !(active && (!edge || bank.hw & bit));
     if (bank.hw & bit)
         lr = lr.with<ListRegister::HW>(1).with<ListRegister::pINTID>(host_intid);
@@ -84,7 +84,7 @@ u64 load_one(Bank& bank, unsigned n, unsigned intid, u16 host_intid, bool forwar
     if (pending) {
         bank.lr_latch |= bank.latch & bit;
         bank.latch &= ~bit;
-        // Of a mapped level only rising edges reach us: a second one must be seen as such.
+        // Of a mapped level only rises reach us: the line counts as low from here on, so that the next rise is a change.
         if (bank.hw_level() & bit)
             bank.line &= ~bit;
     }
@@ -99,8 +99,9 @@ u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
     const bool lacks_pending = chosen.pending() > chosen_pending;
     auto hcr = ICH_HCR_EL2{}.with<ICH_HCR_EL2::En>(1);
     if (lacks_active || lacks_pending) {
-        // Come back when the list registers run dry; when one that is not in them is deactivated; and when a group is
-        // switched, as that changes the order. "No pending" must not hold already, or the guest would never run.
+        // Maintenance interrupts end the guest's time when the list registers run dry; when an interrupt outside of them is
+        // deactivated; and when a group is enabled or disabled, as that changes the order. "No pending" must not hold at the
+        // entry already, or the guest would never run.
         hcr = hcr.with<ICH_HCR_EL2::UIE>(chosen.count() > 1)
                   .with<ICH_HCR_EL2::NPIE>(lacks_pending && chosen_pending)
                   .with<ICH_HCR_EL2::LRENPIE>(lacks_active);
@@ -116,7 +117,7 @@ u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
 void fill_list_registers(CpuInterface& cpu) {
     Distributor& distributor = *cpu.distributor;
     const bool forward = distributor.enabled();
-    // Without SPIs the VM-wide lock stays free. One that is queued from now on brings a kick of its own.
+    // A vCPU that holds no SPI does not take the VM-wide SPI lock. An SPI that it is given after this look comes with a kick.
     const bool spis = cpu.held_count.load_relaxed() != 0;
     if (spis)
         distributor.spi_lock().lock();
@@ -152,7 +153,7 @@ void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters],
     if (spis)
         distributor.spi_lock().lock();
     cpu.lock.lock();
-    // Those outside first: what tells them apart is that they are in no list register.
+    // Interrupts outside of the list registers come first: they are known by on_lr, which take_back() clears.
     if (cpu.lr_lacks_active)
         fold.deactivate_outside(eoi_count, spis);
     for (unsigned i = 0; i < cpu.hw.used; i++)

@@ -5,8 +5,8 @@
 namespace nest::vgic {
 namespace {
 
-// Runs `body` with the bank's lock held while none of `which` is in the list register of a vCPU in the guest, whose
-// hardware has the truth and whose sync() would overwrite what we write. Halts the VM only if one is.
+// Runs `body` with the bank's lock held while none of `which` is in a list register of a vCPU in the guest: there, hardware
+// has the interrupt's state, and the vCPU's sync() would overwrite what `body` writes. If one is, the VM is halted meanwhile.
 template <typename F>
 void with_settled(const Access& access, u32 which, F&& body) {
     {
@@ -42,7 +42,7 @@ void set_physical(const Access& access, u32 which, bool active) {
     });
 }
 
-// The guest may have quietened the device while the interrupt was off, and nobody told us.
+// A guest that disabled an interrupt may have quietened its device (a timer) meanwhile, and nobody has told us of the level.
 void refresh_mapped_lines(const Access& access, u32 which) {
     Bank& bank = access.bank();
     const u32 mapped = which & bank.hw_level();
@@ -87,14 +87,14 @@ u32 apply(const Access& access, u32 value) {
         if (access.user())
             return 0;
         bank.latch &= ~value;
-        // Set and cleared pending again, it must not stay masked by its physical active state.
+        // An interrupt that was set pending and is cleared must not stay masked by its physical active state.
         set_physical(access, value & mapped & ~bank.active, false);
         return value;
     case What::SetActive:
     case What::ClearActive: {
         const bool on = access.what == What::SetActive;
         if (access.user())
-            value &= ~mapped;  // the timer restores those with its own state
+            value &= ~mapped;  // a timer's interrupt: user space restores it with the timer's registers
         bank.active = on ? bank.active | value : bank.active & ~value;
         set_physical(access, value & mapped, on);
         return value;
@@ -146,7 +146,7 @@ u32 read_bits(const Access& access) {
 void write_bits(const Access& access, u32 value) {
     Kicks kicks(access.accessor ? access.accessor->index : kNobody);
     value &= access.existing();
-    // What only adds may be left to a kick.
+    // A write that only makes interrupts deliverable needs no halt: the kick makes the vCPU flush again.
     const bool takes = access.what == What::ClearEnable || access.what >= What::ClearPending;
     with_settled(access, takes ? value : 0, [&] { changed(access, apply(access, value), kicks); });
     kicks.deliver(access.distributor);

@@ -46,7 +46,7 @@ u64 read_fields(const Access& access) {
 
 void write_fields(const Access& access, u64 value) {
     const unsigned n = access.intid % 32;
-    // SGIs are edges by architecture; PPIs are levels because the timers rely on it. The upper half of a route is Aff3.
+    // SGIs are edges by architecture; PPIs are levels, as the timers rely on that. The upper half of GICD_IROUTER is Aff3.
     if ((access.what == What::Config && access.redistributor) || (access.what == What::Router && access.offset & 4))
         return;
     Kicks kicks(access.accessor ? access.accessor->index : kNobody);
@@ -103,7 +103,7 @@ void write_line_levels(CpuInterface& cpu, unsigned first_intid, u32 levels) {
     {
         IrqGuard guard(access.lock());
         Bank& bank = access.bank();
-        // Whatever the configuration says now: user space may restore that later.
+        // For edges as well: user space may restore the configuration (GICD_ICFGR) after the levels.
         const u32 mask = is_private(first_intid) ? ~u32{0xffff} : existing(first_intid);
         const u32 which = (bank.line ^ levels) & mask;
         bank.line = (bank.line & ~mask) | (levels & mask);

@@ -15,7 +15,7 @@ constexpr unsigned kSpiIdBits = 10;
 constexpr u32 kRedistCes = 1u << 1, kRedistIr = 1u << 2;  // of revision 3
 constexpr u32 kPidr2Offset = 0x18, kPidr2GicV3 = 0x3b;    // in the identification range
 
-// A field of a table register: attributes that the guest chose, narrowed to what a coherent machine supports.
+// GICR_PROPBASER and GICR_PENDBASER: RES0, and attributes that the guest chose, narrowed to what a coherent machine supports.
 constexpr u64 kPropbaserRes0 = u64{0xf8} << 56 | u64{0xf} << 52 | u64{3} << 5;
 constexpr u64 kPendbaserRes0 = u64{1} << 63 | u64{7} << 59 | u64{0xf} << 52 | u64{0xf} << 12 | 0x7f;
 constexpr u64 kPendbaserPtz = u64{1} << 62;
@@ -85,7 +85,7 @@ Status write_plain(const Access& access, u64 value) {
     case What::DistIdentity: {
         if (!access.user())
             return kOk;
-        // Only the revision, and only one whose behaviour we know.
+        // Only the revision may be changed, and only to one whose behaviour we have.
         const u64 revision = (value & kRevisionMask) >> 12;
         if ((value ^ identity(distributor)) & ~u64{kRevisionMask} || revision < 2 || revision > 3)
             return Errno::kInval;

@@ -16,9 +16,9 @@ struct Access {
     unsigned intid;  // the first interrupt concerned
 
     bool user() const { return !accessor; }
-    // Private interrupts are not in the distributor: [IHI0069] 12.9, affinity routing enabled. With all 1024 of them its
-    // last registers are about 1020 to 1023 as well, or about these only: RES0 there, as such an INTID in a list register
-    // would be one that no guest can handle.
+    // Reads as zero, ignores writes. Private interrupts are not in the distributor ([IHI0069] 12.9, affinity routing enabled).
+    // With 1024 interrupts, the distributor's last registers cover 1020 to 1023, which are no interrupts: one of these INTIDs
+    // in a list register would be an interrupt that no guest can handle.
     bool reserved() const {
         return !redistributor && (is_private(intid) || intid >= kFirstSpecial || !distributor.initialized());
     }
@@ -42,7 +42,7 @@ void write_fields(const Access& access, u64 value);
 u64 read_plain(const Access& access);
 Status write_plain(const Access& access, u64 value);
 
-// The lock of access.bank() held: after these interrupts of the bank changed, queue them and note whom to kick.
+// To be called after interrupts `which` of access.bank() changed: finds holders and notes whom to kick. The bank's lock held.
 void changed(const Access& access, u32 which, Kicks& kicks);
 
 }  // namespace nest::vgic

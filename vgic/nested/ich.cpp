@@ -20,7 +20,7 @@ bool exists(const CpuInterface& cpu, SysReg reg) {
     return !is_active_priorities(reg) || (arch::encoding_of(reg).op2() & 3) < cpu.active_priority_registers();
 }
 
-// Those that are no memory.
+// Registers whose value is computed, and not stored in the register file.
 bool is_constant(SysReg reg) { return reg == SysReg::ICC_SRE_EL2 || reg == SysReg::ICH_VTR_EL2; }
 
 u64 constant(const CpuInterface& cpu, SysReg reg) {
@@ -45,7 +45,7 @@ Status user_set_el2_register(CpuInterface& cpu, SysReg reg, u64 value) {
         return Errno::kInval;
     if (is_constant(reg))
         return value == constant(cpu, reg) ? kOk : Status(Errno::kInval);
-    // As it is: L1 could have stored the same, and whatever uses a register masks it then.
+    // Stored unchecked: L1 can store any value as well, and who uses a register masks it.
     cpu.el2->set(reg, value);
     return kOk;
 }

@@ -8,8 +8,8 @@
 namespace nest::vgic {
 
 bool user_has_el2_register(arch::SysReg reg);
-// One of them, of a vCPU with CpuInterface::el2 that is not loaded. EINVAL: an active-priority register that it lacks;
-// a value other than its own for a register that cannot be written.
+// For a register with user_has_el2_register(), of a vCPU with CpuInterface::el2 that is not loaded. EINVAL: an active-priority
+// register that the machine lacks, or another value for a register that cannot be written.
 Result<u64> user_get_el2_register(const CpuInterface& cpu, arch::SysReg reg);
 Status user_set_el2_register(CpuInterface& cpu, arch::SysReg reg, u64 value);
 

@@ -15,9 +15,9 @@ class Translation {
 public:
     explicit Translation(CpuInterface& l1) : l1_(l1) {}
 
-    // A valid one.
+    // `theirs` has an interrupt.
     ListRegister translate(ListRegister theirs) {
-        // Bits that are RES0 stay behind, and the NMI bit with them: L1 is not told of FEAT_GICv3_NMI.
+        // RES0 bits are not copied, and neither is the NMI bit: L1 is not told of FEAT_GICv3_NMI.
         const auto ours = ListRegister{}
                               .with<ListRegister::State>(theirs.get<ListRegister::State>())
                               .with<ListRegister::Group>(theirs.get<ListRegister::Group>())
@@ -28,13 +28,14 @@ public:
         u16 host_intid;
         if (find_host(theirs, host_intid))
             return ours.with<ListRegister::HW>(1).with<ListRegister::pINTID>(host_intid);
-        // To L1 this is hardware, to us it is not: come back when it is deactivated.
+        // L1 names a physical interrupt of its own, which has none of the machine behind it: an exit when L2 deactivates it.
         return ours.with<ListRegister::EOI>(1);
     }
 
 private:
-    // Pending and active at once is for software's interrupts only ([IHI0069] 12.4 ICH_LR<n>_EL2.State), and no
-    // physical interrupt may be in two list registers. An L1 that asks for either gets its deactivations, but late.
+    // False: the machine has no physical interrupt behind L1's, or hardware must not have it. Pending and active at once is for
+    // interrupts without a physical one only ([IHI0069] 12.4 ICH_LR<n>_EL2.State), and no physical interrupt may be in two
+    // list registers. An L1 that asks for either gets its deactivations, but late.
     bool find_host(ListRegister theirs, u16& host_intid) {
         const unsigned intid = static_cast<unsigned>(theirs.get<ListRegister::pINTID>());
         if (!is_private(intid) || theirs.get<ListRegister::State>() == arch::kLrPendingActive)
@@ -52,11 +53,11 @@ private:
     u32 taken_ = 0;
 };
 
-// A valid list register with one of the four INTIDs that are none would be UNPREDICTABLE ([IHI0069] 12.4 ICH_LR<n>_EL2):
-// hardware gets none.
+// INTIDs 1020 to 1023 are no interrupts: a valid list register with one of them would be UNPREDICTABLE ([IHI0069] 12.4
+// ICH_LR<n>_EL2), so hardware does not get it.
 bool is_special(u64 intid) { return intid - kFirstSpecial < 4; }
 
-// Two list registers with one INTID would be UNPREDICTABLE: hardware gets the first.
+// Two list registers with the same INTID would be UNPREDICTABLE: hardware gets the first one only.
 bool is_loaded(const NestedInterface& nested, u64 intid) {
     for (unsigned i = 0; i < nested.used; i++)
         if (ListRegister::of(nested.lr[i]).get<ListRegister::vINTID>() == intid)
@@ -118,7 +119,7 @@ void fold_nested(CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& 
         const ListRegister before = ListRegister::of(nested.lr[i]);
         const ListRegister theirs = list_register_of(file, nested.from[i]);
         const u64 state = ListRegister::of(now[i]).get<ListRegister::State>();
-        // The rest stays as L1 wrote it, also its idea of the physical INTID.
+        // All fields but the state stay as L1 wrote them, also L1's physical INTID.
         set_list_register(file, nested.from[i], theirs.with<ListRegister::State>(state));
         if (theirs.get<ListRegister::HW>() && was_deactivated(before.get<ListRegister::State>(), state))
             deactivate_for_l2(l1, static_cast<unsigned>(theirs.get<ListRegister::pINTID>()),

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The hardware side of L2's CPU interface, which L1 has built in its ICH_* registers: in the register file, where it
-// writes them without our seeing it. For a vCPU in L2 whose L1 takes physical interrupts itself (HCR_EL2.IMO or FMO).
+// The hardware side of L2's CPU interface, which L1 has built in its ICH_* registers. These are in the register file, where L1
+// writes them without an exit. For a vCPU in L2 whose L1 takes physical interrupts itself (HCR_EL2.IMO or FMO).
 //
-// The four moments are those of entry.hpp, instead of its functions, never beside them: hardware holds one interface.
+// The four moments are those of entry.hpp. A vCPU calls either its four functions or these: hardware holds one interface.
 //   load_nested   preemption off         put() of L1's own has been called, or it was not loaded
 //   flush_nested  interrupts off         the last thing before the world switch
 //   sync_nested   interrupts still off   once after each flush_nested(), even when the entry was called off
 //   put_nested    preemption off         before load() of L1's own
-// To change the world, whoever switches puts the one and loads the other, after sync and before flush. L1's maintenance
-// interrupt follows nested_maintenance(): look after each sync_nested(), and before an entry in case L1 has written.
+// A switch of worlds puts the one interface and loads the other, after sync and before flush. L1's maintenance interrupt
+// follows nested_maintenance(): to be asked after each sync_nested(), and before an entry, as L1 may have written.
 //
-// L1's own interrupts stay in `l1`, in no list register; whether one of them must preempt L2 is the caller's question
-// to has_pending(). L1's list registers with HW set name interrupts of `l1`: L2's deactivation is carried out there.
+// Meanwhile L1's own interrupts are in no list register; the caller asks has_pending() whether one of them must preempt L2.
+// L1's list registers with HW set name interrupts of `l1`: when L2 deactivates its one, L1's is deactivated as well.
 #pragma once
 #include <base/tier0.hpp>
 #include <vgic/hw/entry.hpp>
@@ -19,7 +19,7 @@
 
 namespace nest::vgic {
 
-// What hardware was given. Only the vCPU's own thread.
+// What hardware was given of L1's list registers. Only the vCPU's own thread.
 struct NestedInterface {
     u64 lr[kMaxListRegisters] = {};   // as written
     u8 from[kMaxListRegisters] = {};  // which of L1's list registers is behind it
@@ -55,9 +55,9 @@ NEST_TIER0 [[gnu::always_inline]] inline void read_l2_controls(arch::Cpu& cpu, v
     file.set(file.get<ICH_HCR_EL2>().with<ICH_HCR_EL2::EOIcount>(eois));
 }
 
-// Of ICH_HCR_EL2's enables, those whose cause is there already with what hardware was given. That may be fewer list
-// registers than L1 has filled (those of a group that L1 does not virtualise, a second one with the same INTID): then
-// hardware finds few valid, or none pending, where L1's own ICH_MISR_EL2 does not.
+// The enables in ICH_HCR_EL2 whose cause is there already in the list registers that hardware was given. Hardware may have
+// fewer than L1 has filled (not those of a group that L1 does not virtualise, nor a second one with the same INTID): then it
+// finds few valid, or none pending, where L1's own ICH_MISR_EL2 does not.
 inline u64 met_as_loaded(const NestedInterface& nested) {
     using arch::ICH_HCR_EL2;
     bool pending = false;
@@ -70,13 +70,13 @@ inline u64 met_as_loaded(const NestedInterface& nested) {
 
 void load_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file);
 
-// ICH_VMCR_EL2 is in the file already, since the last sync.
+// Need not save ICH_VMCR_EL2: the last sync_nested() has put it into the file.
 void put_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file);
 
 inline void flush_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, const vncr::RegisterFile& file) {
     fill_nested(l1, nested, file);
-    // An interrupt that is high before L2's first instruction would end each of its runs there. L1's own level is looked
-    // at when L2 comes out for another reason.
+    // A maintenance interrupt that is high before L2's first instruction would end L2's time there, again and again. L1's level
+    // is looked at when L2 exits for another reason.
     const u64 hcr = nested_hcr(file, l1.distributor->gic()) & ~detail::met_as_loaded(nested);
     cpu.write(arch::ICH_HCR_EL2::of(hcr));
     for (unsigned i = 0; i < nested.used; i++)
@@ -93,9 +93,9 @@ inline void sync_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& neste
         fold_nested(l1, nested, file, now);
 }
 
-// The change of world in tier 0, where L1's interface has no list register in use and flush() nothing to do for it, and
-// none of L2's stands for a physical interrupt: L1's goes and L2's comes, or the other way round. As the long ways do it
-// (sync, put, load, flush), without what cancels out; no lock is taken. Interrupts off.
+// The switch of worlds in tier 0. For a vCPU whose L1 has no list register in use and no work for flush(), and whose L2 has no
+// list register for a physical interrupt. The same as sync, put, load and flush, without what cancels out; takes no lock.
+// Interrupts off.
 struct NestedEntry {
     bool filled;  // L1 has filled list registers
     bool empty;   // they are all 0
@@ -131,7 +131,7 @@ inline void leave_nested_in_tier0(arch::Cpu& cpu, CpuInterface& l1, NestedInterf
             view.set(R::kReg, cpu.read<R>().raw);
             cpu.write(R::of(group ? l1.hw.ap1r[n] : l1.hw.ap0r[n]));
         });
-    // What came up for L1 meanwhile comes with a kick, which ends the run before it begins.
+    // An interrupt for L1 that has come up meanwhile came with a kick, whose IPI ends the guest's time before it begins.
     detail::flush_idle(cpu, l1);
     nested.loaded = false;
 }

@@ -28,7 +28,7 @@ static_assert(kMaintenanceEnables ==
               ICH_MISR_EL2::mask<ICH_MISR_EL2::U, ICH_MISR_EL2::LRENP, ICH_MISR_EL2::NP, ICH_MISR_EL2::VGrp0E,
                                  ICH_MISR_EL2::VGrp0D, ICH_MISR_EL2::VGrp1E, ICH_MISR_EL2::VGrp1D>());
 
-// The causes that list registers are.
+// The causes of a maintenance interrupt that lie in list registers: EOI, U, NP.
 u64 causes_of(const vncr::RegisterFile& file, unsigned lrs) {
     constexpr u64 kIdle = ICH_MISR_EL2::mask<ICH_MISR_EL2::U, ICH_MISR_EL2::NP>();
     if (!any_list_register(file, lrs)) [[likely]]
@@ -50,8 +50,8 @@ u64 causes_of(const vncr::RegisterFile& file, unsigned lrs) {
 }  // namespace
 
 u64 nested_vtr(const HostGic& gic) {
-    // Sixteen bits of INTID, and nothing of GICv4. A3V is clear as Linux shows it: user space restores this register,
-    // and expects the same value.
+    // Sixteen bits of INTID, and nothing of GICv4. A3V is clear, as Linux's KVM shows it: user space restores this register
+    // on either of them, and expects the same value.
     const u64 kept = gic.vtr.raw & ICH_VTR_EL2::mask<ICH_VTR_EL2::PRIbits, ICH_VTR_EL2::PREbits, ICH_VTR_EL2::SEIS,
                                                      ICH_VTR_EL2::TDS>();
     return ICH_VTR_EL2::of(kept)
@@ -60,7 +60,7 @@ u64 nested_vtr(const HostGic& gic) {
         .raw;
 }
 
-// [IHI0069] 12.4 ICH_MISR_EL2. ICH_HCR_EL2.En does not matter to it, only to the interrupt.
+// [IHI0069] 12.4 ICH_MISR_EL2. ICH_HCR_EL2.En acts on the maintenance interrupt, not on this register.
 u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs) {
     const auto hcr = file.get<ICH_HCR_EL2>();
     const auto vmcr = file.get<ICH_VMCR_EL2>();

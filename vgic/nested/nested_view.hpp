@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What L1 finds in the GIC's EL2 registers that are not memory: computed from its other ICH_* registers, which live in
-// the register file and change there without our seeing it.
+// What L1 finds in the GIC's EL2 registers that are not memory: computed from L1's other ICH_* registers, which live in the
+// register file, where L1 changes them without an exit.
 //
 // All of these take no lock, touch nothing but their arguments and may run in tier 0, with a guest's context loaded.
 // `lrs`: how many list registers L1 has, which is as many as the host.
@@ -18,7 +18,7 @@ inline arch::ListRegister list_register_of(const vncr::RegisterFile& file, unsig
 inline void set_list_register(vncr::RegisterFile& file, unsigned n, arch::ListRegister value) {
     file.page()[kFirstListRegister + n] = value.raw;
 }
-// All of them in one.
+// All list registers, ORed: 0 if none is in use.
 inline u64 any_list_register(const vncr::RegisterFile& file, unsigned lrs) {
     u64 any = 0;
     for (unsigned i = 0; i < lrs; i++)
@@ -34,7 +34,7 @@ u64 nested_misr(const vncr::RegisterFile& file, unsigned lrs);
 u64 nested_eisr(const vncr::RegisterFile& file, unsigned lrs);
 u64 nested_elrsr(const vncr::RegisterFile& file, unsigned lrs);
 
-// What of ICH_HCR_EL2 asks for a maintenance interrupt.
+// The bits of ICH_HCR_EL2 that enable a cause of the maintenance interrupt.
 inline constexpr u64 kMaintenanceEnables =
     arch::ICH_HCR_EL2::mask<arch::ICH_HCR_EL2::UIE, arch::ICH_HCR_EL2::LRENPIE, arch::ICH_HCR_EL2::NPIE,
                             arch::ICH_HCR_EL2::VGrp0EIE, arch::ICH_HCR_EL2::VGrp0DIE, arch::ICH_HCR_EL2::VGrp1EIE,
@@ -46,7 +46,7 @@ inline bool maintenance_is_possible(const vncr::RegisterFile& file, bool empty) 
     // Of the causes, only an EOI needs no enable; it needs a list register.
     return hcr.get<arch::ICH_HCR_EL2::En>() && !(empty && !(hcr.raw & kMaintenanceEnables));
 }
-// Its level.
+// The level of L1's maintenance interrupt.
 inline bool nested_maintenance(const vncr::RegisterFile& file, unsigned lrs) {
     return maintenance_is_possible(file, false) && nested_misr(file, lrs) != 0;
 }
@@ -60,7 +60,8 @@ inline u64 nested_hcr(const vncr::RegisterFile& file, const HostGic& gic, bool h
         known |= ICH_HCR_EL2::TDIR::kMask;
     if (gic.vtr.get<arch::ICH_VTR_EL2::SEIS>())
         known |= ICH_HCR_EL2::TSEI::kMask;
-    // L1's interrupt is high already, and L1 does not take it. Our own would be as high, and L2 would never get to run.
+    // L1's maintenance interrupt is high already, and L1 does not take it. The machine's would be high as well, and L2 would
+    // never get to run.
     if (high)
         known &= ~kMaintenanceEnables;
     return file.get<ICH_HCR_EL2>().raw & known;
