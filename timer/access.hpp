@@ -15,8 +15,8 @@ struct TimerAccess {
     constexpr bool operator==(const TimerAccess&) const = default;
 };
 
-// `vel2`: the guest runs at virtual EL2, whose counters are those of the EL2 timers; `e2h`: with HCR_EL2.E2H set
-// there, so that the EL0 names mean the EL2 timers. nullopt: no timer register.
+// `vel2`: the guest is at virtual EL2, where the names of the counters mean those of the EL2 timers; `e2h`: with HCR_EL2.E2H
+// set, so that the EL0 names of timers mean the EL2 timers. nullopt: `reg` is no timer register.
 constexpr std::optional<TimerAccess> timer_access(arch::SysReg reg, bool vel2 = false, bool e2h = false) {
     using enum arch::SysReg;
     const bool hyp = vel2 && e2h;
@@ -55,7 +55,7 @@ struct TimerOneReg {
     bool el2;            // only for a vCPU with virtual EL2
 };
 
-// KVM_REG_ARM_TIMER_CVAL and _CNT have each other's encoding since 2014: an ABI that can no longer be put right.
+// KVM_REG_ARM_TIMER_CVAL and _CNT have each other's encoding since 2014: Documentation/virt/kvm/api.rst, KVM_SET_ONE_REG.
 inline constexpr TimerOneReg kTimerOneRegs[] = {
     {arch::encode(3, 3, 14, 3, 1).raw, {TimerId::kVirtual, TimerReg::kControl}, false},       // TIMER_CTL
     {arch::encode(3, 3, 14, 0, 2).raw, {TimerId::kVirtual, TimerReg::kCompare}, false},       // TIMER_CVAL, swapped

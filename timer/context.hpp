@@ -28,8 +28,8 @@ inline constexpr u64 kCtlWritable = kCtlEnable | kCtlIMask;
 // The output signal that a control value with an up-to-date ISTATUS describes.
 constexpr bool asserts(u64 ctl) { return (ctl & (kCtlEnable | kCtlIMask | kCtlIStatus)) == (kCtlEnable | kCtlIStatus); }
 
-// A context's registers live here, or in the vCPU's VNCR page when FEAT_NV2 turns the guest's accesses into memory.
-// While in_hardware they are stale: the machine's own are the truth. Owned by the vCPU's thread.
+// A timer's registers live in its context, or in the vCPU's VNCR page where FEAT_NV2 makes the guest's accesses loads and
+// stores. While in_hardware they are stale, and the machine's registers have the values. Owned by the vCPU's thread.
 class TimerContext {
 public:
     TimerContext() = default;
@@ -40,7 +40,7 @@ public:
     u64 cval() const { return *cval_; }
     void set_ctl(u64 value) { *ctl_ = value; }
     void set_cval(u64 value) { *cval_ = value; }
-    // Moves the registers to the given cells, keeping their values. Both must outlive the context.
+    // Moves the registers to the given cells, keeping their values. The cells must outlive the context.
     void bind_storage(u64* ctl, u64* cval) {
         *ctl = *ctl_;
         *cval = *cval_;
@@ -48,7 +48,7 @@ public:
         cval_ = cval;
     }
 
-    // The guest's count is the machine's physical count minus this: the VM's share plus L1's CNTVOFF_EL2.
+    // The guest's count is the machine's physical count minus offset(): the VM's share plus L1's CNTVOFF_EL2.
     void set_offset_source(const Atomic<u64>* vm, const u64* vcpu) {
         vm_offset_ = vm;
         vcpu_offset_ = vcpu ? vcpu : &kNoShare;
@@ -66,7 +66,7 @@ public:
         const bool status = (ctl() & kCtlEnable) && condition_met(host_count);
         return (ctl() & kCtlWritable) | (status ? kCtlIStatus : 0);
     }
-    // Ticks until the condition is met, 0 when it is; whether it may raise the signal is may_fire's business.
+    // Ticks until the condition is met, 0 when it is met; whether the timer may then signal says may_fire().
     u64 ticks_left(u64 host_count) const {
         const u64 now = guest_count(host_count);
         return now >= cval() ? 0 : cval() - now;
@@ -92,13 +92,13 @@ public:
         seen_offset_ = offset();
     }
 
-    // What the hardware held; with its writes into the cells remembered as our own.
+    // Takes what the hardware held into the cells; changed() does not count that as a write by somebody else.
     void become_soft(u64 ctl, u64 cval) {
         *ctl_ = ctl;
         *cval_ = cval;
         seen_ctl_ = ctl & kCtlWritable;
         seen_cval_ = cval;
-        seen_offset_ = loaded_offset;  // L1 moves L2's only while that is not in hardware, the VM's has a generation
+        seen_offset_ = loaded_offset;  // L1 can move L2's offset only at virtual EL2; the VM's has VmTimers::generation()
         in_hardware = false;
     }
 

@@ -9,10 +9,11 @@ bool VcpuTimers::on_soft_timer(arch::Cpu& cpu) {
     bool wake = false;
     {
         IrqGuard guard(soft_lock_);
-        // One that is only preempted looks at everything when it is loaded again.
+        // A vCPU that was only preempted needs no alarm: load() looks at all its timers.
         const bool needs_alarm = loaded_ || wait_.blocking;
         if (earliest_ticks(now) != 0) {
-            // Early, as the host's clock may be slewed against the counter; or meanwhile in the hardware; or cancelled.
+            // The hrtimer came early, as the host's clock may be slewed against the counter; or the guest's timer is in the
+            // hardware by now, or was turned off.
             if (needs_alarm)
                 arm_soft(now);
             return false;
@@ -25,12 +26,13 @@ bool VcpuTimers::on_soft_timer(arch::Cpu& cpu) {
         wake = !irqchip_in_kernel_ || deadline_reached(now);
         if (wake)
             wait_.has_deadline = false;  // told once, as a level is; a vCPU that goes on sleeping brings it along again
-        // The next of those that have not fired. A vCPU that sleeps on, as its interrupt controller lets nothing of this
-        // through (the guest's PMR masks the tick, and it waits with WFIT), has nobody else to set the alarm.
+        // For the next of the timers that have not fired. A vCPU may sleep on, as its interrupt controller lets nothing through
+        // (the guest's PMR masks the tick, and the guest waits with WFIT): then nobody else sets the alarm.
         if (needs_alarm)
             arm_soft(now);
     }
-    // Outside the lock: this wakes and kicks, and put() takes the lock under the run queue's.
+    // Outside of soft_lock_. CPU A, in put(), holds its run queue's lock and wants soft_lock_. If we held soft_lock_ here,
+    // waking the vCPU's thread would want that run queue's lock: a deadlock.
     for (unsigned i = 0; i < count(); i++)
         if (fired[i] && irqchip_in_kernel_)
             lines_->set_level(static_cast<TimerId>(i), true);

@@ -11,7 +11,7 @@ bool offset_acts(arch::Cpu& cpu) {
     cpu.write(CNTHCTL_EL2::of(control.raw).with<CNTHCTL_EL2::ECV>(1));
     cpu.write(hcr.with<HCR_EL2::TGE>(0));
     cpu.isb();
-    // The count becomes 2^63 and more: the condition is met only if the offset acts.
+    // With this offset the count is 2^63 and more, so that the timer's condition is met only if the offset acts.
     cpu.write(CNTPOFF_EL2::of(kWaits << 1));
     write_cval(cpu, Slot::kPhysical, kWaits);
     cpu.isb();

@@ -37,17 +37,17 @@ inline void write_cval(arch::Cpu& cpu, Slot slot, u64 cval) {
         cpu.write(arch::CNTP_CVAL_EL02::of(cval));
 }
 
-// Does CNTPOFF_EL2 offset the EL1 physical timer? FEAT_ECV_POFF alone does not say so: SCR_EL3.ECVEn, which firmware sets,
-// has its part in it, and QEMU 10 asks for that bit even where there is no EL3. Tried as a guest would find it, with TGE
-// clear for a moment: all exceptions masked, EL1's timers ours.
+// Does CNTPOFF_EL2 offset the EL1 physical timer? FEAT_ECV_POFF is not enough: firmware has to set SCR_EL3.ECVEn, and QEMU 10
+// asks for that bit even where there is no EL3. So the function tries a timer as a guest would use it, with TGE clear for a
+// moment. All exceptions masked; no vCPU's timers in the hardware.
 bool offset_acts(arch::Cpu& cpu);
 
 // Once per CPU, when the module takes it over: the EL1 timers are off, whatever firmware left in them.
 void quiesce_cpu(arch::Cpu& cpu);
 
-// A PPI that arrived although no vCPU is loaded: it was on its way when put() turned the timer off, or something else
-// enabled it. A level that stays high would interrupt for ever, so mask it. The caller then clears the PPI's active
-// state, which nobody else would. True when the timer was indeed asserting. Hard interrupt.
+// For a PPI that arrived although no vCPU is loaded: it was on its way when put() turned the timer off, or something else
+// enabled the timer. A level that stays high would interrupt for ever, so the timer is masked. The caller then clears the
+// PPI's active state, which nobody else would. True: the timer was indeed asserting. Hard interrupt.
 bool mask_unowned(arch::Cpu& cpu, Slot slot);
 
 }  // namespace nest::timer

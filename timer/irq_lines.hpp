@@ -13,10 +13,10 @@ public:
     virtual void set_level(TimerId id, bool level) = 0;
     // Does the guest still owe a deactivation, or the vGIC an injection, of this timer's interrupt? Preemption off.
     virtual bool vgic_active_or_pending(TimerId id) = 0;
-    // `leaves` gives the host's PPI of `slot` up, and `comes` stands for it from now on: a guest's deactivation of it
-    // reaches the host's PPI. Preemption off.
+    // `leaves` gives up the host's PPI of `slot`, and `comes` takes it over: when a guest deactivates the interrupt of `comes`,
+    // the host's PPI is deactivated, too. Preemption off.
     virtual void change_hands(Slot slot, TimerId leaves, TimerId comes) = 0;
-    // The active state of the host's PPI on this CPU: set keeps it quiet, clear lets it fire. Preemption off; MMIO.
+    // The active state of the host's PPI on this CPU: an active PPI stays quiet, an inactive one fires. Preemption off; MMIO.
     virtual void set_physical_active(Slot slot, bool active) = 0;
 
 protected:

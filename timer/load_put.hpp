@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// VcpuTimers::load() and put(), for the vCPU's own (kvm/run/load.cpp). In a header: with calls of its parts instead, an exit to
-// the VMM cost two in a hundred more.
+// VcpuTimers::load() and put(), for the vCPU's load and put (kvm/run/load.cpp). In a header, to be inlined: as functions they
+// made an exit to the VMM two per cent slower.
 #pragma once
 #include <base/preemption.hpp>
 #include <timer/vcpu_timers.hpp>
 
 namespace nest::timer {
 
-// The comparison must be complete before a timer may assert: one ISB stands between CVALs, offsets and CTLs.
+// Offsets and CVALs must be in effect before a timer is enabled, or it could assert for a moment: so an ISB precedes the CTLs.
 [[gnu::always_inline]] inline void VcpuTimers::restore_all(arch::Cpu& cpu) {
     generation_ = vm_->generation();
     TimerContext& v = context(direct(Slot::kVirtual));
@@ -21,13 +21,13 @@ namespace nest::timer {
     write_ctl(cpu, Slot::kPhysical, p.ctl() & kCtlWritable);
     v.in_hardware = p.in_hardware = true;
     v.level = p.level = false;  // from here on the vGIC samples the lines itself
-    // Both: the physical offset behind them is the VM's.
+    // For both pairs of timers, as each has the VM's physical offset: a switch of worlds then computes nothing.
     for (bool hyp : {false, true})
         trap_bits_[hyp] = trap_bits(traps_of(hyp));
     set_traps(cpu, trap_bits_[has_el2_ && hyp_is_direct()]);
 }
 
-// One ISB for both: the timers are off, and the next owner's registers come after it.
+// One ISB for both timers: they are off before anybody else's registers are written.
 [[gnu::always_inline]] inline void VcpuTimers::save(arch::Cpu& cpu) {
     for (Slot slot : kSlots) {
         TimerContext& t = context(direct(slot));

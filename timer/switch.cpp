@@ -43,7 +43,7 @@ void VcpuTimers::switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
         claim_lines(now);
         restore_all(cpu);
     }
-    // The vGIC sampled the lines of those that left the hardware itself: tell it where all soft ones stand.
+    // While the timers that left were in hardware the vGIC sampled their lines; from now on it has to be told the levels.
     evaluate_soft(now, true);
     arm_soft(now);
     soft_dirty_ = false;

@@ -23,8 +23,8 @@ NEST_TIER0 [[gnu::always_inline]] inline void VcpuTimers::restore_compare(arch::
     }
 }
 
-// May the timer in the hardware become a soft one without a word to anybody? It must not assert, and the alarm must come
-// before its deadline.
+// May the timer in the hardware become a soft one without the vGIC and the hrtimer being told? The timer must not assert, and
+// the alarm that is set must come before its deadline.
 NEST_TIER0 [[gnu::always_inline]] inline bool VcpuTimers::may_leave(const TimerContext& t, const Live& live, u64 host_count) const {
     if (asserts(live.ctl))
         return false;
@@ -35,15 +35,16 @@ NEST_TIER0 [[gnu::always_inline]] inline bool VcpuTimers::may_leave(const TimerC
     return soft_armed_ && alarm_ > host_count && alarm_ <= deadline;
 }
 
-// One function for each direction, so that the contexts are at known places. What the VM gives to the offsets is that of
-// the generation, which has not changed.
+// One function for each direction, so that the contexts are at known places. The VM's part of the offsets is el2_share_: the
+// generation has not changed, or needs_flush() would say so.
 template <bool hyp>
 NEST_TIER0 [[gnu::always_inline]] inline bool VcpuTimers::exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1) {
     if (needs_flush())
         return false;
     TimerContext* const leave = &contexts_[hyp ? 0 : 2];
     TimerContext* const come = &contexts_[hyp ? 2 : 0];
-    // The callback looks at the soft timers of this moment, and must not do so half-way. With no alarm set there is none.
+    // The hrtimer's callback, on another CPU, must not see timers of which one has changed places and the other has not. With
+    // no alarm set there is no callback.
     const bool locked = soft_armed_;
     if (locked && !soft_lock_.try_lock_in_tier0())
         return false;

@@ -16,7 +16,7 @@ struct TimerTraps {
     bool offset_physical = false;      // CNTPOFF_EL2 takes effect; needs FEAT_ECV_POFF
 };
 
-// Everything else in the register is the host's (its CNTKCTL_EL1 name writes the EL0 bits) and stays.
+// All other bits of `host` stay: they are the host's, which writes the EL0 bits by the name CNTKCTL_EL1.
 constexpr arch::CNTHCTL_EL2 with_traps(arch::CNTHCTL_EL2 host, const TimerTraps& t) {
     using R = arch::CNTHCTL_EL2;
     return host.with<R::EL1PTEN>(!t.physical_timer)

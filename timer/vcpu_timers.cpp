@@ -22,7 +22,7 @@ void VcpuTimers::init(VmTimers& vm, IrqLines& lines, void* owner, unsigned which
 
 void VcpuTimers::init_el2(const u64* cntvoff) {
     has_el2_ = true;
-    // L1 is in charge of the virtual offset, and counts it from its own physical time.
+    // The virtual offset is L1's CNTVOFF_EL2, on top of L1's own physical count.
     context(TimerId::kVirtual).set_offset_source(&vm_->physical_offset(), cntvoff);
     make_direct(true);
     told_hyp_ = true;
@@ -74,7 +74,7 @@ void VcpuTimers::claim_lines(u64 host_count) {
 bool VcpuTimers::soft_changed() const {
     for (unsigned i = 0; i < count(); i++) {
         const TimerContext& t = contexts_[i];
-        // The callback raises a level, but only this thread may write ISTATUS into a cell that the guest also writes.
+        // The hrtimer's callback raises a level, but leaves ISTATUS to this thread: the guest writes the same cell.
         if (!t.in_hardware && (t.changed() || (t.level && !(t.ctl() & kCtlIStatus))))
             return true;
     }
@@ -106,8 +106,7 @@ u64 VcpuTimers::earliest_ticks(u64 host_count) const {
     u64 ticks = kNever;
     for (unsigned i = 0; i < count(); i++) {
         const TimerContext& t = contexts_[i];
-        // One that the vGIC has been told of needs no further alarm, whether its interrupt gets through or not; the others'
-        // deadlines and WFIT's are still to come.
+        // A timer whose level the vGIC knows to be high needs no further alarm, whether its interrupt gets through or not.
         if (t.in_hardware || !t.may_fire() || t.level)
             continue;
         ticks = min(ticks, min(t.ticks_left(host_count), kNever - 1));
@@ -128,10 +127,10 @@ void VcpuTimers::arm_soft(u64 host_count) {
     nest_port_hrtimer_start(&soft_timer_, min(vm_->host().scale.to_ns(ticks), kLongestSleepNs));
 }
 
-// With the offsets that the hardware holds.
+// What has to trap, given the offsets that the hardware holds.
 TimerTraps VcpuTimers::traps_of(bool hyp) const {
     const bool cntpoff = vm_->host().cntpoff;
-    // Without CNTPOFF_EL2 a physical offset is our addition and subtraction: no access may pass us by.
+    // Without CNTPOFF_EL2 software adds and subtracts a physical offset, so that every access has to trap.
     const bool ours = context(direct(Slot::kPhysical)).loaded_offset != 0 && !cntpoff;
     TimerTraps t;
     t.offset_physical = cntpoff;
@@ -168,7 +167,7 @@ u64 VcpuTimers::get_one_reg(TimerAccess access, u64 host_count) const {
     switch (access.reg) {
     case TimerReg::kCount: return t.guest_count(host_count);
     case TimerReg::kCompare: return t.cval();
-    case TimerReg::kControl: return t.ctl_at(host_count);  // its memory has the ISTATUS of the last put()
+    case TimerReg::kControl: return t.ctl_at(host_count);  // t.ctl() has the ISTATUS of the last put()
     case TimerReg::kValue: break;
     }
     return tval_of(t.cval(), t.guest_count(host_count));
@@ -204,7 +203,7 @@ void VcpuTimers::set_count(TimerId id, u64 value, u64 host_count) {
     set_virtual_count_of_el1();
 }
 
-// L1 owns the virtual offset: what gives is the count that both start from.
+// CNTVOFF_EL2 is L1's, and stays: EL1's virtual count is set by moving the physical count that both start from.
 void VcpuTimers::set_virtual_count_of_el1() {
     auto& set = set_el1_count_;
     set.share = context(TimerId::kVirtual).vcpu_share();
@@ -217,7 +216,7 @@ void VcpuTimers::virtual_offset_was_set() {
     auto& set = set_el1_count_;
     if (!set.holds || set.share == context(TimerId::kVirtual).vcpu_share() || set.generation != vm_->generation())
         return;
-    // Not on top of the first answer: whether the VM has an offset at all (set_el2_count()) is to be asked once more.
+    // From the physical offset of before the first try, as set_el2_count() decides anew whether the VM gets an offset at all.
     vm_->restore_physical_offset(set.physical_before);
     set_virtual_count_of_el1();
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The timers of one vCPU. Two of its contexts own the machine's EL1 timers while it is loaded ("in hardware"); for the
-// others, and for all while it sleeps, one hrtimer stands in ("soft").
+// The timers of one vCPU. Two of them own the machine's EL1 timers while the vCPU is loaded ("in hardware"); for the others,
+// and for all while the vCPU's thread sleeps, one hrtimer of the host stands in ("soft").
 //
 // With an in-kernel GIC the host's PPI is forwarded: its active state lasts until the guest deactivates the virtual
 // interrupt through a list register, so that nothing here runs on an exit or an entry. The vGIC asks asserted() when it
-// takes a completed list register back. Without one, the VMM learns the level from kvm_run and we keep the PPI active
-// as long as the level is high.
+// takes a completed list register back. Without an in-kernel GIC, the VMM learns the level from kvm_run, and the PPI is kept
+// active as long as the level is high.
 //
 // Context: unless said otherwise, the vCPU's own thread. A method that takes a Cpu touches the CPU it runs on:
 // preemption off.
@@ -51,8 +51,8 @@ public:
 
     // The vCPU comes to this CPU, before the vGIC's own load. Interrupts on.
     inline void load(arch::Cpu& cpu);
-    // It leaves. Callable under the scheduler's run-queue lock: nothing is woken, no line is touched, and a running
-    // callback of the hrtimer is not waited for, as that may want to wake a thread.
+    // The vCPU leaves this CPU. Callable under the scheduler's run-queue lock: wakes nobody, touches no line, and does not wait
+    // for a running callback of the hrtimer, as that may be waiting for the run-queue lock to wake a thread.
     inline void put(arch::Cpu& cpu, const Wait& wait = {});
     // After an exit, when the guest context is gone, interrupts off. One test with an in-kernel GIC and no virtual EL2.
     void sync(arch::Cpu& cpu) {
@@ -65,11 +65,11 @@ public:
         if (needs_flush()) [[unlikely]]
             flush_changed(cpu);
     }
-    // For tier 0: an entry needs flush() first, so it must go by way of the host.
+    // For tier 0: true if the next entry needs flush(), and so has to go by way of the host.
     bool needs_flush() const { return soft_dirty_ || (loaded_ && vm_->generation() != generation_); }
 
-    // FEAT_ECV_POFF compares CNTP with the offset only while HCR_EL2.TGE is 0, so CVAL has to change over with TGE.
-    // Right after HCR_EL2 has the guest's value, and right after it has the host's. Interrupts off.
+    // With FEAT_ECV_POFF the offset acts on the physical timer only while HCR_EL2.TGE is 0, so that CVAL has to change together
+    // with TGE. To be called right after HCR_EL2 got the guest's value, and right after it got the host's. Interrupts off.
     NEST_TIER0 void enter_guest_regime(arch::Cpu& cpu) {
         if (regime_shift_) [[unlikely]]
             shift_regime(cpu, true);
@@ -81,9 +81,9 @@ public:
 
     // The host's PPI of `slot`, on the CPU where this vCPU is loaded. Hard interrupt.
     void on_host_irq(arch::Cpu& cpu, Slot slot);
-    // The hrtimer fired. True: wake the vCPU (its WFIT is over, or the VMM has to be told). Otherwise set_level has
-    // woken it, if its interrupt controller lets the interrupt through: one that does not must not end a WFI, or the
-    // vCPU would be put and woken in a circle. Hard interrupt, on any CPU.
+    // The hrtimer fired. True: the caller wakes the vCPU (its WFIT is over, or the VMM has to be told). False: set_level() has
+    // woken it, if its interrupt controller lets the interrupt through. Where that is masked, nothing may end the guest's WFI:
+    // the vCPU would sleep and be woken in a circle. Hard interrupt, on any CPU.
     bool on_soft_timer(arch::Cpu& cpu);
 
     // The timer's output signal now. For a context in hardware: on its CPU only.
@@ -131,10 +131,11 @@ public:
             return false;
         return hyp ? exchange<true>(cpu, l1) : exchange<false>(cpu, l1);
     }
-    // The same for a caller that knows: the vCPU is loaded, the interrupt controller the kernel's, the other pair direct.
+    // The same for a caller that knows: the vCPU is loaded, the GIC is in the kernel, and the other pair is direct.
     template <bool hyp>
     [[nodiscard]] bool exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1);
-    // Before a list register is filled, after any number of those. Preemption off, interrupts on, vGIC synced.
+    // After any number of try_switch_direct(), before a list register is filled: tells the vGIC which pair has the host's PPIs.
+    // Preemption off, interrupts on, vGIC synced.
     void catch_up() {
         if (told_hyp_ != hyp_is_direct()) [[unlikely]]
             tell_direct();
@@ -175,9 +176,9 @@ private:
     void reload(arch::Cpu& cpu);
     void shift_regime(arch::Cpu& cpu, bool guest);
 
-    // Does the hardware's CVAL only stand for the guest's, which is in the context? Under the host the physical timer is
-    // compared without an offset, and an offset of our own is no matter of adding it: the sum may wrap. The virtual
-    // timer's CNTVOFF_EL2 works at every EL.
+    // Does hardware hold host_compare() in place of the guest's CVAL, which is in the context? In the host, hardware compares
+    // the physical timer without an offset, and an offset cannot simply be added to CVAL, as the sum may wrap. The virtual
+    // timer's CNTVOFF_EL2 acts at every EL.
     bool mirrored(Slot slot) const { return slot == Slot::kPhysical && mirrored(context(direct(slot))); }
     bool mirrored(const TimerContext& physical) const { return !guest_regime_ && physical.loaded_offset != 0; }
     void set_count(TimerId id, u64 value, u64 host_count);
@@ -207,7 +208,7 @@ private:
     bool soft_dirty_ = false;
     bool ppi_held_[2] = {};    // no in-kernel GIC: we hold the PPI active, by Slot
     u32 generation_ = 0;
-    u64 el2_share_ = 0;        // in that generation, with virtual EL2: the VM's part of each offset (init_el2())
+    u64 el2_share_ = 0;        // with virtual EL2: the VM's part of each offset (init_el2()), as of generation_
     Wait wait_{};
     // TIMER_CNT as user space has set it, with virtual EL2, until the vCPU runs or an offset of the VM changes otherwise.
     struct {
@@ -220,7 +221,8 @@ private:
     arch::CNTHCTL_EL2 l1_controls_{};   // L1's CNTHCTL_EL2 when L2's pair was made direct
     arch::CNTHCTL_EL2 trap_bits_[2]{};  // what traps while L2's pair, or a flat guest's, is direct; and virtual EL2's
     nest_hrtimer soft_timer_{};
-    // put() against the callback: whose deadline the hrtimer has. Innermost; interrupts off
+    // Held by put() and by the hrtimer's callback, which may run on another CPU: guards the contexts' levels and the alarm.
+    // Innermost; interrupts off.
     RawSpinLock soft_lock_{NEST_LOCK_SOFT_TIMER};
 };
 
@@ -236,7 +238,7 @@ inline void VcpuTimers::on_host_irq(arch::Cpu& cpu, Slot slot) {
     else if (irqchip_in_kernel_)
         lines_->set_level(id, true);
     else
-        ppi_held_[index_of(slot)] = true;  // forwarded, so it stays active without our doing
+        ppi_held_[index_of(slot)] = true;  // a forwarded PPI stays active by itself
 }
 
 inline void VcpuTimers::sync_watched(arch::Cpu& cpu) {

@@ -5,7 +5,7 @@ namespace nest::timer {
 
 void VmTimers::set_offset(Atomic<u64>& which, u64 value) {
     which.store_relaxed(value);
-    // Who sees the new generation (acquire) reads the new offset.
+    // Release: who reads the new generation (acquire) reads the new offset as well.
     memory_barrier();
     generation_.fetch_add_relaxed(1);
 }

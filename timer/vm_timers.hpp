@@ -18,8 +18,8 @@ struct HostTimers {
 
 class VmTimers {
 public:
-    // The guest's virtual count starts at 0: `host_count` is CNTPCT_EL0 now. Every vCPU created later does the same
-    // as long as the VMM has not chosen an offset, as Linux does; so pass it again from vCPU creation.
+    // The guest's virtual count starts at 0: `host_count` is CNTPCT_EL0 now. Like with Linux's KVM it starts at 0 again with
+    // each vCPU that is created (start_virtual_count()), as long as the VMM has not chosen an offset.
     VmTimers(const HostTimers& host, u64 host_count) : host_(host) { start_virtual_count(host_count); }
 
     const HostTimers& host() const { return host_; }
@@ -33,18 +33,20 @@ public:
     // thread, the vCPU's mutex held.
     void set_virtual_count(u64 guest_count, u64 host_count);
     void set_physical_count(u64 guest_count, u64 host_count);
-    // The same for a VM with virtual EL2, whose kernel reads this counter at every turn: without CNTPOFF_EL2 an offset
-    // makes each read an exit. A VMM writes back at start what it read an instant before; who asks for less than
-    // kUnnoticedNs behind the machine's own counter gets the machine's own, as if the write had come that much earlier.
+    // The same for a VM with virtual EL2, whose kernel reads the physical counter all the time: without CNTPOFF_EL2 an offset
+    // makes each read an exit. Now a VMM at its start writes back what it has just read. So a count that lies less than
+    // kUnnoticedNs behind the machine's counter sets no offset, as if the write had come that much earlier.
     static constexpr u64 kUnnoticedNs = 10'000'000'000;
     void set_el2_count(u64 guest_count, u64 host_count);
-    // What was an answer to such a write, taken back: `offset` is that of before. Without effect like these.
+    // Takes the effect of set_el2_count() back: `offset` is the one from before. Without effect after set_counter_offset().
     void restore_physical_offset(u64 offset);
-    // KVM_ARM_SET_COUNTER_OFFSET. EINVAL: reserved is not 0. The caller holds every vCPU's mutex (else EBUSY).
+    // KVM_ARM_SET_COUNTER_OFFSET (Documentation/virt/kvm/api.rst). EINVAL: `reserved` is not 0. The caller holds every vCPU's
+    // mutex, or has answered EBUSY. `counter_offset`: ticks, subtracted from both counters.
     Status set_counter_offset(u64 counter_offset, u64 reserved);
 
-    // KVM_ARM_VCPU_TIMER_CTRL. Under the VM's configuration lock, as Linux checks:
-    // EINVAL without an in-kernel irqchip or for what is no PPI, EBUSY after the first run, ENXIO: another attribute.
+    // KVM_ARM_VCPU_TIMER_CTRL (Documentation/virt/kvm/devices/vcpu.rst). Under the VM's configuration lock. Checked in Linux's
+    // order: EINVAL without an in-kernel irqchip or for an INTID that is no PPI, EBUSY after the first run, ENXIO for another
+    // attribute.
     Status set_ppi(bool irqchip_in_kernel, u64 attribute, s32 intid);
     Result<u32> ppi(u64 attribute) const;        // ENXIO
     static Status has_attribute(u64 attribute);  // ENXIO
