@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the vectors do at each exit so that a guest's branch history does not steer the host's indirect branches
-// (Spectre-BHB), nor its branch targets (Spectre v2). enter.S issues CLRBHB always: it is a NOP where it does not exist.
+// What the vectors do at each exit so that neither a guest's branch history (Spectre-BHB) nor its branch targets (Spectre v2)
+// steer the host's indirect branches. enter.S always issues CLRBHB, which is a NOP on a CPU without FEAT_CLRBHB.
 #pragma once
 #include <arch/errata.hpp>
 #include <arch/registers.hpp>
@@ -9,7 +9,7 @@ namespace nest::vhe {
 
 // What one kind of CPU needs, in the layout that enter.S reads.
 struct ExitDefence {
-    u32 rounds = 0;         // of the branch loop
+    u32 rounds = 0;         // of the branch loop; 0: none
     u32 firmware_call = 0;  // SMC function to call; 0: none
     bool operator==(const ExitDefence&) const = default;
 };
@@ -28,8 +28,8 @@ constexpr int history_rounds(u32 midr) {
     return -1;
 }
 
-// From this CPU's own registers. `firmware_offers(function)`: does the firmware say that the call is there and that
-// this CPU needs it?
+// From this CPU's own registers. `firmware_offers(function)`: does the firmware say (SMCCC_ARCH_FEATURES) that this call exists
+// and that this CPU needs it?
 template <typename FirmwareOffers>
 constexpr ExitDefence exit_defence(u32 midr, arch::ID_AA64PFR0_EL1 pfr0, arch::ID_AA64ISAR2_EL1 isar2,
                                    arch::ID_AA64MMFR1_EL1 mmfr1, FirmwareOffers firmware_offers) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Breakpoint and watchpoint registers in and out of the hardware: [DDI0487] D24.3.
-// Context: at EL2, where none of them can match while PSTATE.D is set; the caller's ISB or ERET makes them effective.
+// Context: EL2 with PSTATE.D set, so that no breakpoint can match; the caller's ISB or ERET makes the values effective.
 #pragma once
 #include <arch/cpu.hpp>
 #include <vhe/breakpoint_bank.hpp>

@@ -13,7 +13,7 @@ void load_el1(arch::Cpu& cpu, const vncr::RegisterFile& file);
 // File := hardware.
 void save_el1(arch::Cpu& cpu, vncr::RegisterFile& file);
 
-// One register while the state is in hardware; false when this one never is.
+// One register while the guest's EL1 state is in hardware. False: `reg` is never there, ask the register file.
 bool read_el1(arch::Cpu& cpu, arch::SysReg reg, u64& value);
 
 bool write_el1(arch::Cpu& cpu, arch::SysReg reg, u64 value);

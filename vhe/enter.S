@@ -42,7 +42,7 @@ nest_enter_guest:
 	msr	elr_el2, x2
 	msr	spsr_el2, x3
 	ldr	x2, [x0, #GUEST_SP_EL0]
-	msr	sp_el0, x2			/* no C from here on: the stack protector reads SP_EL0 */
+	msr	sp_el0, x2			/* no C from here on: the kernel's current is in SP_EL0 */
 	ldr	x4, [x1, #HOST_FLAGS]
 	tbz	x4, #HOST_HAS_PAUTH_BIT, 1f
 	ldp	x2, x3, [x0, #GUEST_KEY_IA]
@@ -138,7 +138,7 @@ defend:
 	b	. + 4
 	subs	x0, x0, #1
 	b.ne	2b
-	dsb	nsh				/* what comes after must not be speculated into with the old history */
+	dsb	nsh				/* no branch behind the loop is speculated with the old history */
 	isb
 	ldr	x0, [sp, #16 + FRAME_GUEST + 8]
 	ldr	x0, [x0, #HOST_DEFENCE]
@@ -174,10 +174,10 @@ nest_at_s1e1r:
 	.size nest_at_s1e1r, . - nest_at_s1e1r
 
 /*
- * An exception of our own while the guest's context is loaded. From nest_at_s1e1r it is that function's result; any other is
- * a bug. Hand the CPU back to the kernel's vectors as far
- * as that goes, and say so. x0 the vector slot. x18 may be the guest's (an ERET that failed): what follows, which does not
- * return, gets a shadow call stack that no guest chose. Two CPUs that come here at once share its few pages' worth.
+ * An exception taken from EL2 itself while the guest's context is loaded; x0 is the vector slot. If nest_at_s1e1r's AT raised
+ * it, that function returns false. Any other is a bug: nest_hyp_exception() hands the CPU back to the kernel's vectors, as far
+ * as that goes, and reports. It does not return. As x18 may be the guest's (an ERET that failed), it gets a shadow call stack
+ * that no guest chose; two CPUs that come here at once share that one.
  */
 	.type hyp_exception, %function
 hyp_exception:
@@ -207,7 +207,7 @@ hyp_exception:
 
 	.macro guest_slot index
 	.balign 128
-	hint	#22				/* CLRBHB where there is one: the guest's branches do not steer ours */
+	hint	#22				/* CLRBHB, or a NOP: see branch_history.hpp */
 	stp	x0, x1, [sp, #-16]!
 	mov	x1, #\index
 	b	leave_guest

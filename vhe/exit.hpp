@@ -19,17 +19,18 @@ constexpr arch::AbortIss abort_iss(u64 esr) { return arch::AbortIss::of(esr & ar
 constexpr u64 fault_status(u64 esr) { return abort_iss(esr).get<arch::AbortIss::FSC>(); }
 constexpr u64 fault_type(u64 esr) { return fault_status(esr) & ~u64{3}; }
 
-// Fills esr, far and hpfar after a synchronous exit. False: the guest moved the page under the access while we looked, or
-// its tables lie in memory that answers with an external abort; the instruction should simply run again, and in the second
-// case meets that abort itself.
+// Fills esr, far and hpfar after a synchronous exit. To be called before deactivate(): HPFAR_EL2 is not valid after a
+// permission fault that was not on a stage-1 walk ([DDI0487] D24.2.67), so that FAR_EL2's address is translated anew through
+// the guest's stage 1, which needs the guest's context.
 //
-// HPFAR_EL2 is not valid after a permission fault that was not on a stage-1 walk ([DDI0487] D24.2.67): the address is
-// then translated anew through the guest's stage 1, which needs the guest's context: call this before deactivate().
+// False: that translation failed, and the guest should execute the instruction again. Either another vCPU of the guest has
+// unmapped the page in stage 1 between the fault and the AT instruction, or the guest's tables lie in memory that answers with
+// an external abort, which the instruction then meets itself.
 NEST_TIER0 inline bool capture_exit(arch::Cpu& cpu, GuestContext& context) {
     using namespace arch;
     context.esr = cpu.read<ESR_EL2>().raw;
     Ec ec = exception_class(context.esr);
-    // Below the aborts there is no address: most exits.
+    // Exit classes below the aborts come without an address; most exits are such.
     if (ec < Ec::kInstrAbortLower) [[likely]]
         return true;
     if (ec != Ec::kDataAbortLower && ec != Ec::kInstrAbortLower) {

@@ -14,9 +14,9 @@ struct HostContext {
     u64 flags;      // bit HOST_HAS_PAUTH_BIT
     ExitDefence defence;  // of this CPU, for good; enter.S
     u64 other_keys[8];
-    u64 sp_el0;     // the thread; only for the way out of an exception of our own
+    u64 sp_el0;     // the kernel's current thread, for nest_hyp_exception() alone
 
-    // Swapped at load and put: they mean nothing to the host while it runs with TGE set, or only to its user space.
+    // Swapped at load and put: these mean nothing to the host's kernel while TGE is set, at most to its user space.
     u64 tpidr_el0;
     u64 tpidrro_el0;
     arch::MDCR_EL2 mdcr;
@@ -35,7 +35,7 @@ struct HostContext {
     arch::MPAM2_EL2 mpam2;
     arch::MPAMHCR_EL2 mpamhcr;
 
-    // Swapped at each entry and exit: the host cannot run without its own.
+    // Swapped at each entry and exit: the host's kernel cannot run with the guest's values.
     arch::HCR_EL2 hcr;
     arch::VBAR_EL2 vbar;
     arch::CPTR_EL2 cptr;

@@ -13,7 +13,7 @@ void load_mpam(arch::Cpu& cpu, const SwitchFeatures& features, HostContext& host
     if (!features.mpamhcr)
         return;
     host.mpamhcr = cpu.read<MPAMHCR_EL2>();
-    cpu.write(MPAMHCR_EL2{}.with<MPAMHCR_EL2::TRAP_MPAMIDR_EL1>(1));  // and no partition of the guest's is a virtual one
+    cpu.write(MPAMHCR_EL2{}.with<MPAMHCR_EL2::TRAP_MPAMIDR_EL1>(1));  // no virtual partition IDs, either
 }
 
 void put_mpam(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host) {
@@ -26,13 +26,13 @@ void put_mpam(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext&
 
 void load_traps(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host, const TrapConfig& traps) {
     using namespace arch;
-    // The host's share of the event counters stays the host's.
+    // HPMN splits the event counters between EL2 and the guest: it keeps the host's value.
     cpu.write(traps.mdcr.with<MDCR_EL2::HPMN>(host.mdcr.get<MDCR_EL2::HPMN>()));
     cpu.write(traps.hstr);
     if (features.hcrx)
         cpu.write(traps.hcrx);
     if (features.fgt2) {
-        // Every bit of FEAT_FGT2's registers permits; a guest is shown none of the features behind them.
+        // All zero: in FEAT_FGT2's registers a 0 traps, and no guest is shown the features behind their bits.
         cpu.write(HFGRTR2_EL2{});
         cpu.write(HFGWTR2_EL2{});
         cpu.write(HFGITR2_EL2{});

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The outer layer of the switch (vhe/world_switch.hpp), for a vCPU's own load and put (kvm/run/load.cpp). In a header, as the
-// prologues of calls would count in each exit to the VMM.
+// The outer layer of the switch (vhe/world_switch.hpp), for a vCPU's load and put (kvm/run/load.cpp). In a header, to be
+// inlined: each exit to the VMM would pay for the calls.
 #pragma once
 #include <vhe/world_switch.hpp>
 
 namespace nest::vhe {
 
 namespace detail {
-// A guest is shown no FEAT_MPAM: it may neither choose the partitions that its memory traffic counts for nor leave its choice
-// to the host. Its EL1 runs in those of the thread that runs the vCPU, as its EL0 does (MPAM0_EL1). Where MPAMIDR_EL1 has
-// no trap, the guest can read how many partitions there are.
+// A guest is shown no FEAT_MPAM: it may not choose the partitions that its memory traffic counts for, nor leave its choice to
+// the host. Its EL1 runs in the partitions of the thread that runs the vCPU, as its EL0 does (MPAM0_EL1). Where MPAMIDR_EL1
+// has no trap, the guest can read how many partitions there are.
 void load_mpam(arch::Cpu& cpu, const SwitchFeatures& features, HostContext& host);
 void put_mpam(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host);
 }  // namespace detail

@@ -12,7 +12,7 @@ enum class Tier : u8 {
 };
 
 enum class Next : u8 {
-    kResume,  // enter the guest again, from where the handler stands (tier 0: at once)
+    kResume,  // handled: enter the guest again (in tier 0: at once)
     kTier1,   // tier 0 cannot decide this: leave the guest context and ask tier 1
     kUser,    // kvm_run is filled in: return to the VMM with 0
     kError,   // return the error that the handler recorded

@@ -12,14 +12,14 @@ enum class SerrorVerdict : u8 {
     kHosts,     // not contained: it may be anybody's data, and the machine must stop
 };
 
-// `iss`: of ESR_EL2 or DISR_EL1. Without FEAT_RAS, or with an IMPLEMENTATION DEFINED syndrome, nothing is known but who was
-// interrupted.
+// `iss`: of ESR_EL2 or DISR_EL1. Without FEAT_RAS, or with an IMPLEMENTATION DEFINED syndrome, the SError counts as the
+// guest's, as nothing is known but that the guest was interrupted.
 constexpr SerrorVerdict judge_serror(u64 iss, bool ras) {
     using arch::SerrorIss;
     const SerrorIss s = SerrorIss::of(iss);
     if (!ras || s.get<SerrorIss::IDS>())
         return SerrorVerdict::kGuests;
-    // Uncategorised: no class is given.
+    // Uncategorised: the syndrome gives no class of error.
     if (s.get<SerrorIss::DFSC>() != SerrorIss::kAsynchronous)
         return SerrorVerdict::kHosts;
     switch (s.get<SerrorIss::AET>()) {

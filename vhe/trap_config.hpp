@@ -6,7 +6,7 @@
 namespace nest::vhe {
 
 struct TrapConfig {
-    arch::HCR_EL2 hcr;    // without VSE, which follows the pending virtual SError
+    arch::HCR_EL2 hcr;    // without VSE, which is set at an entry while a virtual SError is pending
     arch::HCRX_EL2 hcrx;
     arch::CPTR_EL2 cptr;  // FP/SIMD trapped; the switch opens it while the guest's registers are loaded
     arch::MDCR_EL2 mdcr;

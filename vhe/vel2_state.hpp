@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Virtual EL2's own register set between the register file and hardware's EL1 registers; the other user of these is the
-// guest's EL1 (el1_state.hpp). What both share (Bank::kShared) stays where it is in a switch between the two.
+// Virtual EL2's own register set between the register file and hardware's EL1 registers, which the EL1 of L2 (el1_state.hpp)
+// uses as well. A switch of worlds leaves the registers that both share (SHARED_REGISTER) in hardware.
 #pragma once
 #include <arch/cpu.hpp>
 #include <vhe/el1_state.hpp>
@@ -12,9 +12,9 @@ namespace nest::vhe {
 // The part of CNTHCTL_EL2 that virtual EL2 reaches untrapped by its VHE name CNTKCTL_EL1: EVNTIS and bits 9:0.
 inline constexpr u64 kCntkctlShare = arch::CNTHCTL_EL2::EVNTIS::kMask | 0x3ff;
 
-// Hardware := file, without the shared registers. CPTR_EL2's value has its bits at CPACR_EL1's places under E2H, where
-// hardware ignores those that CPACR_EL1 has not (TCPAC, TAM). Context: as load_el1(), or at EL2 with TGE clear after
-// the DSB that ends the walks of what was loaded before.
+// Hardware := file, without the shared registers. Under E2H CPTR_EL2 has the layout of CPACR_EL1, whose hardware ignores the
+// bits that it lacks (TCPAC, TAM). Context: as load_el1(), or at EL2 with TGE clear after the DSB that ends the walks of the
+// regime that was loaded before ([DDI0487] D8.1.2).
 inline void load_vel2_banked(arch::Cpu& cpu, const vncr::RegisterFile& file) {
     using namespace arch;
     const vncr::RegisterFile::View view = file.view();
@@ -77,8 +77,8 @@ constexpr arch::SysReg vhe_redirect(arch::SysReg name) {
 // One register of a vCPU at virtual EL2 whose set is in hardware; false: it is never there, ask the register file.
 bool read_vel2(arch::Cpu& cpu, const vncr::RegisterFile& file, arch::SysReg reg, u64& value);
 
-// False: the register has no copy in hardware, and the caller writes the file. CPTR_EL2 and CNTHCTL_EL2 are written in
-// both.
+// False: the register has no copy in hardware, and the caller writes the file. CPTR_EL2 and CNTHCTL_EL2 are written to
+// hardware and to the file.
 bool write_vel2(arch::Cpu& cpu, vncr::RegisterFile& file, arch::SysReg reg, u64 value);
 
 }  // namespace nest::vhe

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The switch between the host (E2H and TGE set) and a guest at EL1, in two layers:
 //   load/put            at each scheduling of the vCPU's thread: what the host does not need while it runs (load_put.hpp)
-//   activate/deactivate at each entry and exit: what it cannot run without
+//   activate/deactivate at each entry and exit: what the host cannot run without
 // enter.S does the rest. [DDI0487] D8.1 (translation regimes), D13.1 (VHE), D19.12 (synchronisation of registers).
 #pragma once
 #include <arch/cpu.hpp>
@@ -29,7 +29,7 @@ struct SwitchFeatures {
     bool mpamhcr = false;  // MPAMHCR_EL2 exists
 };
 
-// What the guest's breakpoints look like for this run of the vCPU.
+// The debug state for one stay in the guest.
 struct DebugEntry {
     arch::MDSCR_EL1 mdscr;
     const BreakpointBank* bank;  // nullptr: nothing armed, the host's stay in place but disabled by MDSCR_EL1.MDE
@@ -42,7 +42,7 @@ struct GuestView {
     bool vel2 = false;  // the EL1 registers in hardware are to be virtual EL2's
 };
 
-// The trap controls that stay loaded as long as the vCPU; again when they change while it is. Preemption off.
+// Writes the trap controls that stay loaded as long as the vCPU; also called when they change meanwhile. Preemption off.
 void load_traps(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host, const TrapConfig& traps);
 
 // Interrupts, SErrors and debug exceptions masked from here to deactivate(). `vectors` is nest_guest_vectors' address.
@@ -63,7 +63,7 @@ NEST_TIER0 inline void activate(arch::Cpu& cpu, const SwitchFeatures& features, 
     cpu.write(VBAR_EL2::of(vectors));
     cpu.write(cptr);
     if (has_erratum(Erratum::kSpeculativeAt)) [[unlikely]]
-        cpu.isb();  // stage 2 and EL1's registers are whole before anything walks them
+        cpu.isb();  // stage 2's and EL1's registers are complete before a speculative AT can walk by them
     cpu.write(hcr);
     cpu.isb();  // TGE is clear from here on: address translation instructions and TLBI mean the guest's regime
 }
