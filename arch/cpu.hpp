@@ -16,7 +16,7 @@ using Cpu = test::FakeCpu;
 
 namespace nest::arch {
 
-// The CPU that runs this, for whoever is not handed one: without state in the module.
+// The CPU that runs the caller, for code that is not handed one. In the module the object has no state.
 #ifdef NEST_MODULE
 extern Cpu the_cpu;
 inline Cpu& cpu() { return the_cpu; }

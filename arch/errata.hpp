@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What kinds of CPUs need that the architecture does not ask for: by MIDR_EL1, from arch/errata.def.
+// Errata that the core works around: by MIDR_EL1, from arch/errata.def.
 #pragma once
 #include <base/atomic.hpp>
 #include <base/types.hpp>
@@ -8,12 +8,12 @@ namespace nest::arch {
 
 enum class Erratum : u8 {
     kRepeatTlbi,     // a broadcast TLBI and its DSB must be followed by another pair before accesses are sure to be done
-    kSpeculativeAt,  // speculated walks of a regime that is only half switched to may fill TLBs with nonsense
+    kSpeculativeAt,  // a speculative AT may walk by registers of which only some are the new regime's, and fill TLBs by that
     kDrainHcr,       // a write of HCR_EL2 may corrupt translations of loads and stores around it
 };
 constexpr u32 bit_of(Erratum e) { return 1u << static_cast<unsigned>(e); }
 
-// Where MIDR_EL1's implementer and part number lie; variant and revision as one byte: r2p1 is 0x21.
+// MIDR_EL1's implementer and part number, in place; its variant and revision as one byte: r2p1 is 0x21.
 constexpr u32 midr_model(u32 midr) { return midr & 0xff00'fff0; }
 constexpr u32 midr_revision(u32 midr) { return (midr >> 16 & 0xf0) | (midr & 0xf); }
 
@@ -32,7 +32,7 @@ constexpr u32 errata_of(u32 midr) {
     return found;
 }
 
-// Of all CPUs that came up so far: once set, a bit stays. Each CPU adds its own before it runs a guest.
+// Errata, as bits, of all CPUs that have come up so far. Each CPU adds its own before it runs a guest; no bit is ever cleared.
 inline constinit Atomic<u32> known_errata;
 inline bool has_erratum(Erratum e) { return known_errata.load_relaxed() & bit_of(e); }
 

@@ -8,7 +8,7 @@
 #error "NativeCpu is the Arm machine; the host build uses FakeCpu"
 #endif
 
-// vhe/enter.S: AT S1E1R, whose vectors survive an external abort of the walk; false then.
+// AT S1E1R in vhe/enter.S, whose vectors survive an external abort on the walk; false: there was one.
 extern "C" bool nest_at_s1e1r(nest::u64 va);
 
 namespace nest::arch {
@@ -112,7 +112,7 @@ public:
         else
             asm volatile("ic ialluis" ::: "memory");
     }
-    // FEAT_PAuth, interrupts off: APGAKey is swapped for the time of it, which signs no return address of ours.
+    // With FEAT_PAuth only, interrupts off. APGAKey is swapped meanwhile; the kernel signs no return address with it.
     u64 pacga(u64 address, u64 modifier, const u64 (&key)[2]) const {
         const auto low = read<APGAKeyLo_EL1>();
         const auto high = read<APGAKeyHi_EL1>();

@@ -3,6 +3,6 @@
 
 namespace nest::arch {
 
-constinit Cpu the_cpu;  // without state
+constinit Cpu the_cpu;
 
 }  // namespace nest::arch

@@ -53,7 +53,7 @@ constexpr bool is_breakpoint_register(Encoding e) {
     return e.op0() == 2 && e.op1() == 0 && e.crn() == 0 && e.op2() >= 4;
 }
 
-// Encoding to register by binary search: the table is in the order of the encoding. kCount when there is none.
+// kCount: sysregs.def has no register with this encoding. A binary search; any context.
 constexpr SysReg find_sysreg(Encoding e) {
     const size_t at = partition_point(kSysRegCount, [e](size_t i) { return kSysRegs[i].encoding.raw < e.raw; });
     return at < kSysRegCount && kSysRegs[at].encoding == e ? static_cast<SysReg>(at) : SysReg::kCount;
