@@ -50,6 +50,9 @@ public:
     Atomic(const Atomic&) = delete;
     Atomic& operator=(const Atomic&) = delete;
 
+    // In the module by a volatile access, as the kernel's READ_ONCE(): for a builtin, GCC computes the operand's address
+    // separately, which costs an instruction or two at each place.
+    // On failure `expected` holds what was found.
 private:
     friend detail::AtomicOperations<Atomic, T>;
     T& word() { return value_; }
@@ -58,8 +61,6 @@ private:
     T value_{};
 };
 
-// An aligned word that cannot be declared as an Atomic, because it is in a guest's or the VMM's memory or goes to user space
-// as it lies: AtomicRef(word).load_acquire(). One that is const can be loaded alone.
 template <typename T>
 class AtomicRef : public detail::AtomicOperations<AtomicRef<T>, std::remove_const_t<T>> {
 public:
@@ -74,7 +75,7 @@ private:
 
 // Orders all earlier memory accesses of this CPU before all later ones (DMB ISH).
 #ifdef __SANITIZE_THREAD__
-// ThreadSanitizer knows no fences. A location that all of them write orders at least as much for it.
+// ThreadSanitizer knows no fences. For it, writes of all barriers to one location order at least as much.
 inline unsigned every_barrier;
 inline void memory_barrier() { __atomic_fetch_add(&every_barrier, 1u, __ATOMIC_SEQ_CST); }
 #else

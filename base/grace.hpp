@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Waiting for those who still use what a change took away, and for nobody else.
+// Grace: a change that takes a thing away waits for the readers that still use the thing, and for no others.
 #pragma once
 #include <base/lock.hpp>
 
 namespace nest::kvm {
 
-// What readers find under some lock L they may go on using without L, and sleep as long as they like, in a section:
+// A reader finds a thing under some lock L, and may go on using it without L, sleeping as long as it likes:
 //
 //   reader, L held for reading: at = enter(), finds the thing; L dropped; uses the thing; leave(at)
 //   change, L held for writing: takes the thing away, gone = turn(); L dropped; wait(gone); frees the thing
 //
-// A reader that comes after turn() is in the other phase, so it neither has the thing nor holds the change up; the change
-// waits in no lock that readers take. That is what distinguishes this from holding L for reading all along: there, a
-// change that waits for one sleeping reader makes all that come later wait behind it.
-// One change at a time, from its turn() to the end of its wait().
+// A reader that comes after turn() is in the other phase: it cannot have the thing, and does not hold the change up. If
+// readers held L all along instead: reader A sleeps with L, the change waits for L as a writer, and every later reader
+// waits behind the change. One change at a time, from its turn() to the end of its wait().
 class Grace {
 public:
     Grace() = default;
-    // L held for reading. Does not wait: a change has only the other phase for itself.
+    // L held for reading. Does not wait: a change that is waiting has the other phase's lock.
     unsigned enter() {
         const unsigned phase = current_;
         phases_[phase].read_lock();

@@ -9,7 +9,7 @@
 
 namespace nest::kvm {
 
-// T: a trivial handle, usually a pointer. No locking: whoever holds the index says who may read and write.
+// T: a trivial handle, usually a pointer. No locking of its own: the owner of the index says which lock guards it.
 template <typename T>
 class IntervalIndex {
 public:
@@ -25,7 +25,7 @@ public:
     bool full() const { return size_ == storage_.size(); }
     const Entry& operator[](size_t i) const { return storage_[i]; }
 
-    // Storage for adopt(), twice as large as now; false in it when there is no memory. Sleeps.
+    // Storage for adopt(), twice as large as now; empty (operator bool is false) when there is no memory. Sleeps.
     Storage larger() const { return Storage(storage_.size() ? storage_.size() * 2 : 16); }
     // Moves to larger storage and leaves the old one in `storage`, to be freed where sleeping is allowed.
     void adopt(Storage& storage) {
@@ -71,7 +71,7 @@ public:
 
     // The first point of [start, end) that lies in any interval; `end` when none does.
     u64 first_covered(u64 start, u64 end) const {
-        // The first entry that reaches beyond `start` by itself or by an earlier one; then it is itself, as max_end grows there.
+        // The first entry whose max_end lies beyond `start`. That max_end is its own end, as no earlier entry reaches so far.
         const size_t at = partition_point(size_, [&](size_t i) { return storage_[i].max_end <= start; });
         if (at == size_ || storage_[at].start >= end)
             return end;

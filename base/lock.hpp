@@ -5,8 +5,8 @@
 
 namespace nest {
 
-// assert_held() is what a header's "under the lock" is to the machine: the calling thread has it, or the tests stop there;
-// so does the module's kernel, if it is one that checks locks (Kbuild). Otherwise no instruction.
+// assert_held() checks a header's "lock held": unless the calling thread has the lock, the tests abort, and a kernel that
+// checks locks warns (Kbuild). In a module for any other kernel assert_held() is no instruction.
 #if !defined(NEST_MODULE) || defined(NEST_CHECK_LOCKS)
 inline constexpr bool kChecksLocks = true;
 #else
@@ -24,7 +24,7 @@ public:
     SpinLock& operator=(const SpinLock&) = delete;
     void lock() { nest_port_spin_lock(&lock_); }
     void unlock() { nest_port_spin_unlock(&lock_); }
-    // With a guest's context loaded and interrupts off. False: somebody has it, or it is one that sleeps.
+    // With a guest's context loaded and interrupts off. False: somebody has the lock, or the kernel is PREEMPT_RT.
     [[nodiscard]] bool try_lock_in_tier0() { return nest_port_spin_trylock_quiet(&lock_); }
     void unlock_in_tier0() { nest_port_spin_unlock_quiet(&lock_); }
     bool needbreak() { return nest_port_spin_needbreak(&lock_); }
@@ -50,7 +50,7 @@ public:
     void unlock() { nest_port_raw_spin_unlock(&lock_); }
     [[nodiscard]] unsigned long lock_irqsave() { return nest_port_raw_spin_lock_irqsave(&lock_); }
     void unlock_irqrestore(unsigned long flags) { nest_port_raw_spin_unlock_irqrestore(&lock_, flags); }
-    // With a guest's context loaded and interrupts off. False: somebody has it.
+    // With a guest's context loaded and interrupts off. False: somebody has the lock.
     [[nodiscard]] bool try_lock_in_tier0() { return nest_port_raw_spin_trylock_quiet(&lock_); }
     void unlock_in_tier0() { nest_port_raw_spin_unlock_quiet(&lock_); }
     // Any context, tier 0 included.
@@ -69,7 +69,7 @@ public:
     Mutex(const Mutex&) = delete;
     Mutex& operator=(const Mutex&) = delete;
     void lock() { nest_port_mutex_lock(&lock_); }
-    // One of several of its class, which the holder of `outer` takes together. False: somebody has it.
+    // For a thread that holds `outer` and takes several mutexes of one class together. False: somebody has this one.
     [[nodiscard]] bool try_lock_under(Mutex& outer) { return nest_port_mutex_trylock_under(&lock_, &outer.lock_); }
     bool lock_killable() { return nest_port_mutex_lock_killable(&lock_) == 0; }
     void unlock() { nest_port_mutex_unlock(&lock_); }
@@ -102,7 +102,7 @@ private:
     nest_rwsem lock_{};
 };
 
-// Of two locks that a writer takes both, a reader needs one: the first for reading, or the second.
+// For data whose writers hold both locks: a reader holds `semaphore`, for reading at least, or `spinlock`.
 inline void assert_either_held(const RwSemaphore& semaphore, const SpinLock& spinlock) {
     if constexpr (kChecksLocks)
         nest_port_assert_either_held(&semaphore.lock_, &spinlock.lock_);

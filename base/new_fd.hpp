@@ -7,14 +7,15 @@
 
 namespace nest::kvm {
 
-// Reserve it first, then make and publish the object, then install. What is published first, and taken back when there is
-// no descriptor, may by then be in the hands of whoever finds objects without a lock. Context: the VMM's; sleeps.
+// Reserve the descriptor first, then make and publish the object, then install. The other way round: thread A publishes the
+// object, thread B finds it without a lock and uses it, then A gets no descriptor and would have to take the object back
+// from B. Context: the VMM's; sleeps.
 class NewFd {
 public:
     NewFd() = default;
     NewFd(const NewFd&) = delete;
     NewFd& operator=(const NewFd&) = delete;
-    // Not installed: nobody has ever had it.
+    // If the descriptor was not installed, nobody has ever seen it, and it is given back.
     ~NewFd() {
         if (fd_.file)
             nest_port_fd_cancel(&fd_);
@@ -26,7 +27,8 @@ public:
         return error ? Status(static_cast<Errno>(-error)) : kOk;
     }
     int number() const { return fd_.fd; }
-    // Now the process has it, and may close it before this returns: `object` comes with a reference, which goes then.
+    // From now on the process has the descriptor, and another thread may close it before install() returns: so `object` comes
+    // with a reference for the file, which the close drops.
     int install(void* object) {
         const nest_new_fd fd = std::exchange(fd_, {});
         nest_port_fd_install(&fd, object);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Binary search.
+// Binary search over indices.
 #pragma once
 #include <base/types.hpp>
 #include <cstddef>

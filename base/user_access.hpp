@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Structures to and from the VMM.
+// Structures to and from the VMM's memory at address `user`: EFAULT. Context: the VMM's; may fault and sleep.
 #pragma once
 #include <base/result.hpp>
 #include <port/port.h>
