@@ -32,8 +32,8 @@ void nest_core_exit(void);
 /* NULL, or the one line that says why this machine cannot run guests. Any context at EL2. */
 const char *nest_core_refusal(void);
 /*
- * On the CPU itself, preemption off: it may run guests from now on / no longer. NULL, or what it lacks of what all CPUs had
- * at nest_core_init(): it runs no guest then.
+ * On the CPU itself, preemption off: this CPU may run guests from now on / no longer. NULL, or the name of what this CPU lacks
+ * and all CPUs had at nest_core_init(): then it runs no guest.
  */
 const char *nest_cpu_online(void);
 void nest_cpu_offline(void);
@@ -45,7 +45,7 @@ void nest_cpu_call(unsigned op, void *argument);
 long nest_dev_ioctl(unsigned cmd, unsigned long arg);
 /* KVM_CREATE_VM: the type's checks and the VM itself; the glue opens the file. */
 int nest_vm_create(struct nest_host_vm *host, unsigned long type, struct nest_vm **out);
-/* The VM's file was closed. The glue frees its own side in nest_port's time: when the core calls nest_port_vm_free(). */
+/* The VM's file was closed. The glue keeps its own side until the core calls nest_port_vm_free(). */
 void nest_vm_release(struct nest_vm *vm);
 long nest_vm_ioctl(struct nest_vm *vm, unsigned cmd, unsigned long arg);
 long nest_vcpu_ioctl(struct nest_vcpu *vcpu, unsigned cmd, unsigned long arg);
@@ -58,7 +58,7 @@ void nest_device_release(void *device);
 long nest_stats_read(int kind, void *object, uint64_t user_buffer, size_t bytes, uint64_t offset);
 void nest_stats_release(int kind, void *object);
 
-/* Each value that is not zero of each VM and vCPU there is, one nest_port_stats_line() with `to` for each. */
+/* Calls nest_port_stats_line() with `to` for each value of each existing VM and vCPU that is not zero. */
 void nest_stats_show(void *to);
 /* Row `row` of what ended vCPUs counted; false behind the last. Any context. */
 bool nest_totals_row(unsigned row, const char **name, uint64_t *value);
@@ -68,7 +68,7 @@ void nest_trace_listen(unsigned kind, bool wanted);
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
-/* MMU notifiers. [start, end) are the VMM's addresses. May be called with spinlocks held; never sleep. */
+/* MMU notifiers. [start, end) are the VMM's addresses. May be called with spinlocks held, interrupts on; never sleep. */
 void nest_mmu_invalidate_start(struct nest_vm *vm, uint64_t start, uint64_t end);
 void nest_mmu_invalidate_end(struct nest_vm *vm, uint64_t start, uint64_t end);
 bool nest_mmu_age(struct nest_vm *vm, uint64_t start, uint64_t end, bool clear);
@@ -85,7 +85,7 @@ bool nest_vcpu_runnable(struct nest_vcpu *vcpu);
 
 /* ---- interrupts ------------------------------------------------------------------------------------------------- */
 
-/* Hard interrupt context: the guest timer's physical interrupt (0 virtual, 1 physical). */
+/* A guest timer's physical interrupt (0 virtual, 1 physical), and the next two: hard interrupt context. */
 void nest_timer_irq(unsigned which);
 void nest_maintenance_irq(void);
 void nest_hrtimer_fired(void *owner, unsigned which);

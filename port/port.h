@@ -2,8 +2,8 @@
 /*
  * What the core asks of its operating system: plain C, no Linux type. linux/ implements it in the module,
  * tests/fake/port.cpp on the host. Sizes are in bytes, addresses in the space their name says, times in nanoseconds.
- * "atomic": may be called with interrupts off and spinlocks held. All others may sleep. "atomic but on RT": the same, but not
- * where a PREEMPT_RT kernel must not sleep: with interrupts or preemption off or a raw spinlock held.
+ * "atomic": may be called with interrupts off and spinlocks held. All other functions may sleep. "atomic but on RT": as atomic,
+ * except on a PREEMPT_RT kernel, where no caller may have interrupts or preemption off or hold a raw spinlock.
  */
 #ifndef NEST_PORT_H
 #define NEST_PORT_H
@@ -41,7 +41,7 @@ void *nest_port_pages_alloc(unsigned order, bool atomic);
 void nest_port_pages_free(void *pages, unsigned order); /* atomic but on RT */
 /* log2 of the host's page size, which is that of the VMM's page table: 12, 14 or 16. Atomic. */
 unsigned nest_port_page_shift(void);
-/* One zeroed page of that size, which the VMM may map; its mappings may outlive it. */
+/* One zeroed page of the host's size, which the VMM may map. The VMM's mappings may outlive nest_port_user_page_free(). */
 void *nest_port_user_page_alloc(void);
 void nest_port_user_page_free(void *page);
 uint64_t nest_port_va_to_pa(const void *linear);         /* atomic; linear-map addresses only */
@@ -52,13 +52,13 @@ size_t nest_port_copy_from_user(void *to, uint64_t from, size_t bytes);
 size_t nest_port_copy_to_user(uint64_t to, const void *from, size_t bytes);
 /* True when [address, address + bytes) lies in the caller's user half. */
 bool nest_port_user_range_ok(uint64_t address, uint64_t bytes);
-/* True when the caller maps page frames without struct page (a device's, mostly) anywhere in that range. */
+/* True when the caller has mapped page frames without struct page (a device's, mostly) anywhere in the range. */
 bool nest_port_user_range_has_pfnmap(uint64_t address, uint64_t bytes);
 
 /* A page of the VMM that backs guest memory, referenced until released. */
 struct nest_host_page {
 	uint64_t pa;          /* of the 4 KiB at hva, wherever they lie in the host's page */
-	unsigned block_shift; /* of the naturally aligned block around pa that the VMM's own page table maps as a unit; at
+	unsigned block_shift; /* log2 of the naturally aligned block around pa that the VMM's own page table maps as a unit; at
 	                       * least the host's page: 12, 21, 30 with 4 KiB pages, 14, 25 or 16, 29 with larger ones */
 	bool writable;
 	bool device;          /* not RAM: a PFN mapping */
@@ -104,8 +104,8 @@ void nest_port_spin_init(struct nest_spinlock *lock, enum nest_lock_class kind);
 void nest_port_spin_lock(struct nest_spinlock *lock);
 void nest_port_spin_unlock(struct nest_spinlock *lock);
 /*
- * For tier 0: interrupts off, a guest's context loaded, where nothing may be traced or checked. The lock is the same one.
- * False: somebody has it, or this kernel is PREEMPT_RT, where tier 1 has to do it.
+ * The same lock for tier 0: interrupts off, a guest's context loaded, where nothing may be traced or checked. False: somebody
+ * has the lock, or this kernel is PREEMPT_RT, so that tier 1 has to take it.
  */
 bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock);
 void nest_port_spin_unlock_quiet(struct nest_spinlock *lock);
@@ -118,11 +118,11 @@ unsigned long nest_port_raw_spin_lock_irqsave(struct nest_raw_spinlock *lock);
 void nest_port_raw_spin_unlock_irqrestore(struct nest_raw_spinlock *lock, unsigned long flags);
 void nest_port_raw_spin_lock(struct nest_raw_spinlock *lock); /* interrupts are off */
 void nest_port_raw_spin_unlock(struct nest_raw_spinlock *lock);
-bool nest_port_raw_spin_trylock_quiet(struct nest_raw_spinlock *lock); /* tier 0; false: somebody has it */
+bool nest_port_raw_spin_trylock_quiet(struct nest_raw_spinlock *lock); /* tier 0; false: somebody has the lock */
 void nest_port_raw_spin_unlock_quiet(struct nest_raw_spinlock *lock);
 void nest_port_mutex_init(struct nest_mutex *lock, enum nest_lock_class kind);
 void nest_port_mutex_lock(struct nest_mutex *lock);
-/* One of several of a class, which the holder of `outer` takes together. */
+/* For a thread that holds `outer` and takes several locks of one class together. False: somebody has this one. */
 bool nest_port_mutex_trylock_under(struct nest_mutex *lock, struct nest_mutex *outer);
 int nest_port_mutex_lock_killable(struct nest_mutex *lock); /* 0 or -EINTR */
 void nest_port_mutex_unlock(struct nest_mutex *lock);
@@ -132,8 +132,8 @@ void nest_port_rwsem_read_unlock(struct nest_rwsem *lock);
 void nest_port_rwsem_write_lock(struct nest_rwsem *lock);
 void nest_port_rwsem_write_unlock(struct nest_rwsem *lock);
 /*
- * The caller holds the lock, or its own code is wrong: the kernel warns if it checks locks, the tests abort. Atomic. A spinlock
- * may have been taken quietly, below the kernel's sight: there it is asked whether anybody has it.
+ * Unless the caller holds the lock, a kernel that checks locks warns, and the tests abort. Atomic. The kernel does not see the
+ * holder of a spinlock that was taken quietly: of spinlocks it is only checked that anybody has them.
  */
 void nest_port_spin_assert_held(const struct nest_spinlock *lock);
 void nest_port_raw_spin_assert_held(const struct nest_raw_spinlock *lock);
@@ -148,7 +148,7 @@ bool nest_port_spin_needbreak(struct nest_spinlock *lock);
 /* The host's side of a vCPU; `owner` is the core's. NULL when there is no memory. */
 struct nest_host_vcpu *nest_port_vcpu_alloc(void *owner);
 void nest_port_vcpu_free(struct nest_host_vcpu *vcpu);
-/* The core has dropped the last reference to the VM: no MMU notifier runs from here on; then its host side goes. */
+/* When the core has dropped the last reference to the VM. After quiesce no MMU notifier runs; free frees the host's side. */
 void nest_port_vm_quiesce(struct nest_host_vm *vm);
 void nest_port_vm_free(struct nest_host_vm *vm);
 /* Does the calling thread belong to the process that created the VM? */
@@ -162,7 +162,7 @@ enum nest_fd_kind { NEST_FD_VM, NEST_FD_VCPU, NEST_FD_DEVICE, NEST_FD_VM_STATS, 
  */
 struct nest_new_fd { int fd; void *file; };
 int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd *out);
-/* From now on the process has it. The glue hands `object` back at each call (entry.h), and releases it once, at the last close. */
+/* From now on the process has the descriptor. The glue passes `object` to entry.h, and releases it at the last close. */
 void nest_port_fd_install(const struct nest_new_fd *fd, void *object);
 void nest_port_fd_cancel(const struct nest_new_fd *fd);
 
@@ -177,9 +177,9 @@ void nest_port_eventfd_put(struct nest_eventfd *eventfd);
  * work queue when the eventfd closes. -EBADF, -EINVAL (no eventfd), -EBUSY (bound elsewhere), -ENOMEM.
  */
 int nest_port_irqfd_bind(int fd, void *owner, struct nest_host_irqfd **out);
-/* After it, no callback runs or will run. Sleeps. */
+/* On return no callback of this irqfd runs, and none will, except nest_irqfd_shutdown() if that is the caller. Sleeps. */
 void nest_port_irqfd_unbind(struct nest_host_irqfd *irqfd);
-/* No nest_irqfd_shutdown() that has begun is still running. Not from within one. Sleeps. */
+/* Waits for every nest_irqfd_shutdown() that has begun. Not to be called from within one. Sleeps. */
 void nest_port_irqfd_flush(void);
 /* The same eventfd as this descriptor's? */
 bool nest_port_irqfd_matches(struct nest_host_irqfd *irqfd, int fd);
@@ -190,10 +190,10 @@ uint64_t nest_port_now_ns(void); /* monotonic; atomic */
 /* CLOCK_REALTIME in ns and CNTPCT_EL0 at one instant; false when the host's clock is not that counter. */
 bool nest_port_clock_snapshot(uint64_t *realtime_ns, uint64_t *counter);
 struct nest_hrtimer { uint64_t storage[24]; };
-/* nest_hrtimer_fired(owner, which) runs in hard interrupt context when it fires. */
+/* When the timer fires, nest_hrtimer_fired(owner, which) runs in hard interrupt context. */
 void nest_port_hrtimer_init(struct nest_hrtimer *timer, void *owner, unsigned which);
 void nest_port_hrtimer_start(struct nest_hrtimer *timer, uint64_t relative_ns); /* atomic */
-void nest_port_hrtimer_cancel(struct nest_hrtimer *timer); /* waits for a running callback: not from it */
+void nest_port_hrtimer_cancel(struct nest_hrtimer *timer); /* waits for a running callback: not to be called from that */
 
 /* ---- the CPU and the scheduler ---------------------------------------------------------------------------------- */
 
@@ -207,15 +207,15 @@ void nest_port_preempt_disable(void);
 void nest_port_preempt_enable(void);
 void nest_port_irq_disable(void);
 void nest_port_irq_enable(void);
-/* Lets other threads run between two looks at a condition that they change. Sleepable context. */
+/* For a loop that waits for other threads to change a condition: lets them run. Sleepable context. */
 void nest_port_relax(void);
 unsigned long nest_port_irq_save(void);
 void nest_port_irq_restore(unsigned long flags);
-/* nest_cpu_call(op, argument) on every online CPU with interrupts off, and waits; for that, interrupts are on here and no
- * spinlock is held that others take with theirs off. */
+/* Runs nest_cpu_call(op, argument) on every online CPU with interrupts off, and waits for all. Interrupts must be on, and no
+ * spinlock may be held that another CPU takes with interrupts off: that CPU would not answer the IPI, and both would wait. */
 void nest_port_call_all_cpus(unsigned op, void *argument);
 
-/* Makes the vCPU's thread leave the guest if it is in it (a reschedule IPI). Atomic. */
+/* Makes the vCPU's thread leave the guest, if it is there (a reschedule IPI). Atomic. */
 void nest_port_vcpu_kick(struct nest_host_vcpu *vcpu);
 /* Ends a nest_port_vcpu_wait, or the next one. Atomic. */
 void nest_port_vcpu_wake(struct nest_host_vcpu *vcpu);
@@ -223,26 +223,26 @@ void nest_port_vcpu_wake(struct nest_host_vcpu *vcpu);
 void nest_port_vcpu_wait(struct nest_host_vcpu *vcpu);
 /* Before each entry, preemptible: reschedule, task work; 0, or -EINTR when a signal must go to user space. */
 int nest_port_vcpu_before_entry(struct nest_host_vcpu *vcpu);
-/* Is there work (signal, reschedule) that forbids entering now? Interrupts off: nothing may come between the answer and the entry. */
+/* Does work (signal, reschedule) forbid entering now? Interrupts off until the entry: an IPI for later work ends that entry. */
 bool nest_port_vcpu_entry_blocked(void);
-/* The same question where a loop asks whether it has to end: work may come right after the answer. Any context. */
+/* The same for a loop that asks whether to end early; any context. Work may come right after the answer. */
 bool nest_port_vcpu_work_pending(void);
 /* Tell the kernel that this CPU goes into the guest and comes back (context tracking, RCU, time). Interrupts off. */
 void nest_port_guest_enter(void);
-void nest_port_guest_exit(void);      /* state; interrupts still off */
-void nest_port_guest_exit_time(void); /* after a window with interrupts on */
-/* Preempt notifiers of the calling thread: nest_vcpu_load/put (entry.h) run at each switch in between. */
+void nest_port_guest_exit(void);      /* context tracking and RCU; interrupts still off */
+void nest_port_guest_exit_time(void); /* guest time, after a moment with interrupts on */
+/* Preempt notifiers of the calling thread: between the two, nest_vcpu_load/put (entry.h) run at each context switch. */
 void nest_port_vcpu_attach(struct nest_host_vcpu *vcpu);
 void nest_port_vcpu_detach(struct nest_host_vcpu *vcpu);
 /* The task's stolen time (run delay) in ns, for paravirtual time. */
 uint64_t nest_port_run_delay_ns(void);
-/* The user mask around KVM_RUN. */
+/* The signal mask of KVM_SET_SIGNAL_MASK, for the time of KVM_RUN. */
 void nest_port_sigmask_enter(struct nest_host_vcpu *vcpu);
 void nest_port_sigmask_leave(struct nest_host_vcpu *vcpu);
-/* size 0 with set 0 clears it. -EINVAL for a size that is not a sigset's, -EFAULT. */
+/* KVM_SET_SIGNAL_MASK. `clear`: no mask any more. -EINVAL for a size that is not a sigset's, -EFAULT. */
 int nest_port_sigmask_set(struct nest_host_vcpu *vcpu, uint64_t user_set, unsigned size, bool clear);
 
-/* FP/SIMD ownership by the calling thread; preemptible context, interrupts on. While owned the thread may be preempted. */
+/* FP/SIMD registers for the calling thread's use, which may be preempted meanwhile; preemptible context, interrupts on. */
 void nest_port_fpsimd_begin(void);
 void nest_port_fpsimd_end(void);
 
@@ -250,7 +250,7 @@ void nest_port_fpsimd_end(void);
 uint64_t nest_port_feature_register(unsigned encoding);
 /* Does SMCCC_ARCH_FEATURES say that this SMC function is there and that the calling CPU needs it? Preemption off. */
 bool nest_port_firmware_mitigates(uint32_t function);
-/* A guest timer's physical interrupt on this CPU: its active state in the GIC. Preemption off, interrupts on or off. */
+/* Sets the active state, in this CPU's GIC, of a guest timer's physical interrupt (0 virtual, 1 physical). Preemption off. */
 void nest_port_timer_irq_set_active(unsigned which, bool active);
 void nest_port_random(void *to, size_t bytes); /* atomic but on RT */
 
@@ -274,7 +274,7 @@ enum nest_trace_eret_to {
 enum nest_trace_fault { NEST_TRACE_MAPPED, NEST_TRACE_TO_L1, NEST_TRACE_BRING_IN, NEST_TRACE_NO_TABLES, NEST_TRACE_GAVE_UP };
 enum nest_trace_shadow { NEST_TRACE_SHADOW_MADE, NEST_TRACE_SHADOW_EVICTED };
 
-/* What happened where nothing may be traced, told when that is over. */
+/* An event that happened where nothing may be traced; it is traced later, in preemptible context. */
 struct nest_trace_record {
 	uint64_t counter; /* CNTPCT_EL0 when it happened; the event's own time is later */
 	uint64_t pc;
@@ -300,7 +300,7 @@ __attribute__((format(printf, 1, 2))) void nest_port_debug(const char *format, .
 __attribute__((noreturn)) void nest_port_panic(uint64_t slot, uint64_t esr, uint64_t elr, uint64_t far);
 /* A guest was interrupted by an SError that is not contained: the machine must stop. Interrupts off, host's context. */
 __attribute__((noreturn)) void nest_port_serror_panic(uint64_t syndrome);
-/* Our own invariant is broken. Does not return. */
+/* An invariant of the core is broken. */
 __attribute__((noreturn)) void nest_port_bug(const char *file, int line, const char *what);
 
 #ifdef __cplusplus
