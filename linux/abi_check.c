@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Proves that the numbers and layouts that the core was written with (kvm/abi/) are those of this kernel. What its
- * headers are too old to know is skipped; there the core's own value stands.
+ * Proves, when the module is built, that the numbers and layouts in kvm/abi/ are those of this kernel's headers. What the
+ * headers are too old to know is not checked.
  */
 #ifdef __KERNEL__
 #include <linux/build_bug.h>

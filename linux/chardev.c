@@ -181,7 +181,7 @@ static const struct {
 	[NEST_FD_VCPU_STATS] = { "kvm-vcpu-stats", &vcpu_stats_fops, O_RDONLY },
 };
 
-/* Without its object: a file that is put before it was installed releases nothing. */
+/* The file gets its object at install: until then private_data is NULL, and a file that is cancelled releases nothing. */
 int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd *out)
 {
 	struct file *file;

@@ -57,8 +57,8 @@ void nest_port_call_all_cpus(unsigned int op, void *argument)
 }
 
 /*
- * A vCPU's thread may be scheduled anywhere: a CPU that lacks what its guest has seen on another cannot come up as long as
- * the module is loaded. (At load none of those that are up lacks anything: the kernel's values are of all of them.)
+ * A vCPU's thread may be scheduled anywhere, so that a CPU that lacks what a guest has seen elsewhere cannot come up as long
+ * as the module is loaded. (CPUs that are up at load lack nothing: the kernel's system-wide values hold for all of them.)
  */
 static int cpu_up_callback(unsigned int cpu)
 {
@@ -86,9 +86,9 @@ static int cpu_down_callback(unsigned int cpu)
 }
 
 /*
- * Guests stop running once the machine goes down: kexec's next kernel must find EL2 as we found it. The IPI takes every
- * CPU out of its guest, which gives the host its HCR_EL2 and vectors back; the rest of a vCPU's state goes when its thread
- * gives way to kexec's. It stays so: a CPU that comes out of idle after the IPI must not open for guests again.
+ * No guest may run once the machine goes down: kexec's next kernel must find EL2 as the module found it. The IPI takes every
+ * CPU out of its guest, which gives the host its HCR_EL2 and vectors back; the rest of a vCPU's state goes when its thread is
+ * scheduled out. `going_down` is for a CPU that comes out of idle after the IPI: it must not open for guests again.
  */
 static void quiesce(void *unused)
 {
@@ -106,7 +106,7 @@ static struct notifier_block reboot_block = {
 	.notifier_call = reboot_callback,
 };
 
-/* A CPU that slept deeply enough comes back with its list registers and timers unknown; with what it has, it was up before. */
+/* After deep sleep, list registers and timers are UNKNOWN. This CPU was up before, so nest_cpu_online() does not refuse it. */
 static int power_callback(struct notifier_block *block, unsigned long action, void *unused)
 {
 	if (action == CPU_PM_EXIT && !READ_ONCE(going_down))

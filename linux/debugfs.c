@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/nestvisor/exits: what all vCPUs that have ended counted, as "name: value" lines;
- * .../vms: what each VM and vCPU that there is has counted so far, as "vm N [vcpu N] name: value".
+ * /sys/kernel/debug/nestvisor/exits: what all vCPUs that have ended have counted, as "name: value" lines;
+ * .../vms: what each existing VM and vCPU has counted so far, as "vm N [vcpu N] name: value".
  */
 #include <linux/debugfs.h>
 #include <linux/glue.h>
@@ -40,7 +40,7 @@ static int vms_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vms);
 
-/* Without debugfs there is simply nothing to look at. */
+/* Errors are ignored: a kernel without debugfs has no such files. */
 void nest_debugfs_init(void)
 {
 	folder = debugfs_create_dir("nestvisor", NULL);

@@ -19,7 +19,7 @@ struct nest_host_irqfd {
 	struct work_struct shutdown;
 };
 
-/* An eventfd is bound once on the whole machine: two irqfds on one would each take the other's wake-ups. */
+/* An eventfd is bound once on the whole machine: of two irqfds on one eventfd, each would consume the other's signals. */
 static LIST_HEAD(bound);
 static DEFINE_MUTEX(bound_lock);
 static struct workqueue_struct *shutdown_queue;
@@ -124,7 +124,7 @@ int nest_port_irqfd_bind(int fd, void *owner, struct nest_host_irqfd **out)
 		return ret;
 	}
 	*out = irqfd;
-	/* What was signalled before we listened counts too. */
+	/* A signal from before the wait queue entry was added had no wakeup(): it is delivered now. */
 	if (vfs_poll(file, &irqfd->poll) & EPOLLIN)
 		nest_irqfd_wakeup(owner);
 	fput(file);
@@ -136,7 +136,7 @@ void nest_port_irqfd_unbind(struct nest_host_irqfd *irqfd)
 	u64 count;
 
 	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
-	/* A shutdown that runs right now may be our own caller. */
+	/* If the shutdown is our own caller, cancel_work_sync() would wait for itself. */
 	if (current_work() != &irqfd->shutdown)
 		cancel_work_sync(&irqfd->shutdown);
 	mutex_lock(&bound_lock);

@@ -11,7 +11,7 @@ static u32 kernel_encoding(unsigned int e)
 	return sys_reg(e >> 14 & 3, e >> 11 & 7, e >> 7 & 15, e >> 3 & 15, e & 7);
 }
 
-/* read_sanitised_ftr_reg() warns about a register that the kernel does not track; those read as zero: hide the feature. */
+/* read_sanitised_ftr_reg() warns about a register that the kernel does not track; such a register is zero here: no features. */
 uint64_t nest_port_feature_register(unsigned int encoding)
 {
 	u32 reg = kernel_encoding(encoding);
@@ -59,7 +59,7 @@ uint64_t nest_port_feature_register(unsigned int encoding)
 	case SYS_CTR_EL0:
 	case SYS_DCZID_EL0:
 		return read_sanitised_ftr_reg(reg);
-	/* Of the implementation, and different on each kind of CPU: those of the CPU that asks. */
+	/* These identify the implementation, and differ between kinds of CPUs: the value is that of the calling CPU. */
 	case SYS_MIDR_EL1:
 		return read_sysreg(midr_el1);
 	case SYS_REVIDR_EL1:
@@ -71,7 +71,7 @@ uint64_t nest_port_feature_register(unsigned int encoding)
 	}
 }
 
-/* Only SMC reaches what is below EL2; 0 is "there, and needed", 1 "there, not needed here". */
+/* By SMC, as the firmware is at EL3. Its answer 0 is "there, and needed", 1 "there, but not needed on this CPU". */
 bool nest_port_firmware_mitigates(uint32_t function)
 {
 	struct arm_smccc_res res;

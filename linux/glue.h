@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the glue's files share. The core never sees it. */
+/* What the glue's files share. The core does not include this file. */
 #ifndef NEST_GLUE_H
 #define NEST_GLUE_H
 
@@ -35,7 +35,7 @@ void nest_dev_open_for_business(void);
 
 int nest_irq_init(struct nest_host_config *config);
 void nest_irq_exit(void);
-/* Linux's numbers of the EL1 timers' and the maintenance interrupt as ACPI's tables say; what they lack stays as it is. */
+/* Linux's numbers of the EL1 timers' and the maintenance interrupt, from ACPI's tables; unchanged if the tables lack one. */
 void nest_irq_find_in_acpi(unsigned int *virtual_timer, unsigned int *physical_timer, unsigned int *maintenance);
 void nest_irq_cpu_up(void);
 void nest_irq_cpu_down(void);

@@ -10,8 +10,8 @@
 #ifdef CONFIG_ACPI
 
 /*
- * The kernel maps all three when it boots, each with the trigger and polarity that it chose. Mapping one again with others
- * is an error; so only one that has no mapping yet gets what the table says.
+ * The kernel maps all three interrupts when it boots, each with the trigger and polarity that it chose. To map one again with
+ * other ones is an error; so only an interrupt without a mapping is mapped as the table says.
  */
 static unsigned int irq_of(u32 gsi, bool edge, bool low)
 {
@@ -41,8 +41,9 @@ static void find_timers(const struct acpi_table_gtdt *gtdt, unsigned int *virtua
 }
 
 /*
- * It is one PPI, so all CPUs that are there, or may come, have to name the same. Entries of CPUs that can never run say
- * nothing, and one that reaches beyond the table, or is too short for the field, ends the walk. The table has no polarity.
+ * The maintenance interrupt is one PPI, so all CPUs that are there, or may come, have to name the same. Entries of CPUs that
+ * can never run do not count, and an entry that reaches beyond the table, or is too short for the field, ends the walk. The
+ * table has no polarity.
  */
 static void find_maintenance(const struct acpi_table_madt *madt, unsigned int *maintenance)
 {

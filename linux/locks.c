@@ -56,8 +56,8 @@ void nest_port_spin_unlock(struct nest_spinlock *lock)
 }
 
 /*
- * Only the lock word, below all that observes locks. Interrupts are off, so that nothing can preempt its holder. PREEMPT_RT's
- * is an rtmutex with an owner to be boosted, which is not for where the scheduler knows nothing of us.
+ * Takes the lock word alone, without lockdep and tracing. Interrupts are off, so that nothing preempts the holder. PREEMPT_RT's
+ * spinlock is an rtmutex, whose owner the scheduler may have to boost: not possible while a guest's context is loaded.
  */
 #ifdef CONFIG_PREEMPT_RT
 noinstr bool nest_port_spin_trylock_quiet(struct nest_spinlock *lock)
@@ -136,9 +136,9 @@ void nest_port_mutex_lock(struct nest_mutex *lock)
 }
 
 /*
- * Lockdep remembers 48 locks of a task one by one (MAX_LOCK_DEPTH), and a VM has more vCPUs; those of one class that are taken
- * under one `outer` it counts as one. It knows that of waiting for a lock only: so it does not see the attempt, and is told of
- * its success.
+ * Lockdep remembers at most 48 locks of a task (MAX_LOCK_DEPTH), and a VM may have more vCPUs. Locks of one class under one
+ * `outer` (nest_lock) count as one, but lockdep knows that for waiting acquisitions only. So the attempt is hidden from
+ * lockdep, and a successful one is reported as if it had waited.
  */
 bool nest_port_mutex_trylock_under(struct nest_mutex *lock, struct nest_mutex *outer)
 {
@@ -189,8 +189,8 @@ void nest_port_rwsem_write_unlock(struct nest_rwsem *lock)
 }
 
 /*
- * Called on kernels with CONFIG_LOCKDEP only. Of a spinlock nothing but its word is asked, as above: also from tier 0. So no
- * spin() or raw_spin() here: with KASAN they are calls of their own, to what can be traced.
+ * Called on kernels with CONFIG_LOCKDEP only, also in tier 0: so a spinlock is asked by its lock word alone, and without spin()
+ * or raw_spin(), which with KASAN are calls of functions that can be traced.
  */
 static noinstr bool anybody_has(const struct nest_spinlock *lock)
 {

@@ -21,7 +21,7 @@ void nest_port_free(void *memory)
 	kvfree(memory);
 }
 
-/* With larger pages, most runs are parts of one: kmalloc() aligns powers of two to their size. */
+/* With pages larger than 4 KiB, most runs are parts of a page: kmalloc() aligns powers of two to their size. */
 static bool is_part_of_page(unsigned int order)
 {
 	return ((size_t)SZ_4K << order) < PAGE_SIZE;
@@ -36,7 +36,7 @@ void *nest_port_pages_alloc(unsigned int order, bool atomic)
 	if (!is_part_of_page(order))
 		return (void *)__get_free_pages(gfp, get_order(bytes));
 	part = kmalloc(bytes, gfp);
-	kmemleak_ignore(part); /* tables are known by their physical address only */
+	kmemleak_ignore(part); /* page tables refer to one another by physical addresses, which kmemleak does not follow */
 	return part;
 }
 
@@ -116,8 +116,8 @@ static uint64_t offset_in_host_page(uint64_t hva)
 }
 
 /*
- * The size of the VMM's own mapping of `hva`, from its page table. Tables go away only after an IPI or an RCU grace
- * period, and interrupts off holds both back.
+ * log2 of the size of the VMM's own mapping of `hva`, from its page table. CPU B may unmap at the same time, but frees a table
+ * only after an IPI to all CPUs or an RCU grace period; interrupts are off here, and hold both back.
  */
 static unsigned int mapping_shift(struct mm_struct *mm, unsigned long hva)
 {
@@ -154,7 +154,7 @@ out:
 	return shift;
 }
 
-/* A PFN mapping: no page to hold; the notifier alone tells when it goes. */
+/* A PFN mapping has no struct page to take a reference on: only the MMU notifier tells when the mapping goes. */
 static int get_pfn_mapping(struct mm_struct *mm, unsigned long hva, bool write, struct nest_host_page *out)
 {
 	struct follow_pfnmap_args args = { .address = hva & PAGE_MASK };
@@ -200,7 +200,7 @@ out:
 
 int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct nest_host_page *out)
 {
-	/* A page that NUMA balancing asks about is used by this CPU: it may have to move here. */
+	/* FOLL_HONOR_NUMA_FAULT: NUMA balancing learns that this CPU uses the page, and may move the page here. */
 	unsigned int flags = FOLL_HWPOISON | FOLL_HONOR_NUMA_FAULT | (write ? FOLL_WRITE : 0);
 	struct page *page;
 	long ret;
@@ -220,8 +220,8 @@ int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct
 		out->writable = write;
 	}
 	/*
-	 * Known to be poisoned, while the VMM's mapping is still there: memory_failure() has not come to it yet, or could not take
-	 * it away. Reads by the host, such as walks of the guest's tables, would be fatal.
+	 * The page is known to be poisoned, but the VMM still maps it: memory_failure() has not yet removed the mapping, or
+	 * could not. Reads by the host, such as walks of the guest's tables, would be fatal.
 	 */
 	if (is_page_hwpoison(page)) {
 		put_page(page);

@@ -19,7 +19,7 @@ static struct miscdevice nest_dev = {
 	.fops = &nest_dev_fops, /* who may open it is the distribution's udev rule for "kvm" */
 };
 
-/* The minor number is how the kernel's own KVM shows that it is active; so it comes first, and opens when all is set up. */
+/* A taken minor number means that the kernel's own KVM is active: so this comes first. open() works when all is set up. */
 static int register_device(void)
 {
 	int ret = misc_register(&nest_dev);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* MMU notifiers: the VMM's address space tells before it takes a page away. */
+/* MMU notifiers: the kernel tells of a page of the VMM before it takes that page away. */
 #include <linux/glue.h>
 
 static struct nest_vm *vm_of(struct mmu_notifier *notifier)

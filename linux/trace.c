@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The core's records become trace events. Each event tells the core when somebody listens to it. */
+/* The core's records become trace events. The core makes records of a kind only while somebody listens to its event. */
 #include <port/entry.h>
 
 #define CREATE_TRACE_POINTS

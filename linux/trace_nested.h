@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The nested transitions as tracepoints: events/nestvisor/ in tracefs. They come when the vCPU is back with the host;
- * "counter" is CNTPCT_EL0 at the moment itself. "tier" 0: without leaving the guest's context, 1: by way of the host.
+ * The nested transitions as tracepoints: events/nestvisor/ in tracefs. They are traced when the vCPU is back in the host;
+ * "counter" is CNTPCT_EL0 when the transition happened. "tier" 0: with the guest's context loaded, 1: by way of the host.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM nestvisor
@@ -131,7 +131,7 @@ TRACE_EVENT_FN(nested_shadow, NEST_TRACE_PROTO, NEST_TRACE_ARGS,
 	nest_trace_shadow_on, nest_trace_shadow_off
 );
 
-/* The vCPU had more to tell than it had room for; "counter" is the first one's. */
+/* So many records found no room; "counter" is that of the first one. */
 TRACE_EVENT(nested_lost, NEST_TRACE_PROTO, NEST_TRACE_ARGS,
 	TP_STRUCT__entry(NEST_TRACE_COMMON __field(u64, count)),
 	TP_fast_assign(

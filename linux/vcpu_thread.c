@@ -8,8 +8,8 @@
 #include <linux/uaccess.h>
 
 /*
- * xfer_to_guest_mode_handle_work() writes KVM_EXIT_INTR into the vCPU that it is given. The core reports that itself,
- * so one write-only stand-in serves all vCPUs.
+ * xfer_to_guest_mode_handle_work() writes KVM_EXIT_INTR into the struct kvm_vcpu that it is given. The core reports
+ * KVM_EXIT_INTR by itself, so all vCPUs share one stand-in, which nobody reads.
  */
 static struct kvm_vcpu *stand_in;
 
@@ -89,8 +89,8 @@ void nest_port_vcpu_detach(struct nest_host_vcpu *vcpu)
 /* ---- kicks and waits -------------------------------------------------------------------------------------------- */
 
 /*
- * A task_struct is freed by RCU, and a thread clears vcpu->task before it can exit: what we read inside the read-side
- * section is alive throughout it.
+ * The RCU section is for this: CPU A reads vcpu->task; the thread detaches (which clears vcpu->task) and exits; its
+ * task_struct is freed, and A kicks freed memory. A task_struct is freed after an RCU grace period, so not before A is done.
  */
 void nest_port_vcpu_kick(struct nest_host_vcpu *vcpu)
 {
@@ -150,8 +150,8 @@ void nest_port_guest_exit(void)
 }
 
 /*
- * The tick that made the guest exit must be taken before guest time is closed, else the whole slice counts as system
- * time: interrupts go on for one ISB.
+ * If a tick of the host made the guest exit, its handler must run before guest time ends, or the whole tick counts as system
+ * time: so interrupts are turned on for one ISB.
  */
 void nest_port_guest_exit_time(void)
 {
@@ -164,10 +164,10 @@ void nest_port_guest_exit_time(void)
 /* ---- signals ---------------------------------------------------------------------------------------------------- */
 
 /*
- * The mask of before goes to current->real_blocked, as sigtimedwait() has it: whoever sends a signal that this thread only lets
- * through for as long as KVM_RUN lasts then knows that user space blocks it. Otherwise one whose default is to kill the process
- * would do so as soon as it is sent, and one that is ignored by default would be thrown away, though the VMM is to take it from
- * its own queue after KVM_RUN.
+ * The thread's own mask goes to current->real_blocked, as sigtimedwait() does it: a sender of a signal that the thread lets
+ * through only during KVM_RUN then sees that user space blocks that signal. Otherwise a signal whose default is to kill the
+ * process would kill it when sent, and one that is ignored by default would be thrown away, though the VMM means to take the
+ * signal from its queue after KVM_RUN.
  */
 void nest_port_sigmask_enter(struct nest_host_vcpu *vcpu)
 {
