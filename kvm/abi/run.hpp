@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // struct kvm_run on arm64: the page that a vCPU's thread shares with its VMM. abi.cpp proves the layout.
 //
-// The VMM may write it at any time: read each field that matters once, into a local, and check the copy.
+// The VMM may write to the page at any time: read each field that matters once, into a local, and check the copy. Otherwise
+// the VMM changes the field between the check and the use.
 #pragma once
 #include <kvm/abi/numbers.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The handlers of kvm/ run on one CPU, whose name they need not repeat.
+// arch::cpu() and its type, for the handlers of kvm/.
 #pragma once
 #include <arch/cpu.hpp>
 

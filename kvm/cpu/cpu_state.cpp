@@ -13,7 +13,7 @@ constexpr unsigned key_index(SysReg reg) {
 }
 static_assert(key_index(SysReg::APGAKeyHi_EL1) == 9 && key_index(SysReg::APIBKeyLo_EL1) == 2);
 
-// The registers that the entry and exit path keeps apart from all others; nullptr for those others.
+// The place of a register that vhe/enter.S or the switch keeps in GuestContext; nullptr for all others.
 template <typename Context>
 auto in_context(Context& context, SysReg reg) -> decltype(&context.sp_el0) {
     if (reg == SysReg::SP_EL0)

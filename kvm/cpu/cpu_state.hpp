@@ -34,10 +34,10 @@ public:
     CpuState(const CpuState&) = delete;
     CpuState& operator=(const CpuState&) = delete;
 
-    // A system register of the guest, from hardware while it is loaded there, else from the register file. Only
-    // registers whose home is El1, Shared, Debug, Mem or Vncr, and those of a virtual EL2. A name means that register and
-    // no other, whatever E2H would make of it. SP_EL0 and the pointer-authentication keys are in `context`,
-    // where the switch keeps them; pointer-authentication keys other than APIAKey only while the vCPU is not loaded.
+    // A system register of the guest, from hardware while it is loaded there, else from the register file. Only for
+    // registers whose home is El1, Shared, Debug, Mem or Vncr, and those of a virtual EL2. A name means that very register,
+    // whatever E2H would make of the name. SP_EL0 and the pointer-authentication keys are in `context`, where the switch
+    // keeps them; keys other than APIAKey may be asked for only while the vCPU is not loaded.
     // Context: the vCPU's thread with preemption off while it runs, or the holder of the vCPU's mutex otherwise.
     u64 read(arch::SysReg reg) const;
     void write(arch::SysReg reg, u64 value);

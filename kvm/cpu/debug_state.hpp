@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Breakpoints and watchpoints: the guest's own, and those of a VMM that debugs the guest. kvm/cpu/guest_debug.hpp acts on it.
+// A vCPU's debug state: breakpoints and watchpoints of the guest, and of a VMM that debugs the guest (guest_debug.hpp).
 #pragma once
 #include <vhe/breakpoint_bank.hpp>
 

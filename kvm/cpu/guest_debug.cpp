@@ -24,7 +24,7 @@ void take_step_state(CpuState& state) {
         return;
     debug.saved_pstate_ss = state.context.pstate & kSs;
     debug.step_state_replaced = true;
-    // SS set: one instruction runs. SS clear: the exception comes before the next one.
+    // SS set: one instruction runs, then the step exception comes. SS clear: the exception comes at once.
     state.context.pstate = (state.context.pstate & ~kSs) | (debug.step_pending ? 0 : kSs);
 }
 

@@ -19,16 +19,17 @@ void enter_guest_debug(CpuState& state);
 // At the end of KVM_RUN: PSTATE.SS is the guest's again. A step that emulation has completed stays pending. Idempotent.
 void leave_guest_debug(CpuState& state);
 
-// What the hardware is given for the next entry. The guest's own debug registers always trap (MDCR_EL2.TDA) and are kept in
-// memory: they are loaded only while it has MDSCR_EL1.MDE or KDE set, and need not be read back. Any tier.
+// What the hardware is given for the next entry. The guest's accesses to its own debug registers always trap (MDCR_EL2.TDA),
+// and their values are in memory: so hardware gets them only while the guest has MDSCR_EL1.MDE or KDE set, and they need not
+// be read back. Any tier.
 vhe::DebugEntry debug_entry(const CpuState& state);
 
-// An exit by a debug exception (EC 0x30 to 0x3c) while the VMM debugs: fills in kvm_run, and the exit goes to the VMM.
-// False when no VMM does: nothing was routed to us, the exception is not ours to explain.
+// An exit by a debug exception (EC 0x30 to 0x3c). True: the VMM debugs the guest, and kvm_run is filled in. False: no VMM
+// debugs the guest, so that MDCR_EL2.TDE is clear and no such exit is expected.
 bool report_debug_exit(CpuState& state, abi::Run& run);
 
-// Must the VMM be told at once that the emulated instruction was its step? True right after an emulation that the kernel
-// completed while the VMM single-steps; kvm_run is then filled in as for the exception.
+// Must the VMM be told at once that its single-step is done? True right after the kernel has emulated the instruction that the
+// VMM stepped; kvm_run is then filled in as for the step exception.
 bool report_emulated_step(CpuState& state, abi::Run& run);
 
 // `e`: arch::is_breakpoint_register().

@@ -140,7 +140,7 @@ Status IdRegisters::configure(u64 features) {
         return features == this->features() ? kOk : Status(Errno::kInval);
     features_.store_relaxed(features);
     configured_ = true;
-    // Nobody could write a register before: ONE_REG needs an initialised vCPU.
+    // No write by a VMM is lost here: ONE_REG needs an initialised vCPU, and this is the VM's first KVM_ARM_VCPU_INIT.
     for (SysReg reg : {SysReg::ID_AA64ISAR1_EL1, SysReg::ID_AA64ISAR2_EL1}) {
         unsigned s = slot_of(reg);
         limits_[s] = sanitised(s, kTable.rows[s].shown, false);
@@ -169,8 +169,8 @@ void IdRegisters::derive_nested() { nested_ = nested::Config(nested::features_of
 
 bool IdRegisters::is_aarch32_id(Encoding e) const { return kTable.rows[slot(e)].group == Group::kAarch32; }
 
-// Corrections and rules that the fields' own do not express. The corrections accept values that older kernels gave to
-// VMMs, which bring them back when a VM is restored.
+// Rules that no single field's rule expresses, and corrections: VMMs restore VMs with values that older kernels gave them, and
+// these are accepted.
 Status IdRegisters::prepare(Encoding e, u64& value) const {
     switch (find_sysreg(e)) {
     case SysReg::CTR_EL0:  // L1Ip 0 and 1 are reserved

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The ID registers of a VM: what it may see of the host, what its VMM made of that, and what that forbids the guest.
+// The ID registers of a VM: what the VM may see of the host, what its VMM made of that, and what the guest must not use then.
 #pragma once
 #include <arch/registers.hpp>
 #include <base/atomic.hpp>
@@ -32,19 +32,20 @@ public:
         return R::of(read(arch::encoding_of(R::kReg)));
     }
 
-    // KVM_SET_ONE_REG. kInval: the host (or the rule of a field) does not allow the value. kBusy: the VM has run, and it
-    // is another value. Sleeps.
+    // KVM_SET_ONE_REG. kInval: the host (or the rule of a field) does not allow the value. kBusy: the VM has run, and `value`
+    // would be a change. Sleeps.
     Status write(arch::Encoding e, u64 value);
 
     // KVM_CAP_ARM_WRITABLE_IMP_ID_REGS: MIDR_EL1, REVIDR_EL1, AIDR_EL1 take any value. Before the first vCPU exists.
     void allow_implementation_ids() { implementation_ids_writable_ = true; }
 
-    // Before a vCPU enters the guest for the first time, with the vGIC decided on: from now on nothing changes. Sleeps.
+    // Before a vCPU enters the guest for the first time, when it is known whether there is a vGIC. No register changes
+    // afterwards, so that read() needs no lock. Sleeps.
     void freeze(bool has_vgic);
     bool frozen() const { return frozen_.load_acquire(); }
 
-    // What follows from them for virtual EL2: right after configure(), and again after freeze(). `nv2`: L1 runs with
-    // HCR_EL2.NV2; `shown`: and may give it to its guests. Set before the first configure().
+    // What the ID registers mean for virtual EL2; valid right after configure(), computed anew by freeze(). `nv2`: L1 runs
+    // with HCR_EL2.NV2; `shown`: L1 may give NV2 to its guests. use_nv2() before the first configure().
     const nested::Config& nested_config() const { return nested_; }
     void use_nv2(bool nv2, bool shown) {
         nested_.nv2 = nv2;
@@ -56,7 +57,7 @@ public:
 
     // No AArch32 at EL0 on this host: the AArch32 ID registers read as zero and ignore a VMM's writes.
     bool aarch64_only() const { return aarch64_only_; }
-    // May the guest be in AArch32 at EL0? Not on such a host, not with virtual EL2, and not where the VMM has hidden it.
+    // May the guest be in AArch32 at EL0? Not if aarch64_only(), not with virtual EL2, not where the VMM has hidden AArch32.
     bool shows_aarch32() const {
         using R = arch::ID_AA64PFR0_EL1;
         return !aarch64_only_ && get<R>().get<R::EL0>() == 2;

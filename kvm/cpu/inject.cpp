@@ -8,7 +8,7 @@ namespace {
 
 using namespace arch;
 
-// Where from: [DDI0487] table D1-7.
+// The vectors' block, by where the exception comes from: [DDI0487] table D1-7.
 u64 vector_block(SPSR_EL2 pstate) {
     if (pstate.get<SPSR_EL2::M4>())
         return 0x600;
@@ -75,7 +75,7 @@ void enter_here(CpuState& state, Vector vector) {
     u64 spsr = state.vel2.guest_pstate();
     DebugState& debug = state.debug;
     if (debug.step_state_replaced) {
-        // The SS bit in PSTATE is the VMM's. The guest saves its own, and goes on with 0 as after any exception.
+        // PSTATE.SS is the VMM's. The guest's own SS goes to its SPSR, and becomes 0 as with any exception.
         spsr = (spsr & ~SPSR_EL2::SS::kMask) | debug.saved_pstate_ss;
         debug.saved_pstate_ss = 0;
     }
@@ -105,7 +105,7 @@ void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level) {
 }
 
 void inject_serror(CpuState& state, u64 syndrome) {
-    // One that virtual EL2 takes out of L2 ends L2's time before the next entry.
+    // An SError that virtual EL2 takes out of L2 is left to preempt_l2() (kvm/vel2/entry.hpp), before the next entry.
     const bool ends_l2 = state.vel2.in_l2() && state.vel2.serror() == nested::VirtualEl2::Delivery::kVel2Now;
     if (ends_l2 || state.pstate().get<SPSR_EL2::A>())
         return pend_serror(state, syndrome);

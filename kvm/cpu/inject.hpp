@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Exceptions that the hypervisor takes in the guest's place: [DDI0487] D1.3, R_TBPTK ff. To EL1, or from virtual EL2 and
-// its user space to virtual EL2. Out of L2 to virtual EL2 it is forward_to_vel2() (kvm/vel2/entry.hpp).
+// its user space to virtual EL2. From L2 to virtual EL2, forward_to_vel2() (kvm/vel2/entry.hpp) takes them.
 //
 // All act at once on CpuState, so that PC, PSTATE and the EL's registers are those of the vector's first instruction. PC must
 // still be that of the instruction that caused the exception. Context: as CpuState::write.
@@ -13,7 +13,7 @@ namespace nest::kvm {
 
 using arch::Vector;
 
-// PSTATE and PC of an exception; ELR and SPSR get the old ones. ESR and FAR are the caller's.
+// PSTATE and PC of an exception; ELR and SPSR get the old ones. The caller has set ESR and FAR.
 void enter_here(CpuState& state, Vector vector);
 
 // A synchronous exception with this ESR.
@@ -38,7 +38,8 @@ void inject_prefetch_abort(CpuState& state, u64 va, AbortKind kind, int level = 
 // An SError with ISS `syndrome`: taken at once when PSTATE.A allows it, else left pending for the hardware (HCR_EL2.VSE).
 inline constexpr u64 kSerrorImplementationDefined = u64{1} << 24;  // ISS.IDS
 void inject_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined);
-// Left pending in any case: for a moment when the guest's PC is not yet that of the instruction behind the interrupted one.
+// Leaves the SError pending in any case: for callers before the exit is handled, when PC may still be that of the instruction
+// that is being emulated.
 NEST_TIER0 inline void pend_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined) {
     state.serror = {true, syndrome & arch::ESR_EL2::ISS::kMask};
 }

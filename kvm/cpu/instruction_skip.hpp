@@ -11,8 +11,8 @@ namespace detail {
 void skip_aarch32(vhe::GuestContext& context);
 }
 
-// Moves PC past the instruction that context.esr describes. Completes it as the hardware would: BTYPE and PSTATE.SS are
-// cleared in AArch64, ITSTATE advances in AArch32. No locks; any tier.
+// Moves PC past the instruction that context.esr describes, and changes PSTATE as hardware would: BTYPE and SS are cleared in
+// AArch64, ITSTATE advances in AArch32. No locks; any tier.
 NEST_TIER0 inline void skip_instruction(CpuState& state) {
     using P = arch::SPSR_EL2;
     vhe::GuestContext& context = state.context;
@@ -28,8 +28,8 @@ NEST_TIER0 inline void skip_instruction(CpuState& state) {
 // Does an A32/T32 condition hold for NZCV (in bits 3:0)? 0xe and 0xf are "always".
 bool condition_holds(unsigned condition, unsigned nzcv);
 
-// Should the trapped instruction of context.esr have been executed at all? If not, it is to be skipped. Traps of
-// conditional AArch32 instructions may be taken although the condition fails ([DDI0487] G1.11.5).
+// False: the condition of the trapped AArch32 instruction (context.esr) fails, and the instruction is to be skipped. Hardware
+// may take such traps although the condition fails ([DDI0487] G1.11.5).
 bool trapped_instruction_executes(const CpuState& state);
 
 }  // namespace nest::kvm

@@ -19,7 +19,7 @@ struct Power {
     PowerState get() const { return static_cast<PowerState>(state.load_acquire()); }
     void set(PowerState s) { state.store_release(static_cast<u32>(s)); }
 
-    Mutex lock{NEST_LOCK_VCPU_POWER};  // two CPU_ONs of one vCPU; guards `on` until the request for it is taken
+    Mutex lock{NEST_LOCK_VCPU_POWER};  // of two CPU_ONs of this vCPU one succeeds; guards `on`
     Atomic<u32> state;
     PowerOn on;
 };

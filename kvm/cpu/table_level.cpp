@@ -42,7 +42,7 @@ Result<int> level_of_table_page(const StageOneTables& tables, u64 va, arch::Ipa 
         return Errno::kNoEnt;
     const unsigned stride = half.page_shift - 3;
     const unsigned levels = (half.size_bits - half.page_shift + stride - 1) / stride;
-    // The root may be smaller than a page: its alignment is that of its size, so mask no further than TTBR's bit 1.
+    // The root table may be smaller than a page, and is aligned to its size only: so no more than TTBR's bit 0 is masked off.
     u64 table = half.ttbr & ((u64{1} << 48) - 2);
     for (unsigned left = levels; left--;) {
         const unsigned shift = half.page_shift + stride * left;

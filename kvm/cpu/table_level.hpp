@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Which level of the guest's stage-1 walk reads its descriptor from a given page: what an external abort on a walk tells
-// the guest in its fault status code, and stage 2's syndrome does not say.
+// Which level of the guest's stage-1 walk reads its descriptor from a given page. An external abort on a walk has to tell the
+// guest that level in the fault status code, and stage 2's syndrome does not contain it.
 #pragma once
 #include <arch/address.hpp>
 #include <base/result.hpp>

@@ -19,7 +19,7 @@ Status CoalescedRing::init() {
 bool CoalescedRing::push(arch::Ipa ipa, unsigned bytes, u64 value, bool pio) {
     auto* entries = reinterpret_cast<abi::CoalescedMmio*>(ring_ + 1);
     Guard guard(lock_);
-    // Both indices are user space's to scribble on: each is read once, and `last` is checked.
+    // User space may change both indices at any time: each is read once, and `last` is checked.
     u32 last = AtomicRef(ring_->last).load_relaxed();
     if (last >= entries_)
         return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The page in which coalesced MMIO writes wait for the VMM; it maps the page behind its vCPUs' struct kvm_run.
+// The page in which coalesced MMIO writes wait for the VMM, which maps the page behind its vCPUs' struct kvm_run.
 #pragma once
 #include <arch/address.hpp>
 #include <base/lock.hpp>

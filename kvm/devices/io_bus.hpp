@@ -28,15 +28,15 @@ public:
     Status init() { return ring_.init(); }
     const CoalescedRing& ring() const { return ring_; }
 
-    // KVM_IOEVENTFD. EINVAL length, range, flags, data match without a length; EBADF no file; EINVAL not an eventfd; EEXIST the same
-    // write is taken; ENOENT (deassign) no such; ENOMEM.
+    // KVM_IOEVENTFD (Documentation/virt/kvm/api.rst). EINVAL: length, range, flags, data match without a length, not an
+    // eventfd; EBADF: no file; EEXIST: another one takes the same write; ENOENT (deassign): no such ioeventfd; ENOMEM. Sleeps.
     Status ioeventfd(const abi::Ioeventfd& args);
-    // KVM_REGISTER_COALESCED_MMIO. EINVAL, ENOSPC, ENOMEM.
+    // KVM_REGISTER_COALESCED_MMIO. EINVAL, ENOSPC, ENOMEM. Sleeps.
     Status register_zone(const abi::CoalescedMmioZone& zone);
     // KVM_UNREGISTER_COALESCED_MMIO: drops every zone that the given one lies in. EINVAL.
     Status unregister_zone(const abi::CoalescedMmioZone& zone);
 
-    // True when an ioeventfd or a zone took the write; bytes: 1, 2, 4 or 8; value: in the low bytes.
+    // True when an ioeventfd or a zone took the write; `bytes`: 1, 2, 4 or 8; `value`: in the low bytes. Sleepable context.
     bool write(arch::Ipa ipa, unsigned bytes, u64 value);
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the `irq` of KVM_IRQ_LINE says on arm64.
+// What the `irq` of KVM_IRQ_LINE means on arm64: Documentation/virt/kvm/api.rst.
 #pragma once
 #include <base/result.hpp>
 #include <kvm/abi/irq.hpp>
@@ -17,8 +17,8 @@ struct IrqLine {
     };
     Kind kind = Kind::kCpu;
     bool level = false;
-    unsigned vcpu = 0;   // kCpu, kPpi: an id that need not exist (EINVAL then)
-    unsigned intid = 0;  // kSpi: whether the GIC has it is not checked (EINVAL then)
+    unsigned vcpu = 0;   // kCpu, kPpi: the vCPU's id. The caller checks whether that vCPU exists (EINVAL)
+    unsigned intid = 0;  // kSpi: the caller checks whether the GIC has it (EINVAL)
 };
 
 // ENXIO: a kind that does not go with the (missing) in-kernel GIC. EINVAL: no such kind or number.

@@ -49,7 +49,7 @@ Status IrqRouting::set(const abi::IrqRoutingEntry* entries, u32 count) {
     for (u32 i = 0; i < count; i++) {
         const abi::IrqRoutingEntry& entry = entries[i];
         Route& route = routes[entry.gsi];
-        if (route.type)  // there is one irqchip, so a GSI leads to one place
+        if (route.type)  // a second route of one GSI would be for a second irqchip, which there is not
             return Errno::kInval;
         route.type = entry.type;
         route.flags = entry.flags;
@@ -80,7 +80,7 @@ Status IrqRouting::set_default(u32 spis) {
     return kOk;
 }
 
-// The arguments' old contents are freed by the caller, where sleeping is allowed.
+// On return the arguments hold the old tables: the caller frees them, where sleeping is allowed.
 void IrqRouting::install(Buffer<Route>& routes, Buffer<s16>& gsi_of_pin) {
     IrqGuard guard(lock_);
     std::swap(routes_, routes);

@@ -20,7 +20,7 @@ public:
     static constexpr u32 kMaxRoutes = 4096;     // KVM_CAP_IRQ_ROUTING
     static constexpr u32 kPins = 1020 - 32;     // of the one irqchip: pin n is SPI 32 + n
 
-    // `msis`: is there an ITS that could take them? Otherwise a route to one is refused, rather than lose what comes by it.
+    // `msis`: is there an ITS that could take MSIs? Otherwise a route for MSIs is refused, as they would be lost.
     explicit IrqRouting(bool msis) : msis_(msis) {}
     IrqRouting(const IrqRouting&) = delete;
     IrqRouting& operator=(const IrqRouting&) = delete;
@@ -33,7 +33,7 @@ public:
     // GSI n to SPI 32 + n, as the vGIC's initialisation does it. ENOMEM.
     Status set_default(u32 spis);
 
-    // Atomic, and in an interrupt handler.
+    // Atomic; also in hard interrupts.
     IrqRoute route(u32 gsi);
     // The GSI that leads to this SPI, or -1. Atomic.
     int gsi_of_spi(u32 intid);

@@ -9,7 +9,7 @@ class Irqfd {
 public:
     Irqfd(Irqfds& owner, u32 its_gsi) : parent(owner), gsi(its_gsi) {}
 
-    // Atomic. The route is looked up now, so that KVM_SET_GSI_ROUTING needs to tell no one.
+    // Atomic. The route is looked up at each signal, so that KVM_SET_GSI_ROUTING need not tell any irqfd.
     void signalled() {
         IrqRoute route = parent.routing_.route(gsi);
         // The line of a level-sensitive SPI stays high until KVM_IRQ_LINE or a resampler lowers it, as the KVM selftests
@@ -57,7 +57,7 @@ Status Irqfds::assign(const abi::Irqfd& args) {
     Owned<Irqfd> irqfd(make<Irqfd>(*this, args.gsi));
     if (!irqfd)
         return Errno::kNoMem;
-    // Of two bad descriptors the first one names the error.
+    // If both descriptors are bad, the error is that of `fd`: so `fd` is looked up before resamplefd.
     nest_eventfd* eventfd;
     int error = nest_port_eventfd_get(static_cast<int>(args.fd), &eventfd);
     if (error)
@@ -71,7 +71,8 @@ Status Irqfds::assign(const abi::Irqfd& args) {
     if (error)
         return static_cast<Errno>(-error);
     {
-        // Held over the bind: if the eventfd closes at once, shut_down() waits and then finds the entry.
+        // The mutex is held over the bind: another thread may close the eventfd at once, and shut_down() then waits here until
+        // the irqfd is on the list. Otherwise shut_down() would find no entry, and nobody would tear this irqfd down.
         Guard guard(mutex_);
         error = nest_port_irqfd_bind(static_cast<int>(args.fd), irqfd.get(), &irqfd->host);
         if (!error) {
@@ -107,8 +108,9 @@ Status Irqfds::deassign(const abi::Irqfd& args) {
         tear_down(found);
     }
     nest_port_eventfd_put(eventfd);
-    // One that is shut down at this moment, for another thread has closed its eventfd, may still deliver what a driver of the
-    // host's signals. The ioctl promises that nothing more comes.
+    // Thread B has closed the eventfd, and its shut_down() has taken the irqfd off the list but not yet unbound it: a driver of
+    // the host that still has the eventfd could signal, and the guest would get an interrupt after this ioctl. So shutdowns
+    // that have begun are waited for.
     nest_port_irqfd_flush();
     return kOk;
 }
@@ -126,13 +128,13 @@ void Irqfds::release_all() {
             break;
         tear_down(first);
     }
-    // An eventfd was closed at the same time: its shut_down() took the irqfd off the list, and then still works on the routing
+    // Thread B has closed an eventfd, and its shut_down() has taken the irqfd off the list: it may still work on the routing
     // and the GIC of a VM that is about to go.
     nest_port_irqfd_flush();
 }
 
-// The eventfd was closed. Whoever takes the irqfd off the list tears it down; another one that does so at this moment
-// waits in its unbind until we return, so the object is still there.
+// The eventfd was closed. Who takes the irqfd off the list, tears it down. If deassign() or release_all() has done so first,
+// its unbind waits until this function returns: `irqfd` is still there.
 void Irqfds::shut_down(Irqfd* irqfd) {
     bool ours;
     {
@@ -143,7 +145,7 @@ void Irqfds::shut_down(Irqfd* irqfd) {
         tear_down(irqfd);
 }
 
-// Off the list already. Without mutex_: unbinding waits for callbacks, and shut_down() takes it.
+// The irqfd is off the list. mutex_ must not be held: unbinding waits for a shut_down() that runs, which takes mutex_.
 void Irqfds::tear_down(Irqfd* irqfd) {
     nest_port_irqfd_unbind(irqfd->host);
     if (irqfd->resample) {
@@ -160,7 +162,7 @@ void Irqfds::start_resampling(Irqfd& irqfd) {
     resampled_gsis_.add(irqfd.gsi);
 }
 
-// The last one of a GSI leaves the line low: nobody would lower it any more.
+// When the last resampler of a GSI goes, the line is lowered, as nobody would lower it later.
 void Irqfds::stop_resampling(Irqfd& irqfd) {
     bool last;
     {
@@ -194,7 +196,8 @@ bool Irqfds::notify_ack(u32 intid) {
     const u32 gsi = static_cast<u32>(found);
     if (!resampled_gsis_.has(gsi))
         return false;
-    // Once, and before anyone hears of it: lowering it again later would undo the VMM's answer.
+    // The line is lowered before the VMM is told. The other way round: the VMM answers by raising the line again, as its device
+    // still wants the interrupt, and then lowering would undo the VMM's answer.
     sink_.inject_spi(intid, false);
     noted_gsis_.add(gsi);
     ack_noted_.store_release(true);

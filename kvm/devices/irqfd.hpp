@@ -13,7 +13,7 @@
 
 namespace nest::kvm {
 
-// The vGIC, as irqfds see it. All of it may be called in atomic context.
+// The vGIC, as irqfds see it. All functions may be called in atomic context.
 class IrqSink {
 public:
     // May interrupts be injected yet? (The vGIC is initialised.)
@@ -29,7 +29,7 @@ protected:
 
 class Irqfd;
 
-// A set of GSIs that can be routed; every member by itself is atomic.
+// A set of GSIs that can be routed. Each function is atomic; any context.
 class GsiSet {
 public:
     void add(u32 gsi) {
@@ -66,12 +66,12 @@ public:
     // KVM_IRQFD. EINVAL flags or not an eventfd; EBADF no file; EAGAIN no vGIC yet; EBUSY the eventfd is an irqfd already, of
     // any VM; ENOMEM. Deassigning what was not assigned is no error. VMM context, sleeps.
     Status irqfd(const abi::Irqfd& args);
-    // Ends all; afterwards no signal reaches the sink, and no shutdown is under way. The VM's last user is gone. Not from
-    // within irqfd_shutdown(). Sleeps.
+    // Ends all irqfds; afterwards no signal reaches the sink, and no shutdown is under way. The VM's last user is gone. Not to
+    // be called from within irqfd_shutdown(). Sleeps.
     void release_all();
 
-    // The guest ended a level-sensitive SPI: lowers the line, and notes that its VMM is to be told. True when someone
-    // resamples this SPI. Atomic, without the vGIC's locks.
+    // The guest ended a level-sensitive SPI: lowers the line, and notes that the VMM is to be told. True: an irqfd resamples
+    // this SPI. Atomic; no lock of the vGIC held.
     bool notify_ack(u32 intid);
     // Tells the VMM of what notify_ack() has noted, for it to raise the line again if its device still wants it. A vCPU's
     // thread calls this before it enters the guest or returns from KVM_RUN, with interrupts and preemption on.
@@ -106,8 +106,8 @@ private:
 };
 
 // What port/entry.h's nest_irqfd_wakeup (atomic) and nest_irqfd_shutdown (a work queue) do; `owner` is what was given
-// to nest_port_irqfd_bind(). The latter unbinds: nest_port_irqfd_unbind() must allow that in its own callback, and
-// otherwise wait for a callback that runs.
+// to nest_port_irqfd_bind(). irqfd_shutdown() unbinds the irqfd whose callback it is: nest_port_irqfd_unbind() must allow
+// that, and wait for a running callback in all other cases.
 void irqfd_wakeup(void* owner);
 void irqfd_shutdown(void* owner);
 

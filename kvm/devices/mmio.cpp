@@ -67,7 +67,7 @@ u64 loaded_value(const MmioAccess& access, u64 bus_value) {
     u64 value = low_bytes(bus_value, access.bytes);
     if (access.big_endian)
         value = reversed(value, access.bytes);
-    // The sign is that of the value as the guest sees it: after the bytes are in its order.
+    // The sign bit is that of the value as the guest sees it, so the bytes are put into the guest's order first.
     if (access.sign_extend && access.bytes < 8) {
         u64 sign = u64{1} << (8 * access.bytes - 1);
         value = (value ^ sign) - sign;
@@ -80,7 +80,7 @@ Mmio::Outcome Mmio::handle(CpuState& state, const Abort& abort, MmioDevices& dev
     auto iss = AbortIss::of(abort.esr);
     if (iss.get<AbortIss::S1PTW>())
         return Outcome::kExternalAbort;
-    // Nothing there can be cached: a guest that is merely cautious loses nothing.
+    // Cache maintenance of an address without memory: no cache holds anything of it, so there is nothing to do.
     if (!abort.in_slot && iss.get<AbortIss::CM>()) {
         skip_instruction(state);
         return Outcome::kDone;
@@ -118,7 +118,7 @@ void Mmio::complete(CpuState& state, const abi::Run& run) {
     if (!pending_)
         return;
     pending_ = false;
-    // Width and address are ours; of the shared page only the data counts.
+    // Width and address come from access_, as the VMM may have changed kvm_run; only the data is read from there.
     u64 value = 0;
     for (unsigned i = 0; i < access_.bytes; i++)
         value |= u64{static_cast<volatile const u8&>(run.mmio.data[i])} << (8 * i);

@@ -25,7 +25,7 @@ struct MmioAccess {
     bool big_endian = false;
 };
 
-// Does the current instruction access data big-endian? sctlr: SCTLR_ELx of the translation regime in force.
+// Does the current instruction access data in big-endian order? `sctlr`: SCTLR_ELx of the translation regime in force.
 bool data_big_endian(const CpuState& state, u64 sctlr);
 // The syndrome must be valid (ISV).
 MmioAccess decode_mmio(arch::AbortIss iss, arch::Ipa ipa, const CpuState& state, u64 sctlr);
@@ -67,8 +67,7 @@ public:
         bool nisv_to_user;  // KVM_CAP_ARM_NISV_TO_USER
     };
 
-    // A data abort that is no RAM access: no slot, or a write to a read-only one. No locks held but the slots', for
-    // reading; sleeps.
+    // A data abort that is no RAM access: no slot, or a write to a read-only one. At most slots_lock held, for reading; sleeps.
     Outcome handle(CpuState& state, const Abort& abort, MmioDevices& devices, IoBus& bus, abi::Run& run,
                    VcpuStats& stats);
 

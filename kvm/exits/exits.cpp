@@ -40,7 +40,7 @@ Next wait_for_event(Vcpu& vcpu) {
     timer::Wait wait{true, false, 0};
     bool over = false;
     if (timed && !iss.get<WfxIss::RV>()) {
-        over = true;  // hardware always says which register; QEMU 10.0.13 never does, and any wait may end early
+        over = true;  // hardware always names the register (RV); QEMU 10.0.13 does not. Any wait may end early: no wait at all
     } else if (timed) {
         wait.has_deadline = true;
         wait.deadline = vcpu.gpr(iss.get<WfxIss::RN>());
@@ -76,11 +76,11 @@ Next el1_sysreg(Vcpu& vcpu) {
     return after_emulation(vcpu, emulate_sysreg(vcpu, iss, vcpu.hooks));
 }
 
-// Tier 0 has handed over what it could not do.
+// The access that tier 0 answered with kTier1.
 Next vel2_sysreg(Vcpu& vcpu) {
     switch (emulate_vel2_sysreg(vcpu, Tier::k1)) {
     case nested::Outcome::kUndefined: return undefined(vcpu);
-    case nested::Outcome::kTier1: return Next::kResume;  // once more
+    case nested::Outcome::kTier1: return Next::kResume;  // the guest executes the instruction once more
     case nested::Outcome::kFlat: return el1_sysreg(vcpu);
     case nested::Outcome::kDone: break;
     }
@@ -140,7 +140,7 @@ Next handle_exit(Vcpu& vcpu) {
     case Ec::kBrk64:
         return debug_exception(vcpu);
     default:
-        // SVE, SME, pointer authentication and the rest that this vCPU was not given, and what the manual adds later.
+        // SVE, SME, pointer authentication and other features that this vCPU was not given, and classes that are new.
         return undefined(vcpu);
     }
 }

@@ -5,7 +5,7 @@
 
 namespace nest::kvm {
 
-// By exception class. Preemptible, the vCPU attached to its thread; vcpu.context.esr says what happened.
+// Handles the exit that vcpu.context.esr describes, by exception class. Preemptible, the vCPU attached to its thread; sleeps.
 Next handle_exit(Vcpu& vcpu);
 
 }  // namespace nest::kvm

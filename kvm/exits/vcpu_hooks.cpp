@@ -30,7 +30,7 @@ Emulation VcpuHooks::timer(SysReg reg, bool is_read, u64& value) {
 Emulation VcpuHooks::send_sgi(SysReg reg, u64 value) {
     if (!vcpu_.has_gic())
         return Emulation::kUndefined;
-    // Sending takes spinlocks and may wake a thread, which the scheduler does not allow from guest state.
+    // Sending takes spinlocks and may wake a thread, neither of which tier 0 may do.
     if (tier == Tier::k0)
         return Emulation::kTier1;
     vgic::send_sgi(vcpu_.gic, reg, value);
@@ -42,8 +42,8 @@ Emulation VcpuHooks::gic(SysReg reg, bool is_read, u64& value) {
         return Emulation::kUndefined;
     if (tier == Tier::k0)
         return Emulation::kTier1;
-    // L2's own interface: all but ICC_SRE_EL1 is the hardware's, or traps to L1. L1's, which lies saved, must not be touched:
-    // the active priorities in the hardware are L2's.
+    // Hardware holds L2's CPU interface: all of its registers but ICC_SRE_EL1 are used without a trap, or trap to L1. L1's
+    // interface is saved in memory, and must not be touched: the active priorities in hardware are L2's.
     if (vcpu_.nested.gic.loaded) {
         value = is_read ? vgic::kSreValue : value;
         return reg == SysReg::ICC_SRE_EL1 ? Emulation::kDone : Emulation::kUndefined;
@@ -85,7 +85,7 @@ Emulation VcpuHooks::caches_switched(bool enabled) {
 Emulation VcpuHooks::debug_write() {
     if (tier == Tier::k0)
         return Emulation::kTier1;
-    // What of virtual EL2's debug registers must trap depends on what is armed.
+    // Which of virtual EL2's debug registers must trap depends on the breakpoints that are armed.
     if (vcpu_.vel2.present())
         vcpu_.make_request(Request::kTraps);
     return Emulation::kDone;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A vCPU's thread that waits, and what ends that.
+// How a vCPU's thread waits, and what ends the wait.
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 
 namespace nest::kvm {
 
-// May the wait that the vCPU's thread is in end? Any context.
+// Should the wait of the vCPU's thread end? Any context.
 bool wait_is_over(Vcpu& vcpu);
-// Would WFI fall through? The vCPU is not in the guest.
+// Is there a reason for a WFI of the guest to end? The vCPU is not in the guest.
 bool has_wakeup_event(Vcpu& vcpu);
 
-// Until wait_is_over() or a signal. Preemptible.
+// Sleeps until wait_is_over() or a signal. The vCPU's own thread, preemptible.
 void wait_for(Vcpu& vcpu, WaitFor what);
 
 // Blocks like WFI until an interrupt, a request, a signal, or `wait`'s deadline. Preemptible.

@@ -17,7 +17,7 @@ namespace {
 using namespace arch;
 
 struct Fault {
-    Ipa ipa;  // in L2: what its stage 1 made of the address
+    Ipa ipa;  // for L2: the output of L2's stage 1, an L2Ipa in truth
     u64 type;
     bool exec;
     bool write;
@@ -35,7 +35,7 @@ Fault decode(const Vcpu& vcpu) {
     return f;
 }
 
-// Descriptors of the regime that the vCPU is in. In L2 they lie behind L1's stage 2.
+// Reads descriptors of the stage-1 regime that the vCPU is in. Those of L2 lie behind L1's stage 2.
 class GuestDescriptors final : public DescriptorReader {
 public:
     explicit GuestDescriptors(Vcpu& vcpu) : vcpu_(vcpu) {}
@@ -81,8 +81,8 @@ Next external_abort(Vcpu& vcpu, const Fault& f) {
     return Next::kResume;
 }
 
-// An exclusive or atomic access to memory of a type for which hardware does not do such. Where L1's stage 2 has made it so,
-// L1 takes the abort, as it would with its own hardware; else whoever made the access. No lock held; may sleep.
+// An exclusive or atomic access to memory whose type does not support such accesses. If L1's stage 2 has caused that type for
+// L2, L1 takes the abort, as it would with hardware of its own; else the guest that made the access. No lock held; may sleep.
 Next exclusive_abort(Vcpu& vcpu, const Fault& f) {
     const u64 far = vcpu.context.far;
     if (vcpu.vel2.in_l2() && vcpu.vm.nested_mmu.is_uncached_by_l1(vcpu, far))
@@ -93,7 +93,7 @@ Next exclusive_abort(Vcpu& vcpu, const Fault& f) {
 }
 
 // TLBs hold several translations for one address, as a guest can bring about by its own tables ([DDI0487] D8.16.3), and
-// hardware may say so at EL2. They go, and the access is made again.
+// hardware may report that at EL2. All of the VMID's translations are dropped, and the access is made again.
 Next tlb_conflict(Vcpu& vcpu) {
     Guard guard(vcpu.vm.mmu_lock);
     if (vcpu.vel2.in_l2() && vcpu.nested.shadow_use.shadow)
@@ -110,7 +110,7 @@ Next make_young(Vcpu& vcpu, Ipa page) {
             return Next::kTier1;
     }
     Guard guard(vcpu.vm.mmu_lock);
-    // Gone meanwhile: the next attempt is a translation fault.
+    // An error means that the page was unmapped meanwhile: the next attempt is a translation fault.
     (void)vcpu.vm.stage2.make_young(page);
     return Next::kResume;
 }
@@ -139,8 +139,8 @@ Next handle_guest_abort(Vcpu& vcpu) {
 
 Next handle_no_memory(Vcpu& vcpu, Ipa ipa, FaultInResult why) {
     const Fault f = decode(vcpu);
-    // An address that no stage-2 table of ours can translate: beyond the machine, an address size fault of stage 1's
-    // output; between the VM's size and the machine's, nothing answers there.
+    // An address beyond the machine's size is an address size fault of stage 1's output. One between the VM's size and the
+    // machine's has no memory, and gives an external abort.
     if (ipa.raw >> machine().ipa_limit) {
         inject(vcpu, f, AbortKind::kAddressSize);
         return Next::kResume;
@@ -148,17 +148,18 @@ Next handle_no_memory(Vcpu& vcpu, Ipa ipa, FaultInResult why) {
     if (f.exec || f.on_walk || ipa >= vcpu.vm.stage2.tables().limit())
         return external_abort(vcpu, f);
     if (vhe::abort_iss(vcpu.context.esr).get<AbortIss::CM>()) {
-        skip_instruction(vcpu);  // nothing is cached of what is no memory
+        skip_instruction(vcpu);  // cache maintenance: no cache can hold anything of an address without memory
         return Next::kResume;
     }
     const Next next = handle_mmio(vcpu, ipa, why == FaultInResult::kReadOnly);
-    // Nobody can tell what the instruction does. The VMM hears so (ENOSYS) of its own guest, L1; L2 must not end L1's life.
+    // The syndrome does not describe the instruction (no ISV). For L1 the VMM gets ENOSYS, which mostly ends the VM. L2 must
+    // not be able to end L1, so L2 gets an abort.
     return next == Next::kError && vcpu.vel2.in_l2() ? external_abort(vcpu, f) : next;
 }
 
 Next handle_other_abort(Vcpu& vcpu) {
     const Fault f = decode(vcpu);
-    // A bus error on the guest's own access: its to handle.
+    // A bus error on the guest's own access is for the guest to handle.
     if (f.type == kFscExternal || f.type == kFscExternalOnWalk)
         return external_abort(vcpu, f);
     switch (vhe::fault_status(vcpu.context.esr)) {

@@ -10,11 +10,11 @@ namespace nest::kvm {
 // memory behind a slot.
 Next handle_guest_abort(Vcpu& vcpu);
 
-// Its parts, for L2's as well (kvm/nested/fault.cpp). Each takes the last exit, and answers as it does.
+// Parts of handle_guest_abort(), for aborts of L2 as well (kvm/nested/fault.cpp): context and answers are the same.
 
-// No memory answers the access: a device emulates it, or the guest gets an abort. `ipa`: behind L1's stage 2, L1's.
+// No memory is behind the access: a device emulates it, or the guest gets an abort. `ipa`: for L2, the output of L1's stage 2.
 Next handle_no_memory(Vcpu& vcpu, arch::Ipa ipa, FaultInResult why);
-// It has nothing to do with what stage 2 maps: the machine's bus error, or what nobody expects.
+// An abort that no mapping in stage 2 can resolve: the machine's bus error, or an unexpected syndrome.
 Next handle_other_abort(Vcpu& vcpu);
 
 }  // namespace nest::kvm

@@ -31,8 +31,8 @@ unsigned block_shift(const Memslot& slot, const nest_host_page& page, u64 gfn, u
     return kPageShift;
 }
 
-// Of a device's memory the guest decides, from what its driver says is safe on: one that takes accesses in any order, as a
-// frame buffer does, may be written in bursts (write-combining) by a guest that maps it so.
+// Stage 2's type is the strongest that the guest's stage 1 cannot weaken. For a device whose driver says that accesses in any
+// order are safe (any_uncached: a frame buffer) that is Normal Non-cacheable, so that a guest may map it write-combining.
 stage2::MemoryType type_of(const nest_host_page& page) {
     if (!page.device || page.cacheable)
         return stage2::MemoryType::Normal;
@@ -45,13 +45,13 @@ stage2::Attributes attributes_for(const nest_host_page& page, const MemoryAccess
     a.type = type_of(page);
     a.prot.r = true;
     a.prot.w = writable;
-    // Without a coherent instruction cache, execution is allowed on demand: each grant costs an invalidation.
+    // Without a coherent instruction cache, execution is allowed only on demand, as each permission costs an invalidation.
     a.prot.x = a.type == stage2::MemoryType::Normal && (access.exec || coherent_icache);
     a.software = page.device ? kOutsideLinearMap : 0;
     return a;
 }
 
-// What the VMM's page table maps around `hva` may be mapped for the guest by one leaf of that size. mmu_lock held.
+// May one leaf of 2^shift bytes map what the VMM's page table had around `hva` when the page was looked up? mmu_lock held.
 bool may_map(const Vm& vm, u64 seq, Hva hva, unsigned shift) {
     const u64 size = u64{1} << shift;
     const Hva start = hva.align_down(size);
@@ -76,8 +76,8 @@ Status install(Vm& vm, Vcpu& vcpu, const MemoryAccess& a, Pa pa, unsigned shift,
     return tables.map(vcpu.tables, page.align_down(size), pa.align_down(size), shift, attributes);
 }
 
-// What a fault knows when it asks for the page. `slot` may be gone by then; it is not when the sequence is still the same
-// under the mmu lock.
+// What a fault has found before it asks for the page. Meanwhile `slot` may be removed and freed: it may be used only under the
+// mmu lock and after may_map(), which says whether `seq` is still VmStage2::seq().
 struct Found {
     const Memslot* slot;
     Hva hva;
@@ -99,7 +99,7 @@ FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     case -static_cast<int>(Errno::kIntr):  // the run loop sees the signal
         return FaultInResult::kMapped;
     case -static_cast<int>(Errno::kHwPoison):
-        // A VMM that does not want to hear of it must not have its vCPU fault here for ever.
+        // A thread that blocks or ignores SIGBUS gets an error: its vCPU would fault here for ever.
         if (nest_port_poison_signal(vm.host, found.hva.raw))
             return FaultInResult::kMapped;
         return error(vcpu, Errno::kHwPoison);
@@ -107,13 +107,15 @@ FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
         return error(vcpu, Errno::kFault);
     }
 
+    // For a walk: HCR_EL2.PTW is set, so that hardware stops each walk of Device memory by a permission fault. Mapping the page
+    // would not help.
     const bool coherent_icache = CTR_EL0::of(machine().stage2.ctr).get<CTR_EL0::DIC>();
-    // HCR_EL2.PTW is set, so that a walk there is stopped by a permission that nobody can grant.
     if ((a.exec || a.walk) && page.device && !page.cacheable) {
         nest_port_page_release(&page, false);
         return FaultInResult::kDevice;
     }
-    // Memory without struct pages is outside the linear map: nothing could clean or invalidate its cache lines for it.
+    // Memory without struct pages is outside the linear map, so that the core cannot clean its cache lines, nor invalidate
+    // instructions: such memory is mapped only where hardware needs neither.
     if (page.device && page.cacheable && !(vm.stage2.tables().fwb() && coherent_icache)) {
         nest_port_page_release(&page, false);
         return error(vcpu, Errno::kFault);
@@ -130,7 +132,7 @@ FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
             writable = page.writable && slot.writable() && (!logging || a.write);
             unsigned shift = block_shift(slot, page, gfn, vm.stage2.tables().max_block_shift(), logging);
             if (!may_map(vm, found.seq, found.hva, shift))
-                shift = kPageShift;  // a neighbour of the page is on its way out
+                shift = kPageShift;  // a notifier's range in progress touches the block, but not the page
             mapped = install(vm, vcpu, a, Pa(page.pa), shift, attributes_for(page, a, writable, coherent_icache), logging);
             if (mapped.ok() && a.write)
                 slot.mark_dirty(gfn);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The VMM's memory into the canonical stage 2, on demand.
+// Brings the VMM's memory into the canonical stage 2, on demand.
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 
@@ -14,7 +14,7 @@ struct MemoryAccess {
     bool walk = false;        // by hardware, of stage-1 tables
 };
 enum class FaultInResult : u8 {
-    kMapped,     // or something came in between: the access is to be tried again
+    kMapped,     // or something came in between; the access is to be tried again in both cases
     kNone,       // no memory slot
     kReadOnly,   // a write, and the slot is read-only
     kDevice,     // a fetch from a device that the VMM has mapped, or a walk of one: no guest may

@@ -5,7 +5,8 @@
 
 namespace nest::kvm {
 
-// in_slot: the address is in a (read-only) slot. No lock held; sleeps. kError: ENOSYS, nobody can tell what was accessed.
+// `in_slot`: the address is in a (read-only) slot. No lock held; sleeps. kError: ENOSYS, the syndrome does not describe the
+// access (Documentation/virt/kvm/api.rst, KVM_CAP_ARM_NISV_TO_USER).
 Next handle_mmio(Vcpu& vcpu, arch::Ipa ipa, bool in_slot);
 
 }  // namespace nest::kvm

@@ -8,7 +8,7 @@ namespace {
 
 vhe::Next returns(SmcccCall& call, Psci result) { return call.returns(psci_result(result)); }
 
-// The guest must not go on after these. Should the VMM run it again all the same, it finds a failure in x0.
+// SYSTEM_OFF and SYSTEM_RESET must not return. If the VMM runs this vCPU again all the same, the guest finds a failure in x0.
 vhe::Next system_event(SmcccCall& call, u32 type, u64 flags) {
     call.psci.stop_all();
     call.vcpu.exit_system_event(type, 1, flags);
@@ -45,7 +45,8 @@ vhe::Next act_cpu_suspend(SmcccCall& call) {
     return returns(call, Psci::kSuccess);
 }
 
-// Registers are set before the power goes: once it is off, CPU_ON may hand the vCPU to another caller at any moment.
+// CPU_OFF does not return if it succeeds: x0 is for a VMM that sets the vCPU to run again (KVM_SET_MP_STATE). There is no race
+// with a CPU_ON by another vCPU: that only leaves a request, and this vCPU's own thread carries out the reset, later.
 vhe::Next act_cpu_off(SmcccCall& call) {
     const vhe::Next next = returns(call, Psci::kSuccess);
     call.vcpu.power_off();
@@ -99,7 +100,7 @@ vhe::Next act_system_off2(SmcccCall& call) {
     return system_event(call, abi::KVM_SYSTEM_EVENT_SHUTDOWN, abi::KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2);
 }
 
-// The VMM implements it, from the arguments that it finds in the registers: they stay, narrowed to what was passed.
+// The VMM carries SYSTEM_SUSPEND out, and finds the arguments in the registers: these stay, a 32-bit call's cut to 32 bits.
 vhe::Next act_system_suspend(SmcccCall& call) {
     if (!call.vm.system_suspend.load_relaxed())
         return returns(call, Psci::kNotSupported);

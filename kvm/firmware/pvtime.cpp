@@ -35,7 +35,7 @@ u64 PvTime::start(StolenTimeMemory& memory, u64 run_delay_ns) {
     return base_;
 }
 
-// The sum is kept in guest memory alone, so that it migrates with it: a new host adds to what the old one counted.
+// The sum is kept in guest memory only, so that it migrates with the guest: a new host adds to what the old one counted.
 void PvTime::update(StolenTimeMemory& memory, u64 run_delay_ns) {
     if (!configured() || run_delay_ns == last_run_delay_ns_)
         return;

@@ -6,8 +6,7 @@
 
 namespace nest::kvm {
 
-// The guest's memory, through memslots. False: there is none at that address any more, which is the guest's loss only.
-// Virtual for the tests of this room, which has no VM (kvm/fault/stolen_time.cpp).
+// The guest's memory, through memslots. False: there is no memory at that address any more, and nothing is counted then.
 class StolenTimeMemory {
 public:
     virtual bool read(arch::Ipa from, void* to, size_t bytes) = 0;
@@ -33,12 +32,12 @@ class PvTime {
 public:
     // KVM_ARM_VCPU_PVTIME_CTRL. `supported`: the host keeps run delays. ENXIO: it does not, or another attribute.
     static Status has_attribute(bool supported, u64 attribute);
-    // ENXIO as above, EINVAL: not aligned to 64 bytes or in no memslot, EEXIST: set before.
+    // ENXIO as for has_attribute(); EINVAL: not aligned to 64 bytes or in no memslot; EEXIST: set before.
     Status set_ipa(bool supported, u64 attribute, u64 ipa, bool in_memslot);
     Result<u64> ipa(bool supported, u64 attribute) const;
 
     bool configured() const { return base_ != kNoStolenTime; }
-    // PV_TIME_ST: clears the record and counts from now. Its IPA, or kNoStolenTime. May fault: preemptible.
+    // PV_TIME_ST: clears the record and counts from now; returns its IPA, or kNoStolenTime. May fault: preemptible.
     u64 start(StolenTimeMemory& memory, u64 run_delay_ns);
     // Before an entry, after the vCPU was scheduled: adds what was stolen since. May fault: preemptible.
     void update(StolenTimeMemory& memory, u64 run_delay_ns);

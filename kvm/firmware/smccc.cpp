@@ -16,7 +16,7 @@ bool gate_open(const SmcccConfig& vm, Gate gate) {
     return false;
 }
 
-// Which part of the kernel serves the call; nullptr: none, so it is not supported.
+// The function, if this VM's firmware has it for this caller; nullptr: not supported.
 const SmcccFunction* offered(const SmcccConfig& vm, const SmcccCaller& caller, u32 fid) {
     const SmcccFunction* f = find_smccc_function(fid);
     return f && smccc_offers(vm, caller, *f) ? f : nullptr;
@@ -24,7 +24,7 @@ const SmcccFunction* offered(const SmcccConfig& vm, const SmcccCaller& caller, u
 
 }  // namespace
 
-// A switch: the compiler's tree of compares is a quarter of a binary search over the table, and this is the hypercall path.
+// A switch, as this is the hypercall path: the compiler's tree of compares takes a quarter of a binary search's time.
 const SmcccFunction* find_smccc_function(u32 fid) {
     switch (fid) {
 #define SMCCC(name, fid, gate, since, features, handler)                                                          \
@@ -78,7 +78,8 @@ vhe::Next smccc_call(const SmcccConfig& vm, SmcccVcpu& vcpu, PsciVm& psci, Condu
                                      (conduit.il16 ? abi::KVM_HYPERCALL_EXIT_16BIT : 0));
         return vhe::Next::kUser;
     }
-    // The VMM may change the PSCI version between the two looks at it.
+    // Another thread of the VMM may change the PSCI version after smccc_answers_from_registers() has looked `fid` up: so `f`
+    // may be nullptr now, or have no `act`.
     const SmcccFunction* f = offered(vm, caller, fid);
     return f && f->act ? f->act(call) : call.returns(kSmcccNotSupported);
 }

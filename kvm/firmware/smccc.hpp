@@ -6,8 +6,9 @@
 
 namespace nest::kvm {
 
-// A call that only returns a value, or is denied: x[0] to x[3] are the guest's, in and out. False, with `x` untouched: ask
-// smccc_call in tier 1. Context: any, no locks, interrupts may be off. An SMC's caller steps over it first.
+// For a call that only returns a value, or is denied: x[0] to x[3] are the guest's, in and out. False, with `x` untouched: the
+// call needs smccc_call(), in tier 1. Context: any, no locks, interrupts may be off. For an SMC, the caller has to move PC past
+// the instruction.
 bool smccc_answers_from_registers(const SmcccConfig& vm, const SmcccCaller& caller, u64* x);
 
 // The instruction that made the call.

@@ -15,7 +15,7 @@ u64 workaround_answer(Mitigation m) {
 }
 
 u64 workaround_2_answer(const Mitigations& m) {
-    // A guest with SSBS needs no firmware; without it the host's mitigation is always on: it needs no call either.
+    // A guest with SSBS helps itself. Without SSBS the host's mitigation is always on, so that no call is required either.
     if (m.v4 == Mitigation::kVulnerable || (m.v4 == Mitigation::kMitigated && m.guest_has_ssbs))
         return kSmcccNotSupported;
     return kSmcccNotRequired;
@@ -35,13 +35,13 @@ void answer_arch_features(SmcccAnswer& a) {
     case SMCCC_ARCH_WORKAROUND_2: return a.returns(workaround_2_answer(m));
     case SMCCC_ARCH_WORKAROUND_3: return a.returns(workaround_answer(m.bhb));
     case HV_PV_TIME_FEATURES:
-        // Says that the call exists; whether this vCPU has a stolen-time page is the call's own answer.
+        // Says that PV_TIME_ST exists; whether this vCPU has a stolen-time page, PV_TIME_ST itself answers.
         return a.returns(a.vm.std_hyp_bmap.load_relaxed() & kStdHypPvTime ? kSmcccSuccess : kSmcccNotSupported);
     default: return a.returns(kSmcccNotSupported);
     }
 }
 
-// The way into EL2 and back is the mitigation: there is nothing left to do. x1 to x3 stay, as DEN0070 asks.
+// The exit to EL2 is the mitigation already (vhe/branch_history.hpp). x1 to x3 stay unchanged, as DEN0070 asks.
 void answer_workaround_1(SmcccAnswer& a) { a.x[0] = kSmcccSuccess; }
 void answer_workaround_2(SmcccAnswer& a) { a.x[0] = kSmcccSuccess; }
 void answer_workaround_3(SmcccAnswer& a) { a.x[0] = kSmcccSuccess; }

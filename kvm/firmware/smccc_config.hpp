@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the firmware that a VM's guests call consists of: service bits, PSCI version, filter, CPU mitigations. Written
-// before the VM runs (the configuration lock), read by every call without a lock.
+// The configuration of a VM's firmware: service bits, PSCI version, filter, CPU mitigations. Written under the VM's
+// configuration lock, mostly before the VM runs; read by every call without a lock.
 #pragma once
 #include <arch/registers.hpp>
 #include <base/atomic.hpp>
@@ -48,7 +48,7 @@ struct SmcccConfig {
     SmcccFilter filter;
 };
 
-// What an answer depends on besides the VM.
+// The properties of a calling vCPU that an answer depends on.
 struct SmcccCaller {
     bool aarch32 = false;
     bool psci_0_2 = false;     // KVM_ARM_VCPU_PSCI_0_2

@@ -21,9 +21,10 @@ class SmcccFilter {
 public:
     // EINVAL: padding not zero, no function, a range that wraps, an unknown action. EBUSY: a vCPU has run.
     // EEXIST: overlaps an earlier range, or the Arm Architecture Calls, whose answers tell the guest about Spectre.
-    // ENOMEM. Under the VM's configuration lock, the lock that has_run is set under: so readers need none.
+    // ENOMEM. Under the VM's configuration lock, under which Vm::has_run is set, too: no range comes once a vCPU has run, so
+    // that action() needs no lock.
     Status insert(const SmcccFilterArgument& argument, bool has_run);
-    // What to do with a call. No locks: tier 0. A branch, while there is no filter.
+    // What to do with a call. No locks; any tier. Without a filter it costs one branch.
     FilterAction action(u32 fid) const { return count_ == 0 ? FilterAction::kHandle : search(fid); }
 
 private:

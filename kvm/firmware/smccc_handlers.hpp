@@ -28,8 +28,8 @@ struct SmcccCall {
     SmcccVcpu& vcpu;
     PsciVm& psci;
     u32 fid;
-    // Argument n (1 to 3); a 32-bit function sees the lower halves only, but for KVM's PSCI 0.1, whose identifiers
-    // predate that rule.
+    // Argument n (1 to 3). A 32-bit function sees the lower halves only, except KVM's PSCI 0.1 CPU_ON, which is older than
+    // that rule.
     u64 arg(unsigned n) const {
         const u64 value = vcpu.reg(n);
         return (fid & kSmccc64Bit) || fid == KVM_PSCI_0_1_CPU_ON ? value : static_cast<u32>(value);
@@ -49,7 +49,7 @@ struct SmcccFunction {
     Gate gate;
     u32 since;
     PsciFeature features;
-    Answer answer = nullptr;  // one of the two
+    Answer answer = nullptr;  // either `answer` or `act`
     Act act = nullptr;
     constexpr SmcccFunction(u32 f, Gate g, u32 s, PsciFeature p, Answer a)
         : fid(f), gate(g), since(s), features(p), answer(a) {}

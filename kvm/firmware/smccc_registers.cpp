@@ -32,7 +32,8 @@ Status check_workaround_2(u64 host_level, u64 value) {
         return Errno::kInval;
     if ((value & kWorkaround2Enabled) && level != kWorkaround2Available)
         return Errno::kInval;
-    // Two real states: unknown is no better than not available, and available means always on here.
+    // The ABI has four levels, but there are two states: "unknown" counts as not available, "available" as not required, as the
+    // mitigation is always on.
     const u64 wanted = level <= kWorkaround2Unknown ? kNotAvailable : kWorkaround2NotRequired;
     return wanted <= host_level ? kOk : Status(Errno::kInval);
 }
@@ -86,7 +87,7 @@ Status set_firmware_register(SmcccConfig& vm, bool psci_0_2, bool has_run, u64 i
         NEST_TRY(check_psci_version(psci_0_2, value));
         vm.psci_version.store_relaxed(static_cast<u32>(value));
         return kOk;
-    // These describe the host; writing them only asks whether the guest would find as much as before.
+    // The WORKAROUND registers describe the host: a write changes nothing, and fails if the host offers less than `value`.
     case KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1: return check_workaround(level_of(vm.mitigations.v2), value);
     case KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2: return check_workaround_2(workaround_2_level(vm.mitigations), value);
     case KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3: return check_workaround(level_of(vm.mitigations.bhb), value);

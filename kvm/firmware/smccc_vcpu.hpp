@@ -11,7 +11,7 @@ public:
     virtual void set_reg(unsigned n, u64 value) = 0;
     virtual SmcccCaller caller() const = 0;
     virtual bool big_endian() const = 0;
-    // This vCPU stops: its run loop blocks before the next entry.
+    // Sets the vCPU's power state to stopped: its run loop blocks before the next entry.
     virtual void power_off() = 0;
     // WFI: blocks until an interrupt is deliverable, a signal or a request comes.
     virtual void wait_for_interrupt() = 0;
@@ -39,10 +39,11 @@ enum class AffinityState : u8 { kNobody, kAllOff, kSomeOn };
 
 class PsciVm {
 public:
-    // The vCPU with that affinity: under its power lock, only if it is off: store the request, make it visible, then
-    // set the state to runnable and wake the vCPU. A second caller finds it on.
+    // Turns the vCPU with that affinity on, if it is off. The target's power lock makes one of two callers find it on. The
+    // request is published before the state becomes runnable: the target's run loop could otherwise see the new state, find
+    // no request, and enter the guest with its old registers.
     virtual PowerOnResult power_on(u64 mpidr, const PowerOnRequest& request) = 0;
-    // Of the vCPUs with (MPIDR & mask) == target.
+    // The state of the vCPUs with (MPIDR & mask) == target, all together.
     virtual AffinityState affinity_state(u64 target, u64 mask) = 0;
     // Every vCPU's state becomes stopped and each leaves the guest: none may run on after SYSTEM_OFF or SYSTEM_RESET.
     virtual void stop_all() = 0;

@@ -11,7 +11,7 @@ constexpr u64 kVersion_1_0 = 0x10000;
 constexpr u64 kInvalidParameter = static_cast<u64>(-2);
 constexpr u32 kWordsOfResult = 3;
 
-// Ordinary assignments to a dying array would be optimised away.
+// Clears the random bits on the stack. The compiler drops ordinary stores to an array that is not read any more.
 void forget(u64 (&bits)[kWordsOfResult]) {
     for (u64& word : bits)
         word = 0;
@@ -36,7 +36,7 @@ void answer_trng_features(SmcccAnswer& a) {
 // 0d21e000-4384-11eb-8070-5244555e5a4c: what KVM's guests have always seen.
 void answer_trng_uuid(SmcccAnswer& a) { a.returns(0x00e0'210d, 0xeb11'8443, 0x4452'7080, 0x4c5a'4e55); }
 
-// Up to three registers of entropy, the least significant one last.
+// Up to three registers of entropy; x3 has the least significant bits.
 vhe::Next act_trng_rnd(SmcccCall& call) {
     const bool wide = call.fid == TRNG_RND64;
     const u32 wanted = static_cast<u32>(call.arg(1));

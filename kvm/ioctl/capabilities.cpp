@@ -10,6 +10,7 @@ namespace nest::kvm {
 
 namespace {
 
+// Capabilities that are there on any machine, and answer 1.
 using namespace abi;
 
 constexpr u32 kGuestDebugFlags = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW;
@@ -41,7 +42,7 @@ Status enable_capability(Vm& vm, const abi::EnableCap& cap) {
     case KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE:
         return vm.slots.set_split_chunk(cap.args[0]);
     case KVM_CAP_HALT_POLL:
-        // An upper bound of polling, in nanoseconds: none is below any.
+        // An upper bound of polling before a vCPU blocks, in nanoseconds. There is no polling, so every bound holds.
         return cap.args[0] >> 32 ? Status(Errno::kInval) : kOk;
     case KVM_CAP_ARM_NISV_TO_USER:
         vm.nisv_to_user = true;

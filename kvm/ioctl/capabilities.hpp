@@ -8,11 +8,11 @@ namespace nest::kvm {
 
 class Vm;
 
-// What KVM_CHECK_EXTENSION answers: 0 for what there is not.
+// KVM_CHECK_EXTENSION of /dev/kvm; 0: no such capability.
 long check_extension(u64 capability);
-// The same, asked of a VM.
+// KVM_CHECK_EXTENSION of a VM.
 long check_extension(Vm& vm, u64 capability);
-// EINVAL: unknown, or flags; EBUSY: too late.
+// KVM_ENABLE_CAP of a VM. EINVAL: unknown, flags, or too late; EBUSY: a vCPU exists already. Sleeps.
 Status enable_capability(Vm& vm, const abi::EnableCap& cap);
 
 }  // namespace nest::kvm

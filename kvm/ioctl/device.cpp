@@ -27,7 +27,7 @@ private:
 
 Status create_vgic(Vm& vm) {
     Guard guard(vm.lock);
-    // A vCPU inside KVM_RUN has no vGIC, and could not get one under way.
+    // A vCPU inside KVM_RUN runs without a vGIC, and cannot get one while it runs.
     if (!vm.try_lock_vcpus())
         return Errno::kBusy;
     const Status status = vm.gic.create();
@@ -47,7 +47,8 @@ Status attribute(Vm& vm, unsigned cmd, const abi::DeviceAttr& attr) {
         return vgic::has_attr(distributor, attr);
     if (cmd == abi::KVM_GET_DEVICE_ATTR)
         return vgic::get_attr(distributor, context, attr);
-    // The routes come first: the vGIC is initialised once, and routes that found no memory would never come.
+    // The routes come first, as they may find no memory: the VMM then tries again. The vGIC is initialised only once, so that
+    // routes that failed after it would never be made.
     if (initializes(attr) && !distributor.initialized())
         NEST_TRY(vm.gic.make_default_routes());
     return vgic::set_attr(distributor, context, attr);
@@ -64,7 +65,8 @@ Status create_device(Vm& vm, abi::CreateDevice args, u64 user) {
         return Errno::kExist;
     NewFd fd;
     NEST_TRY(fd.reserve(NEST_FD_DEVICE));
-    // Told before there is a device: a VMM that cannot be told would otherwise try again and meet EEXIST.
+    // The VMM is told the descriptor before there is a device: if the store faulted after create_vgic(), the VMM would try
+    // again and meet EEXIST.
     args.fd = static_cast<u32>(fd.number());
     NEST_TRY(store(user, args));
     NEST_TRY(create_vgic(vm));

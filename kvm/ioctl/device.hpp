@@ -8,8 +8,8 @@ namespace nest::kvm {
 
 class Vm;
 
-// KVM_CREATE_DEVICE with these arguments, whose `fd` is told to the VMM's structure at `user`. ENODEV: no such device here;
-// EEXIST, EBUSY, EMFILE, ENOMEM, EFAULT. After an error there is no device.
+// KVM_CREATE_DEVICE with these arguments; the new descriptor is written into the VMM's structure at `user`. ENODEV: no such
+// device here; EEXIST, EBUSY, EMFILE, ENOMEM, EFAULT. After an error there is no device. Sleeps; takes the VM's lock.
 Status create_device(Vm& vm, abi::CreateDevice args, u64 user);
 
 // The descriptor's ioctls and its end.

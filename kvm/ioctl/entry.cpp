@@ -25,8 +25,8 @@ constexpr unsigned kDefaultIpaBits = 40;
 Vm& vm_of(nest_vm* vm) { return *reinterpret_cast<Vm*>(vm); }
 Vcpu& vcpu_of(nest_vcpu* vcpu) { return *reinterpret_cast<Vcpu*>(vcpu); }
 
-// KVM_CREATE_VM's type: the IPA size in bits, 0 for 40 of them. EINVAL for all else, and for 40 where the machine has fewer:
-// a VMM that lays its devices out for 40 bits must ask KVM_CAP_ARM_VM_IPA_SIZE instead.
+// KVM_CREATE_VM's type: the IPA size in bits; 0 means 40. EINVAL for anything else, and for 0 where the machine has fewer than
+// 40: a VMM has to ask KVM_CAP_ARM_VM_IPA_SIZE there (Documentation/virt/kvm/api.rst).
 Result<unsigned> ipa_bits_of(unsigned long type) {
     if (type & ~kIpaSizeMask)
         return Errno::kInval;
@@ -45,7 +45,7 @@ int nest_core_init(const nest_host_config* config) { return static_cast<int>(to_
 void nest_core_exit(void) { exit_machine(); }
 const char* nest_cpu_online(void) { return init_this_cpu(); }
 void nest_cpu_offline(void) { this_cpu().disabled = true; }
-void nest_cpu_call(unsigned, void*) {}  // having been interrupted is all that is asked of a CPU so far
+void nest_cpu_call(unsigned, void*) {}  // CpuCall::kNothing: the interrupt itself is all that is asked of a CPU
 
 long nest_dev_ioctl(unsigned cmd, unsigned long arg) { return system_ioctl(cmd, arg); }
 
@@ -60,7 +60,7 @@ int nest_vm_create(nest_host_vm* host, unsigned long type, nest_vm** out) {
     return 0;
 }
 void nest_vm_release(nest_vm* vm) {
-    vm_of(vm).irqfds.release_all();  // they may hold what only their end gives back
+    vm_of(vm).irqfds.release_all();  // the VM may live on by its vCPUs' descriptors; its eventfds are given back now
     vm_of(vm).put();
 }
 long nest_vm_ioctl(nest_vm* vm, unsigned cmd, unsigned long arg) { return vm_ioctl(vm_of(vm), cmd, arg); }
@@ -110,7 +110,8 @@ void nest_mmu_invalidate_end(nest_vm* vm, uint64_t start, uint64_t end) {
     v.stage2.notifier_end(v.slots, arch::Hva(start), arch::Hva(end));
 }
 bool nest_mmu_age(nest_vm* vm, uint64_t start, uint64_t end, bool clear) {
-    // The kernel may name one address; its page is as old as the youngest of the frames in it.
+    // The kernel may name a single address. A page of the host is as young as the youngest of its 4 KiB frames, so all of them
+    // are looked at.
     const u64 page = u64{1} << nest_port_page_shift();
     return vm_of(vm).stage2.notifier_age(vm_of(vm).slots, arch::Hva(start).align_down(page),
                                          arch::Hva(end).align_up(page), clear);
@@ -136,7 +137,7 @@ void nest_timer_irq(unsigned which) {
     (void)timer::mask_unowned(cpu(), slot);
     nest_port_timer_irq_set_active(which, false);
 }
-// The interrupt has done its work when it has made the guest exit: the vGIC's sync takes the list registers back.
+// Nothing to do: the interrupt has made the guest exit, and the vGIC's sync takes the list registers back.
 void nest_maintenance_irq(void) {}
 void nest_hrtimer_fired(void* owner, unsigned) {
     Vcpu& vcpu = *static_cast<Vcpu*>(owner);

@@ -22,7 +22,7 @@ std::optional<timer::TimerAccess> timer_of(const Vcpu& vcpu, u64 id) {
     return timer::timer_one_reg(static_cast<u16>(id), has_el2(vcpu));
 }
 
-constexpr unsigned kFlatTimers = 6;  // of timer::kTimerOneRegs, those without EL2
+constexpr unsigned kFlatTimers = 6;  // the rows of timer::kTimerOneRegs, at its beginning, that need no EL2
 constexpr unsigned kAllTimers = sizeof(timer::kTimerOneRegs) / sizeof(timer::kTimerOneRegs[0]);
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 namespace nest::kvm {
 
-// A descriptor of that kind (NEST_FD_*_STATS) for `object`, which is the VM or lies in it: the VM stays as long as the
-// descriptor is open. The errors of a new descriptor. Sleeps.
+// A descriptor of that kind (NEST_FD_*_STATS) for `object`, which is the VM or one of its vCPUs. The VM stays as long as the
+// descriptor is open. Errors: NewFd::reserve()'s. Sleeps.
 inline Result<int> stats_fd(Vm& vm, nest_fd_kind kind, void* object) {
     NewFd fd;
     NEST_TRY(fd.reserve(kind));

@@ -32,7 +32,7 @@ Status stolen_time_attribute(Vcpu& vcpu, unsigned cmd, const abi::DeviceAttr& at
     return vcpu.pvtime.set_ipa(kSupported, attr.attr, ipa, vcpu.vm.slots.find(ipa >> arch::kPageShift) != nullptr);
 }
 
-// No vCPU here has a PMU: the errors are those of a vCPU that was made without one.
+// No vCPU has a PMU: the errors are those of Linux's KVM for a vCPU without KVM_ARM_VCPU_PMU_V3.
 Status pmu_attribute(const Vcpu& vcpu, unsigned cmd, const abi::DeviceAttr& attr) {
     if (cmd == abi::KVM_SET_DEVICE_ATTR)
         return Errno::kNoDev;

@@ -59,7 +59,7 @@ Status set_signal_mask(Vcpu& vcpu, u64 user) {
     return error ? Status(static_cast<Errno>(-error)) : kOk;
 }
 
-// What a vCPU that is yet to be initialised gets, its first reset takes away again.
+// Events for a vCPU that is not initialised are only checked: the first reset would drop them.
 Status set_events(Vcpu& vcpu, const VcpuEvents& events) {
     NEST_TRY(check_vcpu_events(events, machine().traps.ras));
     if (!vcpu.initialized)
@@ -78,13 +78,13 @@ Status finalize(const Vcpu& vcpu, u64 user) {
     return Errno::kInval;
 }
 
-// A reset that PSCI asked for is due before anyone looks at a register.
+// Carries out a reset that a CPU_ON has requested: an ioctl must not see the registers of before. The vCPU's mutex held.
 void settle(Vcpu& vcpu) {
     if (vcpu.take_request(Request::kReset))
         reset_for_cpu_on(vcpu);
 }
 
-// What lies elsewhere and depends on a register that the VMM may have set just now.
+// After the VMM may have set any register: the vGIC and the timers have to know MPIDR_EL1 and CNTVOFF_EL2.
 void registers_were_set(Vcpu& vcpu) {
     if (vcpu.has_gic())
         vcpu.vm.gic.distributor()->set_affinity(vcpu.gic, vcpu.regs.get(arch::SysReg::MPIDR_EL1));

@@ -18,7 +18,7 @@ using CanonicalTables = stage2::Stage2<arch::Ipa>;
 // In a canonical leaf's software bits: memory without struct pages, which the kernel's linear map does not hold.
 inline constexpr u8 kOutsideLinearMap = 1;
 
-// The mmu lock held.
+// For ShadowMmu and LinearMemory. All functions: the mmu lock held.
 class Canonical {
 public:
     Canonical(const CanonicalTables& tables, const SpinLock& mmu_lock) : tables_(tables), mmu_lock_(mmu_lock) {}

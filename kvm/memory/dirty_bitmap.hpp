@@ -9,7 +9,7 @@
 
 namespace nest::kvm {
 
-// A page's place in a dirty log; also none. Good as long as the log is.
+// A page's bit in a dirty log, or none (no log). Valid as long as the log exists.
 struct DirtyBit {
     u64* word = nullptr;
     u64 mask = 0;
@@ -44,15 +44,15 @@ public:
 
     // The bitmap to user space as it is; EFAULT.
     Status copy_out(u64 user) const;
-    // Moves all bits into the scratch half and calls protect(first, last + 1) for runs of frames that hold all of them.
+    // Moves all set bits into the scratch half, and calls protect(first, end) for runs of frames that contain their pages.
     template <typename Protect>
     void take_all(Protect protect) {
         take(0, word_count_, [](size_t) { return ~u64{0}; }, protect);
     }
-    // What take_all() took, to user space. EFAULT: it is in the log again, or the VMM would miss these pages for good.
+    // Copies what take_all() took to user space. EFAULT: the bits are back in the log, as the VMM would else miss these pages.
     Status copy_out_taken(u64 user) const;
     // Takes out those of the bits that user space names; first_page is a multiple of 64, and the range inside the slot.
-    // EFAULT: nothing is taken. protect() as above.
+    // EFAULT: nothing is taken. protect() as for take_all().
     template <typename Protect>
     Status take_named(u64 user, u64 first_page, u64 pages, Protect protect) {
         size_t words = (pages + 63) / 64;
@@ -70,7 +70,9 @@ private:
     u64* scratch() const { return words_.data() + word_count_; }
     Status copy_in(u64 user, size_t first, size_t words);
 
-    // The bit is taken before its page is write-protected: a write in between sets it again, or is in what was taken.
+    // A bit is taken before its page is write-protected. The other way round: the page is protected, vCPU A faults, the page
+    // becomes writable and its bit is set, then the bit is taken, and A's later writes are never logged. In this order, a write
+    // between the two is part of what was taken: the VMM copies the page after the ioctl.
     template <typename Mask, typename Protect>
     void take(size_t first, size_t count, Mask mask, Protect protect) {
         bool open = false;

@@ -5,8 +5,8 @@
 
 namespace nest::kvm {
 
-// A multiset of half-open ranges without memory of its own. A dozen threads may be changing their address space at once;
-// those beyond kRoom share one range, their hull, until the last of them is done. Whoever uses it holds a lock.
+// A multiset of half-open ranges that allocates nothing. Many threads may be changing the VMM's address space at once: ranges
+// beyond kRoom share one, their hull, until the last of these is removed. No locking of its own.
 class HvaRanges {
 public:
     static constexpr unsigned kRoom = 16;
@@ -23,7 +23,7 @@ public:
         hull_.start = start < hull_.start ? start : hull_.start;
         hull_.end = end > hull_.end ? end : hull_.end;
     }
-    // One that was added with the same bounds. Equal ranges need no telling apart: one of them stays.
+    // Removes one range that was added with the same bounds.
     void remove(arch::Hva start, arch::Hva end) {
         for (unsigned i = 0; i < count_; i++)
             if (ranges_[i].start == start && ranges_[i].end == end) {
@@ -33,7 +33,7 @@ public:
         if (shared_)
             shared_--;
     }
-    // Does any of them, or what stands for it, share a byte with [start, end)?
+    // Does any range, or the hull, share a byte with [start, end)?
     bool overlap(arch::Hva start, arch::Hva end) const {
         for (unsigned i = 0; i < count_; i++)
             if (ranges_[i].start < end && start < ranges_[i].end)

@@ -23,8 +23,8 @@ struct Memslot {
     arch::Hva hva_of(u64 gfn) const { return hva + ((gfn - base_gfn) << arch::kPageShift); }
 
     // Notes that the guest, or someone on its behalf, may have written this frame; nothing without a dirty log. Atomic.
-    // A stage-2 fault calls it after the writable entry is in the table, never before: the other way round, the VMM
-    // could take the bit and write-protect in between, and the write would be lost to it.
+    // A stage-2 fault marks after the writable leaf is in the table. The other way round: vCPU A marks, the VMM's ioctl takes
+    // the bit and write-protects, then A maps the page writable, and the guest's write is in no log.
     void mark_dirty(u64 gfn) const { dirty_bit(gfn).set(); }
     DirtyBit dirty_bit(u64 gfn) const { return dirty ? dirty.at(gfn - base_gfn) : DirtyBit{}; }
 };

@@ -31,7 +31,7 @@ Status check(const UserMemoryRegion2& region) {
     return kOk;
 }
 
-// The VMM's page table does not tell of writes to a device's pages, so there is nothing to log.
+// The dirty log is refused for device pages: the device itself writes to them, and nobody would log that.
 bool logs_device_pages(const UserMemoryRegion2& region) {
     return region.flags & abi::KVM_MEM_LOG_DIRTY_PAGES &&
            nest_port_user_range_has_pfnmap(region.userspace_addr, region.memory_size);
@@ -101,7 +101,7 @@ Status Memslots::create(const UserMemoryRegion2& region) {
     return kOk;
 }
 
-// Moves a slot, or changes its dirty logging; size, backing and access are for life.
+// Moves a slot, or changes its dirty logging. Size, backing and access of a slot cannot change.
 Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
     u64 gfn = region.guest_phys_addr >> arch::kPageShift;
     if (region.userspace_addr != slot.hva.raw || region.memory_size >> arch::kPageShift != slot.pages ||
@@ -126,7 +126,7 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
     unsigned gone;
     {
         WriteGuard write(lock_);
-        // The old place goes while notifiers still find the slot: whatever is mapped stays reachable for them.
+        // The old place is unmapped while the index still has the slot: a notifier that comes first has to find what is mapped.
         if (moves)
             unmap(slot);
         Guard mmu(mmu_lock_);
@@ -147,7 +147,7 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
     return kOk;
 }
 
-// Both locks held: what looks a slot up has one of them.
+// Called with both locks held, as every lookup holds one of them.
 void Memslots::index_changed() {
     lock_.assert_held_for_writing();
     mmu_lock_.assert_held();
@@ -155,7 +155,7 @@ void Memslots::index_changed() {
     stage2_.slots_changed();
 }
 
-// `lock` held for writing. Faults that found the slot come too late from here on.
+// `lock` held for writing. A fault that has found the slot before maps nothing from here on, as the sequence has changed.
 void Memslots::unmap(const Memslot& slot) {
     lock_.assert_held_for_writing();
     {
@@ -165,7 +165,8 @@ void Memslots::unmap(const Memslot& slot) {
     stage2_.unmap_gfns(slot.base_gfn, slot.end_gfn());
 }
 
-// Everything that is mapped writable must fault once more. With all bits set at first, KVM_CLEAR_DIRTY_LOG sees to it.
+// What is mapped writable has to be write-protected, so that writes fault. With KVM_DIRTY_LOG_INITIALLY_SET all pages count as
+// written, and KVM_CLEAR_DIRTY_LOG protects them.
 void Memslots::dirty_logging_starts(const Memslot& slot) {
     if (initially_set())
         return;
@@ -275,7 +276,7 @@ Status Memslots::clear_dirty_log(const abi::ClearDirtyLog& log) {
     const u64 pages = slot.dirty.page_of(slot.pages);
     if (log.first_page > pages || log.num_pages > pages - log.first_page)
         return Errno::kInval;
-    // Only the range that reaches the slot's end may end inside a word.
+    // A range may end inside a 64-bit word only at the slot's end.
     if (log.num_pages < pages - log.first_page && log.num_pages % 64)
         return Errno::kInval;
     return slot.dirty.take_named(log.dirty_bitmap, log.first_page, log.num_pages, [&](u64 first, u64 end) {

@@ -3,18 +3,18 @@
 //
 // Locks, outermost first:
 //   mutex_      one change or dirty-log ioctl at a time (ours)
-//   lock        read: who looks a slot up; write: a change, while it unmaps and writes the index
-//   mmu_lock    the VM's stage-2 spinlock: MMU notifiers look slots up under it alone
+//   lock        read: lookups; write: a change, while it unmaps and writes the index
+//   mmu_lock    the VM's stage-2 spinlock: MMU notifiers look slots up under this one alone
 // A change writes the index under `lock` and `mmu_lock` together, so either of them keeps every slot in place.
 //
-// Nobody holds `lock` while the VMM's memory is touched: that may take for ever, when the VMM answers its own page faults
-// (userfaultfd) and is itself about to change a slot. Instead:
-//  * A stage-2 fault finds the slot, notes the stage 2's sequence and drops `lock`; then it brings the page in. What it
-//    found holds only as long as the sequence stays, which it checks under mmu_lock: slots_changed() advances it before
-//    anything is unmapped for the change, and no fault notes it again until the change is done, for want of `lock`.
-//  * Whoever copies from or to guest memory does it as a GuestPage. The ioctl that removes or changes a slot returns only
-//    when all GuestPages of before are gone: afterwards the VMM may use that part of its memory for something else. It waits
-//    in grace_, behind no lock that others want.
+// Nobody holds `lock` while the VMM's memory is touched. Otherwise: vCPU A holds `lock` and faults on the VMM's memory, which
+// the VMM fills in by userfaultfd; the VMM's thread, before it answers, changes a slot and waits for `lock`: for ever. Instead:
+//  * A stage-2 fault finds the slot, notes the stage 2's sequence and drops `lock`; then it brings the page in. The slot
+//    that it found is valid only as long as the sequence stays, which it checks under mmu_lock. slots_changed() advances the
+//    sequence before anything is unmapped for a change, and no fault can note it again until the change has dropped `lock`.
+//  * Code that copies from or to guest memory makes a GuestPage. The ioctl that removes or changes a slot returns only when
+//    all GuestPages from before are gone, as the VMM may then use that part of its memory for something else. The ioctl waits
+//    in grace_, with no lock held that others want.
 #pragma once
 #include <base/atomic.hpp>
 #include <base/grace.hpp>
@@ -30,8 +30,8 @@ namespace nest::kvm {
 // Each takes the mmu spinlock itself, may drop it in between, and returns with the TLBs invalidated. Sleepable context.
 class StageTwoUser {
 public:
-    // A slot is about to go, is another one from now on, or is new: faults that looked before must look again. Unlike the
-    // others: mmu lock held.
+    // A slot is about to go, has changed, or is new: faults that have found a slot before must look again. Called with the mmu
+    // lock held, unlike the other functions.
     virtual void slots_changed() = 0;
     virtual void unmap_gfns(u64 start, u64 end) = 0;
     virtual void write_protect_gfns(u64 start, u64 end) = 0;
@@ -150,8 +150,9 @@ private:
     Grace grace_;               // of `lock`
 };
 
-// A frame of the guest's as the VMM sees it, to be copied from or to. While it lives, the VMM's memory there is the guest's,
-// and its dirty log is there. Context: a process; none of the slots' locks held; one at a time in a thread.
+// A guest frame's place in the VMM's memory, to be copied from or to. As long as a GuestPage exists, the ioctl that removes its
+// slot does not return, and its dirty log exists. Context: a thread of the VMM; none of the slots' locks held; one GuestPage at
+// a time in a thread.
 class GuestPage {
 public:
     GuestPage(Memslots& slots, u64 gfn);
@@ -159,7 +160,7 @@ public:
     GuestPage(const GuestPage&) = delete;
     GuestPage& operator=(const GuestPage&) = delete;
 
-    explicit operator bool() const { return exists_; }  // there is memory
+    explicit operator bool() const { return exists_; }  // a slot has the frame
     bool writable() const { return writable_; }
     arch::Hva hva() const { return hva_; }
     // After it was written.

@@ -4,5 +4,5 @@
 #include <kvm/memory/canonical.hpp>
 #include <nested/mmu/mmu.hpp>
 
-// By shadows.cpp.
+// Instantiated in shadows.cpp.
 extern template class nest::nested::ShadowMmu<nest::kvm::Canonical, nest::kvm::ShadowMemory>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// L1's AT instructions: [DDI0487] C5.3, D8.15. Walked in software, since hardware has neither L1's stage 2 nor, at
-// virtual EL2, L2's stage 1. These walks go through the caches, also where L1's registers (HCR_EL2.CD, VTCR_EL2.IRGN0) make
-// hardware's walks Non-cacheable: an L1 that wrote its tables past the caches has invalidated them there, as it must.
+// L1's AT instructions: [DDI0487] C5.4, D8.15. Walked in software, since hardware has neither L1's stage 2 nor, at virtual EL2,
+// L2's stage 1. These walks go through the caches, also where L1's registers (HCR_EL2.CD, VTCR_EL2.IRGN0) make hardware's
+// walks Non-cacheable: an L1 that writes its tables past the caches has to invalidate the cache lines of the tables anyway.
 #include <kvm/fault/fault_in.hpp>
 #include <kvm/memory/mmu_lock.hpp>
 #include <kvm/memory/shadows.hpp>
@@ -42,7 +42,7 @@ struct Translation {
     WalkStatus status() const { return both ? stage2.status : stage1.status; }
     Ipa absent() const { return both ? stage2.absent : stage1.absent; }
     bool absent_write() const { return both ? stage2.absent_write : stage1.absent_write; }
-    // There is nothing to bring in: the fault status is that of a bus error already.
+    // No memory is at absent(): a fault, whose status is that of a bus error already.
     void fail() { (both ? stage2.status : stage1.status) = WalkStatus::kFault; }
 };
 

@@ -18,7 +18,8 @@ using nested::FaultOutcome;
 using nested::L2Fault;
 using nested::Resolution;
 
-// L1's tables may need a page for each level, L2's access another one.
+// L1's tables may need a page for each level, and L2's access another one. After more tries the run loop looks at signals and
+// requests: an L1 whose other vCPUs keep changing the tables must not keep this thread here.
 constexpr unsigned kTries = 12;
 
 L2Fault decode(const Vcpu& vcpu) {
@@ -26,7 +27,7 @@ L2Fault decode(const Vcpu& vcpu) {
     return nested::decode_l2_fault(c.esr, c.far, c.hpfar, c.pstate, vcpu.vel2.hcr().get<HCR_EL2::PTW>());
 }
 
-// What a walk of L1's tables can explain. An address size fault of stage 2 is one of L1's tables or of L2's address.
+// Faults that a walk of L1's tables can explain. (An address size fault at stage 2 comes from L1's tables or L2's address.)
 bool is_for_walk(u64 esr) {
     const u64 type = vhe::fault_type(esr);
     return type == kFscTranslation || type == kFscPermission || type == kFscAccessFlag || type == kFscAddressSize;
@@ -43,7 +44,7 @@ Next error(Vcpu& vcpu, Errno e) {
     return Next::kError;
 }
 
-// The canonical stage 2 has to answer first. Nothing: it does now, or something came in between.
+// The canonical stage 2 has to map r.canonical first. kTier1: try again, as it does now, or as something came in between.
 std::optional<Next> answer_from_memory(Vcpu& vcpu, const L2Fault& fault, const Resolution& r) {
     const FaultInResult result = fault_in(vcpu, {r.canonical, r.write, r.exec, r.permission, !r.of_table && fault.on_walk});
     switch (result) {

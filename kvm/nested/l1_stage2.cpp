@@ -31,7 +31,7 @@ const nested::Stage2Regime* l1_stage2(Vcpu& vcpu) {
     // While L2 runs, its own SCTLR_EL1 is in hardware and L1's register in memory.
     const u64 sctlr = in_l2 ? vcpu.regs.get(SysReg::SCTLR_EL2) : vcpu.read(SysReg::SCTLR_EL2);
     const bool big_endian = SCTLR_EL1::of(sctlr).get<SCTLR_EL1::EE>();
-    // L1 has not run since the entry to L2, where find_shadow() has compared its registers.
+    // find_shadow() has compared L1's registers at the switch to L2, and L1 has not run since.
     if (in_l2 && use.regime_matches_shadow && use.regime.big_endian == big_endian) [[likely]]
         return use.shadow_inputs.on() ? &use.regime : nullptr;
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);

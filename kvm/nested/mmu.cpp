@@ -12,7 +12,7 @@ namespace nest::kvm {
 
 NestedMmu::NestedMmu(Vm& vm) : vm_(vm), canonical_(vm.stage2.tables(), vm.mmu_lock) {}
 
-// L2's addresses are as large as L1 believes physical ones to be, whatever there is of memory.
+// L2's addresses have as many bits as L1's ID_AA64MMFR0_EL1.PARange says, which may be more than the VM's IPA size.
 Status NestedMmu::enable() {
     Guard one(enabling_);
     if (enabled())
@@ -30,7 +30,8 @@ Status NestedMmu::enable() {
     return kOk;
 }
 
-// The lock also orders a vCPU that has just been published against enable()'s look at their number.
+// The new vCPU is published before this takes the mmu lock. enable(), which may run at the same time on another vCPU's thread,
+// reads the number of vCPUs and publishes mmu_ under that lock: so either enable() counts the new vCPU, or this sees mmu_.
 void NestedMmu::vcpu_added() {
     Guard guard(vm_.mmu_lock);
     if (Shadows* mmu = mmu_.load_relaxed())

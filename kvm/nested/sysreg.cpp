@@ -68,7 +68,7 @@ private:
         }
         return Outcome::kDone;
     }
-    // Under TGE the instruction as it stands would hit the host's own regime.
+    // In tier 1 HCR_EL2.TGE is set, and execute_vel2_tlbi() would hit the host's own regime: Invalidator clears TGE.
     void invalidate_vel2_from_host(const nested::TlbiOp& op, u64 operand) {
         const nested::ShadowTlbi t = nested::shadow_tlbi(op, operand, 0, mmu_features(vcpu_));
         Guard guard(vcpu_.vm.mmu_lock);

@@ -6,8 +6,8 @@
 
 namespace nest::kvm {
 
-// The access of the last exit. On kDone it is complete, PC included; kTier1: nothing has changed, tier 1 has to do it.
-// In tier 1 the vCPU is loaded; sleeps.
+// Emulates the access of the last exit. kDone: complete, PC included; kTier1: nothing has changed, tier 1 has to do it. In
+// tier 1 the vCPU is loaded; sleeps.
 nested::Outcome emulate_vel2_sysreg(Vcpu& vcpu, vhe::Tier tier);
 
 }  // namespace nest::kvm

@@ -8,14 +8,14 @@
 namespace nest::kvm {
 namespace {
 
-// What tier 0 does, in entries to look at, before it leaves all to tier 1: interrupts are off meanwhile. It counts for the
-// whole instruction: L1 can make as many shadows of one VMID as there are.
+// How many table entries tier 0 may look at for one instruction, all shadows together, before it leaves all to tier 1:
+// interrupts are off meanwhile, and L1 can give many shadows one VMID.
 constexpr unsigned kTier0Budget = 4096;
 
 }  // namespace
 
-// Nothing is lost when this stops half-way and begins anew: what has gone need not go again. L1's instruction
-// is complete only when everything is gone; what is mapped anew between two pieces comes from L1's tables of after it.
+// May stop half-way and begin anew: what was dropped need not be dropped again. L1's instruction is complete only when
+// everything is gone. L1 has changed its tables before, so that what is mapped anew between two pieces is right.
 nested::Outcome NestedMmu::tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand, Tier tier) {
     const nested::ShadowTlbi scope = nested::shadow_tlbi(op, operand, l1_vmid(vcpu), mmu_features(vcpu));
     Shadows::Cursor cursor;

@@ -21,7 +21,7 @@ namespace {
 using namespace arch;
 using nested::WalkStatus;
 
-// L1's four levels of tables and the page itself, and as many again whose pages the VMM loses meanwhile.
+// L1's four levels of tables and the page itself may have to be faulted in, and again if the VMM loses them meanwhile.
 constexpr unsigned kTries = 12;
 
 struct Access {
@@ -56,7 +56,8 @@ void access_page(Vcpu& vcpu, const Access& a, const vncr::Page& page) {
         word.store_relaxed(in_order(vcpu.gpr(a.rt)));
 }
 
-// [DDI0487] D8.11: as an access of EL2's, which is why the class is that of the same EL; but taken from a lower one.
+// [DDI0487] D8.11: the access counts as one of EL2, so that the exception class is "same EL"; but the exception is taken from a
+// lower EL.
 void forward(Vcpu& vcpu, const Access& a, u64 va, u8 fsc) {
     const u64 iss = AbortIss::VNCR::kMask | (a.is_read ? 0 : AbortIss::WnR::kMask) | fsc;
     const u64 esr = ESR_EL2{}.with<ESR_EL2::EC>(static_cast<u64>(Ec::kDataAbortSame)).with<ESR_EL2::IL>(1)
@@ -76,8 +77,9 @@ struct NestedVncr::Found {
 // mmu lock held.
 NestedVncr::Found NestedVncr::look_up(Vcpu& vcpu, const vncr::PageName& name, bool write) {
     vm_.mmu_lock.assert_held();
-    // Before L1's tables are read: a TLBI that still sees in_use() false has its change of these tables behind it, and the
-    // walk sees that.
+    // in_use_ is set before L1's tables are read. The other way round: we read an entry; L1, on vCPU B, changes that entry, and
+    // B's TLBI reads in_use() as false and drops nothing; then we enter the old translation. In this order, a TLBI that reads
+    // false comes before the walk, and so does the change that L1 made before the TLBI.
     in_use_.store_relaxed(true);
     memory_barrier();
     const nested::Stage1Registers registers = nested::el20_registers(vcpu.regs);
@@ -96,7 +98,7 @@ NestedVncr::Found NestedVncr::look_up(Vcpu& vcpu, const vncr::PageName& name, bo
     const Ipa at = Ipa(stage1.output).align_down(vncr::kPageBytes);
     if (at >= canonical.limit())
         return {Found::kFault, {}, kFscExternal};
-    // Writable also for a read: hardware is to write there without our seeing it, so it must be known as dirty.
+    // Writable also for a read: hardware will write to the page without an exit, so the page must be marked dirty beforehand.
     const stage2::Leaf leaf = canonical.walk(at);
     if (!leaf.valid || !leaf.attributes.prot.w)
         return {Found::kAbsent, {}, kFscExternal, {.ipa = at, .write = true, .permission = leaf.valid}};
@@ -133,7 +135,8 @@ Next NestedVncr::access(Vcpu& vcpu) {
             return Next::kTier1;
         page = found.page;
     }
-    // Interrupts are off from before the look at the page until after its use: who drops it waits for that.
+    // `page` is valid: interrupts are off since find() or look_up(), and who drops the translation waits until this CPU has
+    // taken an interrupt (Dropping).
     access_page(vcpu, a, page);
     skip_instruction(vcpu);
     if (page.direct())
@@ -198,9 +201,10 @@ void NestedVncr::Dropping::frames(u64 start, u64 end) {
     each([=](const vncr::Translation& t) { return t.gfn >= start && t.gfn < end; });
 }
 
-// A vCPU that is in the guest with the page loaded, or in tier 0 with the page in its hand, has interrupts off or leaves
-// the guest for this one; and then it finds the request. Also where another's drop is not through: what that has dropped is
-// as much ours to wait for.
+// Waits until no vCPU uses a page that was dropped: an IPI to every CPU. A vCPU in the guest, with the page loaded, exits for
+// the IPI; one in tier 0, with the page's address in a variable, takes the IPI after that; and both find the request before
+// they enter again. This waits also if it has dropped nothing itself but another Dropping is not through: CPU A has dropped
+// the translation and not waited yet, CPU B drops the same one, finds nothing, and would free the page that a vCPU still uses.
 NestedVncr::Dropping::~Dropping() {
     if (!vncr_.draining_.load_acquire())
         return;
@@ -234,7 +238,7 @@ bool NestedVncr::drop_in_tier0(Vcpu& vcpu, const nested::TlbiOp& op) {
     const TierGuard guard(vm_.mmu_lock, Tier::k0);
     if (!guard || is_used_by_another(vcpu, op))
         return false;
-    // This vCPU is at virtual EL2, where its own page is loaded; L2's is looked up at the next return to L2.
+    // This vCPU is at virtual EL2, where VNCR_EL2 has the register file's page; the next switch to L2 looks L2's page up.
     dropped_ += drop_of(vcpu, [&](const vncr::Translation& t) { return nested::names_translation(op, t); });
     return true;
 }

@@ -51,7 +51,7 @@ Result<Found> find(u64 id) {
     return Errno::kInval;
 }
 
-// Where a register is kept, if not as a system register.
+// The place of a core register; nullptr: it is kept as a system register.
 template <typename State>
 auto place(State& state, const Found& f) -> decltype(&state.fp.v[0][0]) {
     using Byte = std::remove_pointer_t<decltype(&state.fp.v[0][0])>;

@@ -14,9 +14,9 @@ using RegisterBytes = u8[kRegisterBytes];
 // or it has another size.
 Result<unsigned> core_register_size(u64 id);
 
-// The low bytes of `value`; the rest is left alone.
+// Fills the low bytes of `value`, as many as core_register_size() says; the others are left alone.
 Status get_core_register(const CpuState& state, u64 id, RegisterBytes& value);
-// kInval as well for a PSTATE whose mode this vCPU cannot be in. In AArch32, r0 to r14 and PC are cut to 32 bits.
+// kInval also for a PSTATE whose mode this vCPU cannot be in. In AArch32, r0 to r14 and PC are cut to 32 bits.
 Status set_core_register(CpuState& state, u64 id, const RegisterBytes& value);
 
 unsigned core_register_count();

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What is decided, and fixed, when a vCPU runs for the first time; and the wires of a VM whose GIC is the VMM's.
+// What is decided, and fixed, when a vCPU runs for the first time; and kvm_run's timer levels, for a VMM that has the GIC.
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 
 namespace nest::kvm {
 
-// Cheap after the first time. ENXIO or EINVAL: the vGIC is not complete; EINVAL: two timers share an interrupt.
-// The vCPU's mutex is held; takes the VM's lock.
+// To be called at each KVM_RUN; does something at the vCPU's first one only. ENXIO or EINVAL: the vGIC is not complete; EINVAL:
+// two timers share an interrupt. The vCPU's mutex is held; takes the VM's lock; sleeps.
 Status prepare_first_run(Vcpu& vcpu);
 
-// No in-kernel GIC: does kvm_run's device_irq_level lag behind a timer, so that KVM_RUN must return for it? Asked where the
-// entry can still be called off, as a timer that expires while the VMM handles an exit holds its PPI active from the next
-// load on: no interrupt would end the run.
+// Without an in-kernel GIC: does kvm_run's device_irq_level differ from a timer's level, so that KVM_RUN must return? Also
+// asked right before an entry: if a timer expires while the VMM handles an exit, load() makes the host's PPI active, and no
+// interrupt would end the guest's time for that timer.
 bool device_levels_differ(Vcpu& vcpu);
-// Brings it up to date. At each return to the VMM, whatever the reason: a guest that has handled its timer ends the
-// interrupt in the VMM's controller, and if that still saw the level high, the same interrupt would be pending again at once.
+// Brings device_irq_level up to date, at each return to the VMM, whatever the reason. Otherwise: the guest handles its timer
+// and ends the interrupt in the VMM's controller, which still sees the level high, and makes the interrupt pending again.
 void tell_device_levels(Vcpu& vcpu);
 
 }  // namespace nest::kvm

@@ -25,7 +25,7 @@ void load(Vcpu& vcpu) {
     vcpu.timers.load(c);
     if (vcpu.has_gic())
         load_gic(vcpu);
-    // A CPU, perhaps this one, has come up with another CTR_EL0 than its guest reads elsewhere.
+    // Some CPU has come up with another CTR_EL0 than the others: the guest's reads of CTR_EL0 have to trap from now on.
     if (machine().mixed_ctr.load_relaxed() && !vcpu.traps.hcr.get<arch::HCR_EL2::TID2>()) [[unlikely]]
         vcpu.make_request(Request::kTraps);
     // The run delay grew while the thread waited for a CPU.

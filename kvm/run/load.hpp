@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A vCPU's registers, onto the CPU that its thread runs on and off again.
+// Loads a vCPU's registers onto the CPU that its thread runs on, and puts them back into memory.
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 
@@ -9,7 +9,7 @@ namespace nest::kvm {
 void load(Vcpu& vcpu);
 void put(Vcpu& vcpu);
 
-// Computes the trap controls anew, and writes those that load() writes if they are loaded. The vCPU's thread.
+// Computes the trap controls anew and, if the vCPU is loaded, writes those that load() has written. The vCPU's thread.
 void refresh_traps(Vcpu& vcpu);
 
 }  // namespace nest::kvm

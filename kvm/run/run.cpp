@@ -21,7 +21,7 @@
 namespace nest::kvm {
 namespace {
 
-// A suspended vCPU stays so until its VMM intervenes; what would wake it is reported.
+// A suspended vCPU stays suspended until its VMM resumes it; a wake-up event is reported to the VMM.
 Next suspended(Vcpu& vcpu) {
     block(vcpu, {true, false, 0});
     if (!has_wakeup_event(vcpu))
@@ -43,8 +43,9 @@ void take_requests(Vcpu& vcpu) {
 
 // What other threads asked for. kTier1: look again, the guest may not be entered yet.
 Next serve_requests(Vcpu& vcpu) {
-    // Before the looks that it asks for. Taken after them, the one of a stop_all() in between would be lost: its kick came
-    // while we were outside the guest, and the stopped vCPU would run.
+    // kLook is taken before the looks that it asks for. The other way round: this vCPU looks at its power state; stop_all() on
+    // CPU B stops the vCPU, makes the request and kicks, which does nothing as we are outside the guest; then we take the
+    // request, find none before the entry, and the stopped vCPU runs.
     (void)vcpu.take_request(Request::kLook);
     if (vcpu.vm.dead.load_acquire()) {
         vcpu.error = Errno::kIo;
@@ -58,7 +59,8 @@ Next serve_requests(Vcpu& vcpu) {
         wait_for(vcpu, WaitFor::kHaltEnd);
         return Next::kTier1;
     }
-    // Before a suspended vCPU blocks, too: a request ends its wait, and one that stays would end each wait at once.
+    // Requests are taken before a suspended vCPU blocks: a request ends the wait, and one that is not taken would end each
+    // later wait at once.
     take_requests(vcpu);
     if (vcpu.power.get() == PowerState::kSuspended) [[unlikely]]
         return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kTier1;
@@ -75,7 +77,7 @@ Next prepare_nested(Vcpu& vcpu) {
     return Next::kResume;
 }
 
-// Once around: in, guest, out. False: something came up before the guest ran.
+// Into the guest and out again, once. False: the guest has not run, as something came up before the entry.
 bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     Cpu& c = cpu();
     nest_port_preempt_disable();
@@ -84,7 +86,9 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     vcpu.timers.flush(c);
     nest_port_irq_disable();
     vcpu.in_guest.store_relaxed(true);
-    memory_barrier();  // halt_all() sees us in the guest, or we see the halt; a kick finds us, or we its reason
+    // Pairs with the barriers in Vm::halt_all() and Vcpu::kick(): either they see in_guest and send an IPI, or the looks below
+    // see the halt, or the reason of the kick. Without it: we read "no request", CPU B makes one and reads in_guest as false.
+    memory_barrier();
     if (vcpu.has_gic())
         flush_gic(vcpu);
     else
@@ -112,12 +116,12 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     return ran;
 }
 
-// The guest is in AArch32 though it was never shown that, or this CPU has it and another has not: to enter it there would be
-// an illegal exception return of our own, at EL2. What tier 0 has done meanwhile was on the CPU that took it there.
+// The guest is in AArch32, which it was not shown; on this CPU it exists, but another may lack it. To enter the guest there
+// would be an illegal exception return at EL2. (Tier 0 has entered it on this CPU only.)
 Next refuse_aarch32(Vcpu& vcpu) {
     using P = arch::SPSR_EL2;
     if (vcpu.vel2.in_l2()) {
-        // L2's fault is L2's to bear, not L1's: what its ERET asked for is illegal there, which its EL1 hears at once.
+        // L2's EL1 caused this by its ERET, and L1 must not suffer: L2's EL1 gets an Illegal Execution State exception.
         vcpu.context.pstate = (vcpu.context.pstate & P::mask<P::N, P::Z, P::C, P::V>()) | P::IL::kMask | arch::kModeEL0t;
         return Next::kResume;
     }
@@ -208,7 +212,8 @@ Status run(Vcpu& vcpu) {
         return Errno::kNoExec;
     NEST_TRY(prepare_first_run(vcpu));
 
-    // Before the pending access is finished: a VMM that steps the guest sees that as a step of its own.
+    // refresh_traps() takes PSTATE.SS over for a VMM that steps the guest. It comes before mmio.complete(), which finishes an
+    // instruction: that counts as the VMM's step.
     if (vcpu.vel2.present())
         vcpu.vel2.settle_world();
     refresh_traps(vcpu);

@@ -12,7 +12,7 @@
 namespace nest::kvm {
 namespace {
 
-// A reset finds the state in memory: inside KVM_RUN the registers come out of the hardware for it.
+// A reset needs the vCPU's state in memory: inside KVM_RUN, this takes the registers out of the hardware meanwhile.
 class InMemory {
 public:
     explicit InMemory(Vcpu& vcpu) : vcpu_(vcpu), attached_(vcpu.residence == Residence::kHardware) {
@@ -32,7 +32,8 @@ private:
     bool attached_;
 };
 
-// What NV2 makes memory accesses of, virtual EL2's accesses to its guest's timers and offset, is in the VNCR page.
+// NV2 makes virtual EL2's accesses to its guest's timers and to CNTVOFF_EL2 loads and stores in the VNCR page: so the timers
+// use the page's cells.
 void give_el2_timers(Vcpu& vcpu) {
     using arch::SysReg;
     const auto cell = [&](SysReg reg) { return vcpu.regs.page() + arch::info(reg).vncr / 8; };
@@ -41,7 +42,7 @@ void give_el2_timers(Vcpu& vcpu) {
     vcpu.timers.context(timer::TimerId::kPhysical).bind_storage(cell(SysReg::CNTP_CTL_EL0), cell(SysReg::CNTP_CVAL_EL0));
 }
 
-// L2 and what served it are gone; virtual EL2's timers own the hardware again.
+// Drops L2's state (shadow, translations of VNCR_EL2), and makes virtual EL2's timers the direct ones.
 void reset_nested(Vcpu& vcpu) {
     if (!vcpu.timers.has_el2())
         give_el2_timers(vcpu);
@@ -62,8 +63,8 @@ void reset_devices(Vcpu& vcpu) {
             vgic::reset_hw(vcpu.gic, vcpu.timers.guest_intid(vcpu.timers.direct(slot)));
 }
 
-// The VMM may load another kernel over the one that ran: pages that stay mapped are not brought in again, which is when
-// their stale instructions would go.
+// The VMM may load another kernel over the one that ran. Stale instructions in caches are dropped when a page is mapped, but
+// pages that stay mapped are not mapped again.
 void forget_instructions() {
     stage2::invalidate_instructions(cpu(), stage2::CacheType::of(machine().stage2.ctr), 0, ~u64{0});
 }
@@ -81,7 +82,8 @@ Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
         vcpu.gic.el2 = &vcpu.regs;
     }
     reset_devices(vcpu);
-    // Without forced write-back the guest starts with its caches off: what an earlier life cached must be in memory.
+    // Without FEAT_S2FWB the guest starts with its caches off, and reads DRAM: pages that it used before the reset are
+    // unmapped, so that they are cleaned when they are mapped again.
     if (vcpu.has_run.load_acquire()) {
         if (vcpu.vm.stage2.tables().fwb())
             forget_instructions();

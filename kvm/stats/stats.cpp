@@ -63,7 +63,7 @@ private:
     size_t length_ = 0;
 };
 
-// The file's parts one after the other; each read copies what of them lies in [offset, offset + left).
+// One read of the file: of each part that is put into it, in order, copies what lies in [offset, offset + left).
 class Window {
 public:
     Window(u64 user, size_t bytes, u64 offset) : user_(user), left_(bytes), offset_(offset) {}

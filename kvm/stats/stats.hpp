@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a VM and a vCPU count about themselves, and the file in which user space reads it (KVM_GET_STATS_FD).
 //
-// A vCPU's counters are written by its own thread alone, with plain increments. Of a VM's most are filled in when somebody
-// looks (kvm/vm/report.hpp); what several threads count as it happens is count()'s.
+// A vCPU's counters are written by its own thread alone, with plain increments. Most counters of a VM are filled in when
+// somebody reads them (kvm/vm/report.hpp); those that several threads count as it happens use count().
 #pragma once
 #include <base/atomic.hpp>
 #include <base/result.hpp>
@@ -81,17 +81,18 @@ void for_each_counter(Stats& stats, See&& see) {
 }
 
 // For a counter that several threads write. Any context.
+// For a counter that is computed when somebody reads the statistics; several readers may do so at once. Any context.
 inline void add_to_stat(u64& counter, u64 more) { AtomicRef(counter).fetch_add_relaxed(more); }
 inline void count(u64& counter) { add_to_stat(counter, 1); }
-// For one that is copied from elsewhere when somebody asks; several may ask at once, while it is counted. Any context.
 inline void set_stat(u64& counter, u64 value) { AtomicRef(counter).store_relaxed(value); }
 inline u64 get_stat(const u64& counter) { return AtomicRef(counter).load_relaxed(); }
 
 // The vCPU blocked for that long.
 void count_halt_wait(VcpuStats& stats, u64 ns);
 
-// Up to `bytes` bytes of the file, from `offset`, to user space: header, identity, descriptors, values. The number
-// copied, 0 at the end; EFAULT. vm_number names the VM ("kvm-<number>"), Linux takes the VMM's process id. Sleeps.
+// Copies up to `bytes` bytes of the file, from `offset`, to user space: header, identity, descriptors, values
+// (KVM_GET_STATS_FD in Documentation/virt/kvm/api.rst). Returns the number copied, 0 at the end; EFAULT. `vm_number` names the
+// VM ("kvm-<number>", where Linux has the VMM's process id). Sleeps.
 Result<size_t> read_stats(const VmStats& stats, u32 vm_number, u64 user, size_t bytes, u64 offset);
 Result<size_t> read_stats(const VcpuStats& stats, u32 vm_number, u32 vcpu_id, u64 user, size_t bytes, u64 offset);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What all vCPUs counted since the module was loaded, those that are gone included: for a look at the machine as a whole.
+// Sums over the vCPUs that have ended since the module was loaded.
 #pragma once
 #include <base/types.hpp>
 #include <kvm/stats/stats.hpp>
 
 namespace nest::kvm {
 
-// A vCPU ends: what it counted stays. Any thread.
+// Adds the counters of a vCPU that ends. Any thread.
 void add_to_totals(const VcpuStats& stats);
 
 // Row `index` of the table: "name value". False behind the last. Rows that are zero are skipped by the caller.

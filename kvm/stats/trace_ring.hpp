@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What a vCPU has to tell the tracer once it is out of the guest. Only the vCPU's own thread, or the holder of its mutex.
+// Trace records that a vCPU keeps until it is out of the guest, where they can be traced. Only for the vCPU's own thread, or
+// the holder of its mutex.
 #pragma once
 #include <base/types.hpp>
 #include <port/port.h>
@@ -13,7 +14,7 @@ public:
     static constexpr unsigned kSlack = 8;
 
     bool empty() const { return count_ == 0; }
-    // Time to come out and empty it.
+    // The next exit's records may not fit: the vCPU has to leave the guest's context and drain the ring.
     bool filling() const { return count_ > kCapacity - kSlack; }
     void push(const nest_trace_record& record) {
         if (count_ < kCapacity)
@@ -21,7 +22,7 @@ public:
         else if (lost_++ == 0)
             first_lost_ = record.counter;
     }
-    // tell(record) for each in its order, then how many had no room. `tell` may not push.
+    // Calls tell(record) for each in order, and then, if records were lost, once with their number. `tell` may not push.
     template <typename Tell>
     void drain(Tell&& tell) {
         for (unsigned i = 0; i < count_; i++)

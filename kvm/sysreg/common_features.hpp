@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What all CPUs have in common. The kernel's system-wide values are of the CPUs that have been up so far; the module decides
-// by them once, at load, what it uses and what it shows, so that one which comes up later may not have less.
+// What all CPUs have in common. The kernel's system-wide values hold for the CPUs that have been up so far. The module decides
+// by them once, at load, what it uses and what it shows to guests: so a CPU that comes up later must not have less.
 #pragma once
 #include <arch/cpu.hpp>
 #include <base/rows.hpp>
@@ -24,7 +24,7 @@ class CommonFeatures {
 public:
     // At load, from the system-wide values and this CPU's GIC.
     void note(vgic::HostGic gic, bool nv2_alone);
-    // What `c`, the CPU that asks, lacks of it; nullptr: nothing. Preemption off.
+    // The name of what `c`, the calling CPU, lacks; nullptr: nothing. Preemption off.
     const char* lacking(Cpu& c) const;
 
 private:
@@ -33,8 +33,8 @@ private:
     bool nv2_alone_ = false;
 };
 
-// FEAT_NV2 on a CPU that has no NV without it: it has no E2H 0 either, as virtual EL2. Kernels that do not know the field
-// keep no system-wide value, so that it is this CPU's.
+// FEAT_NV2 on a CPU that has no FEAT_NV without it (ID_AA64MMFR4_EL1.NV_frac), and no E2H 0, just as virtual EL2. Kernels that
+// do not know the field have no system-wide value of it, so this reads the calling CPU's.
 inline bool has_nv2_alone(Cpu& c) {
     using namespace arch;
     return c.read<ID_AA64MMFR2_EL1>().get<ID_AA64MMFR2_EL1::NV>() == 0 &&

@@ -12,8 +12,8 @@ using namespace arch;
 constexpr u64 bit(u32 feature) { return u64{1} << feature; }
 constexpr u64 kPointerAuth = bit(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS) | bit(abi::KVM_ARM_VCPU_PTRAUTH_GENERIC);
 
-// CLIDR_EL1 made up from CTR_EL0, as the real one differs between CPUs: data and instruction caches as far as
-// cleaning and invalidating them to the points of unification and coherency is needed at all. [DDI0487] D24.2.27.
+// CLIDR_EL1 made up from CTR_EL0, as the real one differs between CPUs. It shows data and instruction caches only where
+// CTR_EL0 says that they have to be cleaned or invalidated to the points of unification or coherency. [DDI0487] D24.2.27.
 u64 made_up_clidr(CTR_EL0 ctr) {
     constexpr u64 instruction = 1, data = 2, unified = 4;
     constexpr unsigned louu = 27, loc = 24, louis = 21;
@@ -53,7 +53,7 @@ Result<bool> init_vcpu(CpuState& state, const abi::VcpuInit& init, u64 supported
     if ((features & kPointerAuth) != 0 && (features & kPointerAuth) != kPointerAuth)
         return Errno::kInval;
     bool power_off = features & bit(abi::KVM_ARM_VCPU_POWER_OFF);
-    features &= ~bit(abi::KVM_ARM_VCPU_POWER_OFF);  // of this call only
+    features &= ~bit(abi::KVM_ARM_VCPU_POWER_OFF);  // no feature of the VM: holds for this call only
     NEST_TRY(state.ids.configure(features));
     state.features = features;
     reset_vcpu(state);
@@ -87,7 +87,7 @@ void reset_vcpu(CpuState& state) {
         publish_id_registers(state);  // VPIDR_EL2 comes up as MIDR_EL1
         nested::reset_el2(state.vel2);
     }
-    if (stepping)  // in the middle of KVM_RUN: CPU_ON
+    if (stepping)  // a reset by CPU_ON inside KVM_RUN, while the VMM steps the guest
         enter_guest_debug(state);
 }
 

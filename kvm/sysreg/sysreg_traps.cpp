@@ -112,7 +112,7 @@ Emulation storage(Access& a, SysReg reg, bool writable) {
     return Emulation::kDone;
 }
 
-// A debug register's place in memory; its value in hardware is derived from it.
+// Accesses a debug register's value in memory. Hardware gets values by debug_entry(), at the next activation.
 Emulation debug_storage(Access& a, u64 old, u64& updated) {
     updated = old;
     if (a.is_read) {
@@ -199,7 +199,8 @@ bool in_id_space(Encoding e) {
     return e.op0() == 3 && (e.op1() == 0 || e.op1() == 1 || e.op1() == 3) && e.crn() == 0 && e.crm() < 8;
 }
 
-// All ID registers and the holes between them, which read as zero where CRm is 1 to 7 and the others trap.
+// All ID registers, and the encodings between them: those with CRm 1 to 7 read as zero, and the others are UNDEFINED or trap
+// (FEAT_IDST).
 Emulation id_space(Access& a, Encoding e) {
     if (!a.is_read)
         return Emulation::kUndefined;
@@ -224,8 +225,8 @@ Emulation dispatch(Access& a, Encoding e) {
 u32 ccsidr(const CpuState& state, u32 csselr) {
     if (state.caches.chosen)
         return state.caches.ccsidr[csselr];
-    // One set, one way, of the smallest line: whoever cleans by set and way is soon done, and the real geometry, which
-    // differs between the CPUs of one machine, stays unknown.
+    // One set and one way, of the smallest line: a guest that cleans by set and way is soon done. The real geometry may differ
+    // between the CPUs of one machine, so that no guest can use it.
     bool instruction = csselr & 1;
     auto ctr = state.ids.get<CTR_EL0>();
     u64 log2_words = instruction ? ctr.get<CTR_EL0::IminLine>() : ctr.get<CTR_EL0::DminLine>();
@@ -236,7 +237,7 @@ Emulation emulate_sysreg(CpuState& state, SysRegIss iss, SysregHooks& hooks) {
     unsigned rt = static_cast<unsigned>(iss.get<SysRegIss::Rt>());
     bool is_read = iss.get<SysRegIss::Read>();
     Encoding e = iss.encoding();
-    // The only accesses that come in numbers, when a guest boots: spare them the search.
+    // A booting guest reads ID registers many times: these reads need no search.
     if (is_read && e.op0() == 3 && e.op1() == 0 && e.crn() == 0 && e.crm() >= 1 && e.crm() < 8) {
         state.set_gpr(rt, state.ids.read(e));
         return Emulation::kDone;

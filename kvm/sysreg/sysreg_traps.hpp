@@ -13,7 +13,7 @@ namespace nest::kvm {
 // Performs the access, and on kDone has set Rt. PC stays: give the result to finish_trap().
 Emulation emulate_sysreg(CpuState& state, arch::SysRegIss iss, SysregHooks& hooks);
 
-// PC past the instruction, or the exception to the guest that `result` stands for. Not for kTier1.
+// Moves PC past the instruction, or takes the exception to the guest that `result` stands for. Not for kTier1.
 void finish_trap(CpuState& state, Emulation result);
 
 // CCSIDR_EL1 as CSSELR_EL1 (below kCsselrCount) selects it.

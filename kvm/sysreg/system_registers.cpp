@@ -34,7 +34,8 @@ bool is_state(const CpuState& state, SysReg reg) {
 bool has_idc(CTR_EL0 ctr) { return ctr.get<CTR_EL0::IDC>(); }
 CTR_EL0 host_ctr() { return CTR_EL0::of(nest_port_feature_register(encoding_of(SysReg::CTR_EL0).raw)); }
 
-// A cache that must be cleaned to the point of unification may not be hidden. [DDI0487] D24.2.27.
+// CLIDR_EL1 may not claim that no cleaning is needed to a point of unification or coherency where CTR_EL0.IDC says that it is.
+// [DDI0487] D24.2.27.
 Status check_clidr(u64 value) {
     constexpr u64 louu = u64{7} << 27, loc = u64{7} << 24, louis = u64{7} << 21, res0 = ~u64{0x0000'7fff'ffff'ffff};
     bool claims_idc = !(value & loc) || !(value & (louu | louis));

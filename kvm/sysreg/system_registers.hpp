@@ -8,7 +8,7 @@ namespace nest::kvm {
 
 // kNoEnt: no such register for this vCPU. The vCPU's mutex is held.
 Result<u64> get_system_register(const CpuState& state, arch::Encoding e);
-// kInval: not a value that it can have. kBusy: an ID register of a VM that has run. Sleeps.
+// kNoEnt; kInval: not a value that the register can have. kBusy: an ID register of a VM that has run. Sleeps.
 Status set_system_register(CpuState& state, arch::Encoding e, u64 value);
 
 // All encodings that get_system_register() answers, one by one: the next at or after `from` (0 to begin with).

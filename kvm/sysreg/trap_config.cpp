@@ -15,7 +15,7 @@ R host_value() {
     return R::of(nest_port_feature_register(encoding_of(R::kReg).raw));
 }
 
-// What decides on fine-grained traps.
+// The ID register fields that fine_grained_traps.def's conditions ask for.
 struct Shown {
     u64 tlb, specres, ats1a, pan, dpb;
 };
@@ -31,7 +31,7 @@ HCR_EL2 compute_hcr(const CpuState& state, const TrapHost& host, const TrapPolic
     constexpr u64 always = H::mask<H::E2H, H::RW, H::VM, H::PTW, H::SWIO, H::FMO, H::IMO, H::AMO, H::FB, H::TSC, H::TIDCP,
                                    H::TACR, H::TSW, H::TLOR, H::TID3, H::TID1, H::TID5>();
     bool pauth = state.has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS);
-    // TID4 is TID2 without CTR_EL0: only where the guest may see the real one.
+    // TID4 traps the same as TID2, except CTR_EL0: used where the guest may read the machine's CTR_EL0.
     bool real_ctr = host.evt && !host.mixed_ctr && state.ids.get<CTR_EL0>().raw == host.ctr;
     return H::of(always)
         .with<H::BSU>(1)  // barriers reach the inner shareable domain at least

@@ -6,7 +6,7 @@
 
 namespace nest::kvm {
 
-// The machine's part in it.
+// What the trap controls depend on of the machine.
 struct TrapHost {
     bool fwb;  // FEAT_S2FWB: stage 2 forces write-back
     bool evt;  // FEAT_EVT: cache ID registers trap apart from CTR_EL0
@@ -17,7 +17,7 @@ struct TrapHost {
     static TrapHost probe();
 };
 
-// What changes while the vCPU lives.
+// What the trap controls depend on of the vCPU, and may change while it runs.
 struct TrapPolicy {
     bool trap_wfi = true;  // false only while nothing else wants this CPU
     bool trap_wfe = true;
@@ -25,8 +25,8 @@ struct TrapPolicy {
 };
 
 // Values for a flat guest at EL1 (E2H set, TGE clear), FP/SIMD trapped, without VSE, HPMN 0. FEAT_FGT2's registers, where
-// the CPU has them, are to be 0: there 0 means trap. Once at the first run, and again after KVM_SET_GUEST_DEBUG or a
-// change of policy. Any context.
+// the CPU has them, are to be 0: there 0 means trap. To be computed at each KVM_RUN, and after a change of what they depend
+// on (Request::kTraps). Any context.
 vhe::TrapConfig compute_traps(const CpuState& state, const TrapHost& host, const TrapPolicy& policy);
 
 }  // namespace nest::kvm

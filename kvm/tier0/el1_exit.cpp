@@ -38,7 +38,7 @@ Next sysreg(Vcpu& vcpu) {
 }  // namespace
 
 Next handle_el1_exit(Vcpu& vcpu) {
-    // A VMM that steps the guest must hear of each instruction.
+    // A VMM that steps the guest must be told of each instruction, which only tier 1 can do.
     if (vcpu.debug.control) [[unlikely]]
         return Next::kTier1;
     switch (vhe::exception_class(vcpu.context.esr)) {

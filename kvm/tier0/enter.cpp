@@ -20,8 +20,8 @@ using namespace arch;
 
 constexpr u64 kPmrAllowAll = 0xf0;
 
-// Interrupts that the kernel masks by priority would not get through to EL2 while the guest runs: open the mask and let
-// PSTATE, which an entry sets anyway, do its work.
+// Masks all exceptions by PSTATE. A kernel with pseudo-NMIs masks interrupts by ICC_PMR_EL1 instead, and such a mask would keep
+// them from ending the guest's time: so the mask is opened, as PSTATE masks them in the host meanwhile.
 class MaskedExceptions {
 public:
     explicit MaskedExceptions(Cpu& c) : cpu_(c), daif_(c.read<DAIF>()) {
@@ -54,7 +54,8 @@ HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
         hcr = hcr.with<HCR_EL2::VSE>(1);
     }
     if (const u32 pins = vcpu.irq_pins.load_relaxed()) [[unlikely]] {
-        // A line that L1 takes itself may have risen just now: it ends L2's time soon, and is nothing of L2's.
+        // A line that L1 takes itself may have risen just now. It must not reach L2: preempt_l2() gives it to L1, before the
+        // next entry.
         const bool l2 = vcpu.vel2.in_l2();
         if (!l2 || !vcpu.vel2.hcr().get<HCR_EL2::IMO>())
             hcr = hcr.with<HCR_EL2::VI>(pins >> abi::KVM_ARM_IRQ_CPU_IRQ);
@@ -64,8 +65,8 @@ HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
     return hcr;
 }
 
-// Has an SError of the host's own accesses yet to be taken? The guest must not be blamed for it. Without FEAT_RAS it is fatal
-// to the host wherever it arrives.
+// Is an SError of the host's own accesses pending? The host has to take it before the entry, or the guest would be blamed. Not
+// asked without FEAT_RAS, where an SError is fatal to the host anyway.
 bool host_serror_pending(Cpu& c) {
     constexpr u64 kA = 1 << 8;
     c.dsb<Barrier::NSHST>();
@@ -73,9 +74,9 @@ bool host_serror_pending(Cpu& c) {
     return c.read<ISR_EL1>().raw & kA;
 }
 
-// SErrors that the guest's accesses have raised: the one that ended its time, and what an ESB finds before the host's own
-// accesses may raise others. The guest gets its own at the next entry, when the exit has been dealt with and PC is final.
-// All exceptions masked, the host's context loaded.
+// Takes SErrors that the guest's accesses have raised: the one that ended its time, and what an ESB finds before the host's
+// own accesses can raise others. The guest's are left pending for the next entry, when the exit has been dealt with and PC is
+// final. All exceptions masked, the host's context loaded.
 void take_serrors(Cpu& c, Vcpu& vcpu, bool interrupted_by_one) {
     const bool ras = machine().features.ras;
     const auto judge = [&](u64 syndrome) {

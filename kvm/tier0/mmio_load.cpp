@@ -12,13 +12,13 @@ namespace {
 
 using arch::AbortIss;
 
-// Of the translation faults: a load of one general-purpose register, and not LD64B (SET is LST there).
+// For a translation fault: is it a load of one general-purpose register? Not LD64B (ISS.SET holds LST with these faults).
 bool is_load(AbortIss iss) {
     return iss.get<AbortIss::ISV>() &&
            !(iss.raw & AbortIss::mask<AbortIss::WnR, AbortIss::S1PTW, AbortIss::CM, AbortIss::SET>());
 }
 
-// Memory goes before the vGIC where the VMM has put both.
+// Where the VMM has put a memory slot and the vGIC at one address, the memory counts.
 bool is_no_memory(Vcpu& vcpu, arch::Ipa ipa) {
     const TierGuard guard(vcpu.vm.mmu_lock, Tier::k0);
     return guard && !vcpu.vm.slots.find(arch::gfn_of(ipa));

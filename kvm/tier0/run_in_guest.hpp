@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The two loops of enter_guest(): into the guest and out of it, as long as tier 0 can decide what it came out for.
+// The two loops of enter_guest(): into the guest and out of it, as long as tier 0 can handle the exits.
 #pragma once
 #include <kvm/tier0/enter.hpp>
 #include <kvm/vm/machine.hpp>

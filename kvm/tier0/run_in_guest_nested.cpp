@@ -18,7 +18,7 @@ using namespace arch;
 using nested::Exception;
 using nested::World;
 
-// What every exit counts, in registers until the vCPU is back.
+// Counters of every exit, kept in CPU registers for the whole stay.
 struct Tally {
     explicit Tally(VcpuStats& s) : stats(s) {}
     ~Tally() {
@@ -87,7 +87,8 @@ Next vel2_sysreg(Vcpu& vcpu) {
     return handle_el1_exit(vcpu);
 }
 
-// `only_changed_worlds`: the exit did what it is for and nothing else.
+// Tier 0 of one exit. `only_changed_worlds` becomes true for a forward or an ERET: nothing but the registers of a change of
+// world (or of EL) was touched, no debug register, for example.
 Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
     nested::VirtualEl2& v = vcpu.vel2;
     const u64 esr = vcpu.context.esr;
@@ -123,8 +124,8 @@ Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
     }
 }
 
-// After the registers have changed worlds: what serves the world follows at once, if no interrupt, timer or new shadow is
-// involved. False: by way of the host.
+// After the registers have changed worlds: timers, CPU interface and stage 2 follow at once, if no interrupt, due timer or new
+// shadow is involved. False: they have to follow by way of the host.
 template <World to>
 bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     constexpr bool hyp = to == World::kVel2;
@@ -135,7 +136,7 @@ bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
         return false;
     if (!hyp && !vcpu.nested.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
         return false;
-    // With a vGIC the timers' lines are the kernel's; and switch_pending() says that the other pair is in the hardware.
+    // exchange() may be called: there is a vGIC, and switch_pending() means that the other pair is in the hardware.
     if (!vcpu.timers.exchange<hyp>(c, vcpu.vel2.get<CNTHCTL_EL2>()))
         return false;
     vcpu.nested.served_world = to;
@@ -156,17 +157,17 @@ bool complete_switch_fast(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
 
 // ---- the steps of the loop; false: by way of the host
 
-// The exit's syndrome, and whose exit is counted. False: there is nothing to decide, the guest goes on (capture_exit()).
+// Captures the exit, and counts it for the world that it came from. False: there is nothing to decide (capture_exit()).
 bool account(Cpu& c, Vcpu& vcpu) {
     const bool captured = vhe::capture_exit(c, vcpu.context);
     const auto ec = static_cast<unsigned>(vhe::exception_class(vcpu.context.esr));
-    // exits_by_class is their sum (kvm/vm/report.cpp).
+    // exits_by_class is computed later, as the sum of these two (kvm/vm/report.cpp).
     (vcpu.vel2.in_l2() ? vcpu.stats.nested_l2_exits_by_class : vcpu.stats.nested_vel2_exits_by_class)[ec]++;
     return captured;
 }
 
-// MDSCR_EL1, which L1 writes without an exit. `mdscr_alone`: of debug registers, nothing else can have changed since the last
-// exit, as an exit that only changes worlds moves no other.
+// Brings hardware in line with MDSCR_EL1, which L1 writes without an exit. `mdscr_alone`: no other debug register can have
+// changed since the last exit, as an exit that only changes worlds changes none.
 bool settle_debug(Vcpu& vcpu, vhe::DebugEntry& debug, bool only_changed_worlds, bool& mdscr_alone) {
     if (mdscr_alone && only_changed_worlds && vcpu.regs.get<MDSCR_EL1>() == debug.mdscr) [[likely]]
         return true;
@@ -176,16 +177,16 @@ bool settle_debug(Vcpu& vcpu, vhe::DebugEntry& debug, bool only_changed_worlds, 
     return true;
 }
 
-// What serves the world that the registers are in now.
+// Timers, CPU interface and stage 2 for the world that the registers are in now.
 bool settle_world(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     return switch_pending(vcpu) ? complete_switch_fast(c, here, vcpu, tally) : !vcpu.timers.needs_flush();
 }
 
 }  // namespace
 
-// One function to the module's compiler: an exit that changes worlds comes through a dozen small ones of five folders, and
-// a fourth of what it cost were their prologues and what they ask of each other twice. tests/lint/fast_path.py knows which
-// calls are left. (Beside the sanitizers and FakeCpu of the host's build that would be a function without end.)
+// Everything is inlined into this function: an exit that changes worlds goes through a dozen small functions of five folders,
+// and their prologues, and questions that were asked twice, were a quarter of its cost. tests/lint/fast_path.py knows which
+// calls are left. (Not in the host's build: with sanitizers and FakeCpu the function would become huge.)
 #ifdef NEST_MODULE
 [[gnu::flatten]]
 #endif

@@ -7,9 +7,10 @@
 
 namespace nest::kvm {
 
-// True: another vCPU ran with these tables on this CPU before. Then drop_stage1_here() is due, with TGE clear. A vCPU that
-// comes back to a CPU alone needs none: its TLBIs elsewhere were broadcast (HCR_EL2.FB). Tables that the vCPU comes back to
-// since it was loaded (virtual EL2's and L2's, in turn) name it already.
+// True: another vCPU was the last to run with these tables on this CPU, and drop_stage1_here() is due, with TGE clear (see
+// Stage2::change_runner()). A vCPU that comes back to a CPU where no other has run needs no TLBI: its guest's TLBIs on other
+// CPUs were broadcast (HCR_EL2.FB). Of tables that were loaded since the vCPU was (virtual EL2's and L2's in turn) it is the
+// last runner.
 [[nodiscard]] inline bool load_tables(Cpu& c, PerCpu& here, auto& tables, const Vcpu& vcpu) {
     const arch::VTTBR_EL2 vttbr = tables.vttbr(here.id);
     if (here.vttbr == vttbr.raw)
@@ -22,8 +23,8 @@ namespace nest::kvm {
     return !comes_back && tables.change_runner(here.id, static_cast<u16>(vcpu.index + 1));
 }
 
-// Before each entry after which the world, the CPU or the VMID may be another: a roll-over of VMIDs, or another vCPU of
-// ours on this CPU, changes what has to be there. Preemption off. A vCPU in L2 holds its shadow. The answer is as above.
+// Before each entry: the world or the CPU may be another than at the last one, VMIDs may have rolled over, or another vCPU may
+// have run on this CPU. Preemption off. A vCPU in L2 holds its shadow. The answer is load_tables()'.
 [[nodiscard]] inline bool load_stage2(Cpu& c, PerCpu& here, Vcpu& vcpu) {
     return vcpu.vel2.in_l2() ? load_tables(c, here, vcpu.nested.shadow_use.shadow->tables, vcpu)
                                 : load_tables(c, here, vcpu.vm.stage2.tables(), vcpu);

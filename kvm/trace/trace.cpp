@@ -13,13 +13,13 @@ namespace {
 using nested::FaultOutcome;
 using nested::Returned;
 
-// The counter without the barriers of an exact reading: a switch of worlds has enough of its own to pay.
+// Reads the counter without the ISB of an exact reading (timer::host_count()), which would slow each switch of worlds.
 nest_trace_record record_of(const Vcpu& vcpu, nest_trace_kind kind, unsigned what) {
     return {cpu().read<arch::CNTPCT_EL0>().raw, vcpu.context.pc, {}, static_cast<u8>(kind), static_cast<u8>(what),
             static_cast<u8>(vcpu.entered ? 0 : 1)};
 }
 
-// Tier 0 may go on for as long as no interrupt comes: it has to come out before the ring is full.
+// Tier 0 may go on as long as no interrupt comes: a request makes it leave the guest's context before the ring is full.
 void put_down(Vcpu& vcpu, const nest_trace_record& record) {
     vcpu.trace.push(record);
     if (vcpu.entered && vcpu.trace.filling())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The nested transitions, for the tracer. Where they happen the guest's context is loaded and RCU does not watch, so that
-// nothing may be traced: they are put down in the vCPU's ring, and told by drain_trace() when it is back with the host.
+// nothing may be traced: a record goes into the vCPU's ring, and drain_trace() traces it when the vCPU is back in the host.
 //
 // While nobody listens, each of these is one load and one predicted branch: four instructions (adrp, add, ldr, tbnz), five
 // for trace_forward(). All else is out of the way, in trace.cpp.
@@ -34,22 +34,22 @@ void tell(Vcpu& vcpu);
 }  // namespace detail
 
 // An exception that virtual EL2 takes: before it, PC being the preferred return address.
+    // A copy is passed, so that nobody takes the address of `e` itself, and the compiler can keep it in registers.
+// To be called after emulate_eret(), before the switch of worlds that it may ask for: PC and PSTATE are the target's.
 NEST_TIER0 inline void trace_forward(Vcpu& vcpu, const nested::Exception& e) {
-    // A copy: an exception whose address nobody takes lives in registers.
     if (detail::traced<NEST_TRACE_FORWARD, NEST_TRACE_INTERRUPT>()) [[unlikely]]
         detail::record_forward(vcpu, nested::Exception(e));
 }
-// After emulate_eret(), before what it asks for: PC and PSTATE are the target's.
 NEST_TIER0 inline void trace_eret(Vcpu& vcpu, nested::Returned returned) {
     if (detail::traced<NEST_TRACE_ERET>()) [[unlikely]]
         detail::record_eret(vcpu, returned);
 }
-// A resolve(), unless tier 0 left it to tier 1.
+// The outcome of a ShadowMmu::resolve(), unless tier 0 left the fault to tier 1.
 inline void trace_shadow_fault(Vcpu& vcpu, arch::L2Ipa ipa, nested::FaultOutcome outcome) {
     if (detail::traced<NEST_TRACE_SHADOW_FAULT>()) [[unlikely]]
         detail::record_shadow_fault(vcpu, ipa, outcome);
 }
-// L1's instruction of either regime, completed; PC is still its own.
+// A TLBI of L1, of either regime, that is completed; PC is still that of the TLBI.
 inline void trace_tlbi(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand) {
     if (detail::traced<NEST_TRACE_TLBI>()) [[unlikely]]
         detail::record_tlbi(vcpu, op, operand);
@@ -59,7 +59,7 @@ inline void trace_shadow(Vcpu& vcpu, nest_trace_shadow what, const nested::Shado
         detail::record_shadow(vcpu, what, key);
 }
 
-// The vCPU is back: tells what there is. Its thread, preemptible.
+// Traces the records in the ring. The vCPU's thread, back in the host, preemptible.
 inline void drain_trace(Vcpu& vcpu) {
     if (!vcpu.trace.empty()) [[unlikely]]
         detail::tell(vcpu);

@@ -21,7 +21,7 @@ nested::DebugTraps debug_traps(const Vcpu& vcpu) {
                                    vcpu.debug.control != 0 || vcpu.debug.os_lock, vcpu.vel2.hypervises());
 }
 
-// The debug registers that must trap at virtual EL2 follow from what either world has done to them.
+// Which debug registers must trap at virtual EL2 depends on their values, which either world may have changed.
 void refresh_debug_traps(Vcpu& vcpu) {
     if (vcpu.vel2.in_vel2() && debug_traps(vcpu) != vcpu.nested.debug_traps) [[unlikely]]
         vcpu.make_request(Request::kTraps);
@@ -29,14 +29,14 @@ void refresh_debug_traps(Vcpu& vcpu) {
 
 bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2::Delivery::kVel2Now; }
 
-// As tier 0 does it, for an exit by another interrupt: no alarm is set anew, nothing of the host's GIC is touched.
+// Tries the timers' switch as tier 0 does it, which sets no alarm and does not touch the host's GIC. False: nothing was done.
 bool switch_quiet_timers(Vcpu& vcpu, CNTHCTL_EL2 l1) {
     const IrqsOff off;
     return vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), vcpu.vel2.in_vel2(), l1);
 }
 
-// The vector of the interrupt that ends L2's time; kSync: there is none. What L1 does not take waits for it at virtual EL2
-// (with a GIC), or is L2's (by the VMM's own lines, kvm/tier0/enter.cpp).
+// The vector of the interrupt that ends L2's time; kSync: there is none. An interrupt that L1 does not route to virtual EL2
+// stays pending until virtual EL2 runs (with an in-kernel GIC), or reaches L2 (the VMM's own lines, kvm/exits/enter.cpp).
 nested::Vector interrupt_for_l1(Vcpu& vcpu) {
     using nested::Vector;
     const bool irq = takes_now(vcpu.vel2.irq()), fiq = takes_now(vcpu.vel2.fiq());
@@ -125,7 +125,7 @@ Status prepare_world(Vcpu& vcpu) {
     NestedMmu& mmu = vcpu.vm.nested_mmu;
     if (!vcpu.vel2.in_l2() || mmu.find_shadow(vcpu))
         return kOk;
-    release_fpsimd(vcpu);  // to find memory for a shadow the kernel may write others' pages out, with checksums or encrypted
+    release_fpsimd(vcpu);  // make_shadow() allocates: reclaim may write pages out, with checksums or encryption by FP/SIMD
     return mmu.make_shadow(vcpu);
 }
 

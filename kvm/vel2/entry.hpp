@@ -2,9 +2,9 @@
 // A vCPU with virtual EL2 at the edges of the guest: exceptions to virtual EL2, and what a switch between virtual EL2 and L2
 // leaves to be done.
 //
-// The registers change worlds at once, in tier 0 (nested/cpu/world_switch.hpp). What serves the world comes after them: mostly
-// in tier 0, too (kvm/tier0/run_in_guest_nested.cpp), else by way of the host, before the next entry: complete_switch() for
-// the timers, flush_gic() for the CPU interface, prepare_world() for the shadow.
+// The registers change worlds at once, in tier 0 (nested/cpu/world_switch.hpp). Timers, CPU interface and stage 2 follow:
+// mostly in tier 0, too (kvm/exits/run_in_guest_nested.cpp), else by way of the host, before the next entry, by
+// complete_switch(), flush_gic() and prepare_world().
 #pragma once
 #include <base/tier0.hpp>
 #include <kvm/vm/vcpu.hpp>
@@ -12,8 +12,7 @@
 
 namespace nest::kvm {
 
-// What the trap controls of both worlds are made of, at this moment: for nested::load_world(), which must follow.
-// Preemption off.
+// The sources of both worlds' trap controls, as they are now, for nested::load_world(), which must follow. Preemption off.
 nested::TrapSources trap_sources(Vcpu& vcpu);
 
 // The trap controls that the vCPU runs with.
@@ -25,13 +24,13 @@ NEST_TIER0 inline const vhe::TrapConfig& active_traps(const Vcpu& vcpu) {
 // preferred return address.
 void forward_to_vel2(Vcpu& vcpu, const nested::Exception& exception);
 
-// Tier 0, after an exit was handled: MDSCR_EL1, which virtual EL2 may write without our seeing it, takes effect. `loaded`:
-// what activate() gave the hardware, kept up to date. False: the next entry has to go by way of the host.
+// Tier 0, after an exit was handled: gives hardware MDSCR_EL1, which virtual EL2 may have written without an exit. `loaded`:
+// what activate() gave the hardware; kept up to date. False: the next entry has to go by way of the host.
 bool refresh_changed_debug(Vcpu& vcpu, vhe::DebugEntry& loaded);
-// Nothing but MDSCR_EL1's own value can ask for more than what is loaded, as long as no debug register is written.
+// True: as long as no other debug register is written, a new value of MDSCR_EL1 is the only reason to refresh.
 NEST_TIER0 inline bool only_mdscr_matters(const Vcpu& vcpu, const vhe::DebugEntry& loaded) {
     using M = arch::MDSCR_EL1;
-    // Of an MDSCR_EL1 without KDE.
+    // The traps for an MDSCR_EL1 without KDE.
     const auto traps = nested::debug_traps_for(vcpu.debug.armed, M{}, false, vcpu.vel2.hypervises());
     return !loaded.bank && !(loaded.mdscr.raw & M::mask<M::MDE, M::KDE>()) && vcpu.debug.control == 0 &&
            !vcpu.debug.os_lock && traps == vcpu.nested.debug_traps;
@@ -41,17 +40,18 @@ NEST_TIER0 inline bool refresh_debug(Vcpu& vcpu, vhe::DebugEntry& loaded) {
            refresh_changed_debug(vcpu, loaded);
 }
 
-// An interrupt or SError for L1 ends L2's time. Before an entry, tier 1.
+// If an interrupt or SError for L1 has to end L2's time, takes it to virtual EL2. Before an entry, tier 1.
 void preempt_l2(Vcpu& vcpu);
-// The same question with interrupts off, after the vCPU has announced its entry. Tier 1.
+// Would preempt_l2() do something? Asked with interrupts off, after the vCPU has announced its entry: an interrupt may have
+// come after preempt_l2(), while its kick found the vCPU outside of the guest. Tier 1.
 bool must_preempt_l2(Vcpu& vcpu);
 
 // Brings timers in line with the world that the vCPU is in. Before an entry: preemption off, interrupts on, vGIC synced.
 void complete_switch(Vcpu& vcpu);
-// Stage 2 of L2. Before an entry, preemption on; may sleep. ENOMEM.
+// Makes a vCPU in L2 hold the shadow for L1's registers. Before an entry, preemption on; may sleep. ENOMEM.
 Status prepare_world(Vcpu& vcpu);
 
-// Do timers, vGIC and stage 2 still serve the world that the vCPU was in? Then an entry needs the way by the host.
+// Do timers, vGIC and stage 2 still serve the world that the vCPU was in before the last switch?
 inline bool switch_pending(const Vcpu& vcpu) { return vcpu.vel2.world() != vcpu.nested.served_world; }
 
 }  // namespace nest::kvm

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// An exception that virtual EL2 takes, for callers that know where the vCPU's registers are; the others have
-// forward_to_vel2() (kvm/vel2/entry.hpp).
+// An exception that virtual EL2 takes, for callers in tier 0; others use forward_to_vel2() (kvm/vel2/entry.hpp).
 #pragma once
 #include <base/tier0.hpp>
 #include <kvm/trace/trace.hpp>
@@ -8,7 +7,8 @@
 
 namespace nest::kvm {
 
-// PSTATE.SS may be the VMM's, who steps the guest: an exception and a return see the guest's own.
+// While the VMM steps the guest, PSTATE.SS is the VMM's. In this scope it is the guest's own, as an exception or a return of
+// the guest needs it.
 class GuestStepState {
 public:
     explicit GuestStepState(Vcpu& vcpu) : vcpu_(vcpu), replaced_(vcpu.debug.step_state_replaced) {

@@ -14,22 +14,22 @@ inline bool l1_takes_interrupts(const Vcpu& vcpu) {
     return vcpu.regs.get<H>().raw & H::mask<H::IMO, H::FMO>();
 }
 inline bool wants_l2_interface(const Vcpu& vcpu) { return vcpu.vel2.in_l2() && l1_takes_interrupts(vcpu); }
-// The same of a vCPU that has just gone to the world `to`.
+// The same for a vCPU that has just gone to the world `to`, known at compile time.
 template <nested::World to>
 bool wants_l2_interface(const Vcpu& vcpu) {
     return to == nested::World::kL2 && l1_takes_interrupts(vcpu);
 }
 
 enum class GicChange : u8 {
-    kNotHere,
-    kNone,    // neither L2's interface goes nor it comes
-    kEmpty,   // L1's list registers are all 0
-    kIdle,    // none of them holds an interrupt
-    kFilled,
+    kNotHere,  // not in tier 0
+    kNone,     // L2's interface is neither loaded nor to be loaded
+    kEmpty,    // L1's list registers are all 0
+    kIdle,     // no list register of L1's holds an interrupt
+    kFilled,   // some hold interrupts, none with a physical one behind it
 };
 
-// Can they change places here? That is, no interrupt of L1 is pending or active, and those of L2, if there are any, are
-// L1's software's alone. Takes back what L1 has handled since its last entry.
+// Can the two interfaces change places in tier 0? Only if no interrupt of L1's is pending or active, and no list register for
+// L2 has a physical interrupt behind it. Takes back list registers whose interrupts L1 has handled since its last entry.
 template <nested::World to>
 NEST_TIER0 GicChange possible_gic_change(Vcpu& vcpu) {
     using arch::ListRegister;
@@ -39,7 +39,7 @@ NEST_TIER0 GicChange possible_gic_change(Vcpu& vcpu) {
         return GicChange::kNotHere;
     if (vcpu.gic.work.load_relaxed())
         return GicChange::kNotHere;
-    // L1 has not run since it entered L2 without one.
+    // L1 has not run since it entered L2, and had no interrupt in its list registers then.
     if (vcpu.nested.gic.loaded && !vcpu.nested.gic.used) [[likely]]
         return vcpu.nested.gic.empty ? GicChange::kEmpty : GicChange::kIdle;
     if (!vcpu.nested.gic.loaded && !wants_l2_interface<to>(vcpu))
@@ -49,15 +49,15 @@ NEST_TIER0 GicChange possible_gic_change(Vcpu& vcpu) {
         return GicChange::kEmpty;
     if (!(any & ListRegister::State::kMask))
         return GicChange::kIdle;
-    // A physical interrupt is looked up, and deactivated, under locks.
+    // A list register with HW needs the physical interrupt to be looked up, and deactivated later, under locks.
     return any & ListRegister::HW::kMask ? GicChange::kNotHere : GicChange::kFilled;
 }
 
-// Then this does it, for the world that the vCPU is in. False: L1's maintenance interrupt changes its level, and the way
-// by the host has to tell the vGIC.
+// Changes the interfaces as possible_gic_change() has said, for the world that the vCPU is in. False: the level of L1's
+// maintenance interrupt changes, which the way by the host has to tell the vGIC.
 template <nested::World to>
+    // If L1 does not take physical interrupts itself, L2 uses L1's interface, and nothing changes.
 NEST_TIER0 [[nodiscard]] bool change_gic(Vcpu& vcpu, GicChange how) {
-    // An L1 that leaves physical interrupts to its guest gives it the one interface that there is.
     const bool wanted = how != GicChange::kNone && wants_l2_interface<to>(vcpu);
     const bool changes = how != GicChange::kNone && wanted != vcpu.nested.gic.loaded;
     if (changes && !wanted)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The FP/SIMD registers, lent by the kernel: taken at the guest's first use, given back before the kernel may want them.
+// The FP/SIMD registers, lent by the kernel: taken at the guest's first use, and given back before the kernel may use them
+// (docs/architecture.md, FP/SIMD).
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 #include <vhe/native.hpp>

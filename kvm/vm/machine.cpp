@@ -68,7 +68,7 @@ bool physical_offset_acts() {
 
 }  // namespace
 
-// The reset of VHE's own controls is the kernel's affair: what counts is how it runs now.
+// Looks at how the kernel runs now (at EL2, with E2H and TGE), not at what the CPU could do.
 const char* refusal() {
     Cpu& c = cpu();
     if (c.read<CurrentEL>().get<CurrentEL::EL>() != 2)
@@ -123,7 +123,7 @@ void exit_machine() {
 
 namespace {
 
-// What this kind of CPU needs. ID registers of this very CPU: kinds may be mixed.
+// Errata and speculation defences of the calling CPU, by its own ID registers, as a machine may have several kinds of CPUs.
 void note_kind(Cpu& c, PerCpu& here) {
     const u32 midr = static_cast<u32>(c.read<MIDR_EL1>().raw);
     (void)known_errata.fetch_or_acq_rel(errata_of(midr));
@@ -132,8 +132,9 @@ void note_kind(Cpu& c, PerCpu& here) {
                                              [](u32 function) { return nest_port_firmware_mitigates(function); });
 }
 
-// Profiling and trace of EL1 come up with unknown controls, which would let the host's buffers see guests. Where the
-// firmware keeps them for itself it may not survive a write to them, and then nothing is recorded here.
+// The controls of EL1's profiling and trace are UNKNOWN after reset, and could let the host's buffers record guests: so they
+// are cleared. Not where the firmware owns the buffers (P): a write might trap to firmware that does not expect it, and
+// nothing is recorded for the host there.
 void quiesce_tracing(Cpu& c) {
     using Dfr0 = ID_AA64DFR0_EL1;
     const Dfr0 dfr0 = c.read<Dfr0>();
@@ -141,14 +142,15 @@ void quiesce_tracing(Cpu& c) {
     const bool trace_buffer = dfr0.get<Dfr0::TraceBuffer>();
     if (spe && !c.read<PMBIDR_EL1>().get<PMBIDR_EL1::P>())
         c.write(PMSCR_EL12{});
-    // The filter has no such bit of its own; without a buffer in memory there is nothing that a guest's trace could go to.
+    // The trace filter has no P bit of its own, so the trace buffer's is asked. Without a trace buffer there is nothing that a
+    // guest's trace could be recorded in.
     if (trace_filter && trace_buffer && !c.read<TRBIDR_EL1>().get<TRBIDR_EL1::P>())
         c.write(TRFCR_EL12{});
 }
 
 }  // namespace
 
-// Beside the above: list registers come up with unknown content, timers as the firmware left them.
+// Timers are as the firmware left them, and list registers UNKNOWN: both are set up here.
 const char* init_this_cpu() {
     Cpu& c = cpu();
     PerCpu& here = this_cpu();

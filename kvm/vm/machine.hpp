@@ -32,13 +32,13 @@ struct Machine {
     bool pmr_masking = false;  // the kernel masks interrupts by ICC_PMR_EL1 (pseudo-NMI)
     TrapHost traps{};
     CommonFeatures common{};
-    Atomic<bool> mixed_ctr;    // a CPU has come up whose CTR_EL0 is not the system-wide one: no guest may read it itself
+    Atomic<bool> mixed_ctr;    // a CPU has come up whose CTR_EL0 is not the system-wide one: guests' reads of it have to trap
     Mitigations mitigations{};
     bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
-    bool recursion = false;    // guests may give it on, which takes NV without NV2, too (nested/cpu/world_switch.hpp)
+    bool recursion = false;    // L1 may give NV2 to its guests; needs NV without NV2, too (nested/cpu/world_switch.hpp)
     Mutex vms_lock{NEST_LOCK_VMS};  // outside of a VM's own locks
-    Vm* vms = nullptr;         // those that exist, for a look at their statistics
+    Vm* vms = nullptr;         // all VMs, linked by Vm::next_listed, for statistics; vms_lock
 };
 
 // NULL, or why this machine cannot run guests. At any EL.
@@ -46,10 +46,11 @@ const char* refusal();
 // At load and unload of the module. ENOMEM, ENOSPC. Sleeps.
 Status init_machine(const nest_host_config& config);
 void exit_machine();
-// On each CPU that comes up, preemption off. NULL, or what it lacks of what the others have: it must run no guest then.
+// On each CPU that comes up, preemption off. NULL, or the name of what this CPU lacks and the others have: then it must run no
+// guest.
 const char* init_this_cpu();
 
-// After init_machine(). In the header, as tier 0 asks for it again and again.
+// Valid after init_machine(). Inline, as tier 0 calls it often.
 extern Machine* the_machine;
 inline Machine& machine() { return *the_machine; }
 
@@ -58,7 +59,7 @@ struct PerCpu {
     vhe::HostContext context;
     Vcpu* loaded;   // the vCPU whose state is in this CPU's registers
     u64 vttbr;      // the VTTBR_EL2 that is loaded, 0: unknown
-    u64 vttbr_before;  // what was loaded before by the same vCPU, since it was loaded; 0: nothing
+    u64 vttbr_before;  // the VTTBR_EL2 before that one, since the vCPU was loaded; 0: none
     unsigned id;    // nest_port_cpu_id()
     bool disabled;  // going down: no guest may be entered
 };

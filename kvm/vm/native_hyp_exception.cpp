@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// An exception that we took ourselves while a guest's context was loaded: only a bug of ours can cause it.
+// An exception taken from EL2 itself while a guest's context was loaded, which only a bug of the module can cause. Called by
+// vhe/enter.S.
 #include <kvm/vm/machine.hpp>
 
 extern "C" [[noreturn]] void nest_hyp_exception(nest::u64 slot, nest::u64 esr, nest::u64 elr, nest::u64 far) {

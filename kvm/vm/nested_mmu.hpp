@@ -2,8 +2,8 @@
 // Nested translation of a VM: the shadow that each vCPU runs L2 on, L2's stage-2 faults, and L1's TLBI and AT
 // instructions that concern its guest.
 //
-// Locking: the VM's mmu lock guards the shadows; whatever does not say otherwise takes it itself. In tier 0 it is only
-// tried, by a way that neither traces nor checks: other CPUs hold it with interrupts on while they do real work.
+// Locking: the VM's mmu lock guards the shadows, and each function takes it itself unless it says otherwise. In tier 0 the lock
+// is only tried (TierGuard): other CPUs hold it with interrupts on while they do real work.
 #pragma once
 #include <base/atomic.hpp>
 #include <base/lock.hpp>
@@ -45,8 +45,8 @@ public:
 
     // ---- a vCPU's shadow: before it enters L2
 
-    // Makes the vCPU hold the shadow that L1's registers of this moment name; without the lock when it does already.
-    // Tier 0 or 1. False: make_shadow() has to.
+    // Makes the vCPU hold the shadow that L1's registers name at this moment. Takes no lock if the vCPU holds that shadow
+    // already. Tier 0 or 1. False: there is none, or the lock was taken; make_shadow() is needed.
     bool find_shadow(Vcpu& vcpu);
     // The same, and makes one if there is none. -ENOMEM. Tier 1; sleeps.
     Status make_shadow(Vcpu& vcpu);
@@ -67,13 +67,14 @@ public:
 
     // ---- instructions of virtual EL2
 
-    // Of Regime::kEl10. kDone, or in tier 0 also kTier1; then the same again in tier 1 completes it.
+    // L1's TLBI of Regime::kEl10. kDone; kTier1: in tier 0, the same call in tier 1 is needed; in tier 1, a signal came, and L1
+    // has to execute the instruction again.
     nested::Outcome tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand, Tier tier);
-    // Either regime; the result is in PAR_EL1. Answers as above. Tables of L1's that lie where there is no memory give
-    // what hardware gives for a bus error on a walk.
+    // L1's AT, of either regime; the result is in PAR_EL1. Answers as tlbi_l2(). Tables of L1's at an address without memory
+    // give what hardware gives for a bus error on a walk.
     nested::Outcome at(Vcpu& vcpu, const nested::AtOp& op, Tier tier);
 
-    // L1's memory, for walks of its tables. mmu lock; while it is held.
+    // L1's memory, for walks of its tables. The mmu lock is held, as long as the result is used.
     nested::LinearMemory<Canonical> memory();
 
 private:

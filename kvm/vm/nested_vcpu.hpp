@@ -25,17 +25,17 @@ struct L1Stage2Registers {
     bool operator==(const L1Stage2Registers&) const = default;
 };
 
-// Which shadow a vCPU runs L2 on, and what of L1's registers it stands for.
+// Which shadow a vCPU runs L2 on, and which values of L1's registers it was made for.
 struct ShadowUse {
-    Shadow* shadow = nullptr;              // held: it stays, and so does its key
-    L1Stage2Registers shadow_inputs{};     // L1's registers that its key was made of
-    nested::Stage2Regime regime{};         // l1_stage2()'s, where stage 2 is on
-    L1Stage2Registers regime_inputs{};     // L1's registers, beside SCTLR_EL2.EE, that it was made of
-    bool regime_matches_shadow = false;    // regime_inputs are shadow_inputs
+    Shadow* shadow = nullptr;              // held, so that neither the shadow nor its key changes
+    L1Stage2Registers shadow_inputs{};     // L1's registers that the shadow's key was made of
+    nested::Stage2Regime regime{};         // the result of l1_stage2(), where stage 2 is on
+    L1Stage2Registers regime_inputs{};     // L1's registers, beside SCTLR_EL2.EE, that `regime` was made of
+    bool regime_matches_shadow = false;    // regime_inputs == shadow_inputs
     nested::MmuFeatures features{};
     bool has_features = false;             // `features` are the VM's ID registers', which do not change once a vCPU has run
 
-    // Does the held one serve L1's registers of this moment?
+    // Is the held shadow still the one for L1's registers?
     bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == shadow_inputs; }
 };
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Recursion: the page that an L1 gives its guest hypervisor by its own VNCR_EL2, an address in L1's EL2&0 regime. What it
-// translates to is kept per vCPU (vncr/translations.hpp), and hardware accesses that page for L2 by the linear map.
+// Recursion: the page that an L1 gives its guest hypervisor by its own VNCR_EL2, an address in L1's EL2&0 regime. The address'
+// translation is kept per vCPU (vncr/translations.hpp), and hardware accesses that page for L2 by the linear map.
 //
-// Nothing is pinned: a translation is made under the mmu lock from a canonical leaf, and whatever takes that leaf away, or
-// its permission to write, drops the translation under the same lock, makes its vCPU come out, and waits for that before
-// it lets go of the page. L1's TLBI does the same before it completes.
+// No page is pinned. A translation is made under the mmu lock from a canonical leaf. A change that takes that leaf away, or its
+// permission to write, drops the translation under the same lock, makes the vCPU leave the guest, and waits for that before
+// the page may be freed. L1's TLBI does the same before it completes.
 #pragma once
 #include <base/atomic.hpp>
 #include <kvm/stats/stats.hpp>
@@ -25,19 +25,21 @@ public:
 
     // ---- Route::kVncr: the last exit is an access of L2 that NV2 redirects
 
-    // Makes it, and lets hardware make the next ones. kResume: done, or L1 has taken the abort; kTier1: fault_in_page().
-    // Tier 0.
+    // Makes the access, and lets hardware make the next ones. kResume: done, or L1 has taken the abort; kTier1:
+    // fault_in_page() is needed. Tier 0.
     Next access(Vcpu& vcpu);
-    // What access() may need: then L2 executes the instruction again. kResume, kError. Tier 1, the vCPU loaded; sleeps.
+    // Brings the page, or L1's tables, in; then L2 executes the instruction again. kResume, kError. Tier 1, the vCPU loaded;
+    // sleeps.
     Next fault_in_page(Vcpu& vcpu);
 
     // ---- L1's TLBI of its own regime
 
     // Some vCPU of this VM has, or had, a translation; before that there is nothing to drop.
     bool in_use() const { return in_use_.load_relaxed(); }
-    // False: another vCPU may use one of those that `op` names, so that it is drop()'s. Nothing has changed. Tier 0.
+    // Drops this vCPU's translations that `op` names. False, and nothing has changed: another vCPU may use such a translation,
+    // or somebody has the mmu lock, so that drop() is needed. Tier 0.
     [[nodiscard]] bool drop_in_tier0(Vcpu& vcpu, const nested::TlbiOp& op);
-    // Returns when no vCPU uses one any more. Tier 1.
+    // Drops all translations that `op` names, and returns when no vCPU uses one any more. Tier 1.
     void drop(const nested::TlbiOp& op);
 
     // ---- the vCPU is reset
@@ -46,15 +48,15 @@ public:
 
     // ---- the canonical stage 2 changes
 
-    // Lives from before the mmu lock is taken until after it is dropped: its end is where the wait is. Interrupts on; does
-    // not sleep.
+    // To be made before the mmu lock is taken, and destroyed after it is dropped: the destructor waits. Interrupts on; does not
+    // sleep.
     class Dropping {
     public:
         explicit Dropping(NestedVncr& vncr) : vncr_(vncr) {}
         ~Dropping();
         Dropping(const Dropping&) = delete;
         Dropping& operator=(const Dropping&) = delete;
-        // Of these frames. mmu lock.
+        // Drops the translations to these frames. mmu lock.
         void frames(u64 start, u64 end);
 
     private:

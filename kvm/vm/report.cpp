@@ -9,6 +9,7 @@ namespace {
 
 constexpr unsigned kClasses = 64;
 
+// vCPUs go on counting while this reads.
 u64 sum(const u64 (&classes)[kClasses]) {
     u64 all = 0;
     for (const u64& value : classes)
@@ -36,7 +37,7 @@ void show(void* to, u32 vm, int vcpu, const Stats& stats) {
 }  // namespace
 
 void complete(VcpuStats& stats) {
-    // A vCPU with virtual EL2 counts by world alone.
+    // A vCPU with virtual EL2 counts its exits by world only.
     for (unsigned ec = 0; ec < kClasses; ec++)
         if (const u64 both = get_stat(stats.nested_vel2_exits_by_class[ec]) + get_stat(stats.nested_l2_exits_by_class[ec]))
             set_stat(stats.exits_by_class[ec], both);
@@ -83,7 +84,8 @@ void unlist_vm(Vm& vm) {
 void show_all(void* to) {
     Guard guard(machine().vms_lock);
     for (Vm* vm = machine().vms; vm; vm = vm->next_listed) {
-        // Without the VM's lock: its holder may be waiting for the VMM's memory, and whoever makes a VM for vms_lock.
+        // Without the VM's lock: its holder may wait for the VMM's memory for ever, while we hold vms_lock, which every new VM
+        // needs.
         complete(*vm);
         show(to, vm->number, -1, vm->stats);
         vm->for_each_vcpu([&](Vcpu& vcpu) {

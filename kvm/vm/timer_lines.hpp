@@ -15,7 +15,7 @@ public:
     void change_hands(timer::Slot slot, timer::TimerId leaves, timer::TimerId comes) override;
     void set_physical_active(timer::Slot slot, bool active) override;
 
-    // Does the vGIC know nothing of any of the timers? Synced; preemption off.
+    // Is no timer's interrupt pending, active, or its line high in the vGIC? The vGIC synced; preemption off.
     bool quiet();
 
     // At the first run: the vGIC learns which PPIs are the timers' and which machine interrupts stand behind them.

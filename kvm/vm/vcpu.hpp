@@ -37,7 +37,7 @@ enum class Request : u64 {
     kReset = 1 << 0,        // PSCI CPU_ON: reset to Power::on
     kStolenTime = 1 << 1,   // the stolen-time record is out of date
     kTraps = 1 << 2,        // what the trap controls depend on has changed
-    kLook = 1 << 3,         // nothing but: come out and look at your state
+    kLook = 1 << 3,         // no work: the vCPU only has to leave the guest and look at its power state and Vm::dead
 };
 
 // What a blocked vCPU waits for.
@@ -45,20 +45,20 @@ enum class WaitFor : u8 { kNothing, kInterrupt, kPower, kHaltEnd };
 
 class Vcpu final : public CpuState {
 public:
-    // Its index is the number of vCPUs before. ENOMEM. Sleeps; the VM's lock held.
+    // `index`: the number of vCPUs that the VM has so far. ENOMEM. Sleeps; the VM's lock held.
     static Result<Vcpu*> create(Vm& vm, unsigned index, u32 id);
     ~Vcpu();
 
-    // Any context. What was written before is visible to whoever takes the request.
+    // Any context. What was written before is visible to the thread that takes the request. Does not kick.
     void make_request(Request r) { requests_.fetch_or_acq_rel(static_cast<u64>(r)); }
     bool has_requests() const { return requests_.load_acquire() != 0; }
     bool take_request(Request r) {
         const u64 bit = static_cast<u64>(r);
         return (requests_.load_relaxed() & bit) && (requests_.fetch_and_acq_rel(~bit) & bit);
     }
-    // Makes it leave the guest, or end its wait, and look at its requests and interrupts. Any context.
+    // Makes the vCPU leave the guest, or end its wait, and look at its requests and interrupts. Any context.
     void kick() {
-        memory_barrier();  // what was published before must be visible to a vCPU that we find outside the guest
+        memory_barrier();  // pairs with the one in pass_through_guest() (kvm/run/run.cpp)
         nest_port_vcpu_wake(host);
         nest_port_vcpu_kick(host);
     }
@@ -75,8 +75,8 @@ public:
     Errno error{};            // of Next::kError
     Atomic<bool> in_guest;    // from before the last look at requests until after the vGIC's sync
     Atomic<u8> waiting_for;   // WaitFor
-    timer::Wait wait{};       // for the timers, while it waits for an interrupt
-    Atomic<bool> alarm;       // the deadline of a WFIT passed
+    timer::Wait wait{};       // what put() tells the timers, while the vCPU waits for an interrupt
+    Atomic<bool> alarm;       // the deadline of a WFIT has passed
     bool entered = false;     // between activate() and deactivate(): guest context loaded, TGE clear
     bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
     Atomic<bool> has_run;
@@ -95,8 +95,8 @@ public:
     vgic::CpuInterface gic;
     NestedVcpu nested;
     VcpuStats stats{};
-    TraceRing trace;             // large: behind all that tier 0 works with
-    vncr::Translations l1_vncr;  // NestedVcpu's, and large as well
+    TraceRing trace;             // large: behind everything that tier 0 uses often
+    vncr::Translations l1_vncr;  // of L1's VNCR_EL2; large as well
 
 private:
     Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id);

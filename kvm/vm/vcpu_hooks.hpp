@@ -13,7 +13,7 @@ class VcpuHooks final : public SysregHooks, public SmcccVcpu {
 public:
     explicit VcpuHooks(Vcpu& vcpu) : vcpu_(vcpu) {}
 
-    // In tier 0 whatever would sleep or needs the vGIC synced answers kTier1.
+    // Where the caller is. In tier 0, a function that would sleep or needs the vGIC synced answers kTier1.
     vhe::Tier tier = vhe::Tier::k1;
 
     // SysregHooks

@@ -21,7 +21,7 @@ Status VgicWiring::create() {
         return Errno::kNoMem;
     for (unsigned i = 0; i < vm_.online(); i++)
         if (Status s = register_with(*made, vm_.vcpu(i)); !s.ok()) {
-            // No vCPU is in an ioctl, and KVM_IRQ_LINE asks for the VM's distributor first: nobody has seen this one.
+            // Nobody can have seen the new distributor: no vCPU is in an ioctl, and KVM_IRQ_LINE starts from published_.
             for (unsigned j = 0; j < vm_.online(); j++)
                 vm_.vcpu(j).gic.distributor = nullptr;
             return s;
@@ -32,8 +32,8 @@ Status VgicWiring::create() {
     return kOk;
 }
 
-// Somebody without the lock may be about to look at the one that there is (KVM_IRQ_LINE), so it does not go. Nobody has it
-// open and it is not initialised: without its layout it is as good as new.
+// The old distributor is used again, not replaced: thread B may be in KVM_IRQ_LINE, without the lock, and have read its
+// address. Nobody has the device open and it is not initialised, so that without its layout it is as good as new.
 Status VgicWiring::reopen() {
     if (taken())
         return Errno::kExist;
@@ -61,7 +61,8 @@ void VgicWiring::eoi(unsigned intid) { vm_.irqfds.notify_ack(intid); }
 
 bool VgicWiring::irq_line_level(unsigned vcpu_index, unsigned intid) {
     Vcpu& vcpu = vm_.vcpu(vcpu_index);
-    // Loaded on another CPU, whose timer registers are out of reach: what the vGIC knows stands until its own sync.
+    // The vCPU is loaded on another CPU, whose timer registers cannot be read here: the answer is the level that the vGIC
+    // knows, until that vCPU's own sync.
     if (vcpu.timers.loaded() && this_cpu().loaded != &vcpu)
         return vcpu.gic.private_irqs.line >> (intid % 32) & 1;
     for (timer::Slot slot : timer::kSlots)
@@ -87,7 +88,7 @@ bool VgicWiring::ready() {
 
 void VgicWiring::inject_spi(u32 intid, bool level) { (void)vgic::inject_spi(*distributor(), intid, level); }
 
-void VgicWiring::inject_msi(const abi::Msi&) {}  // no ITS knows any device: lost, as on a machine without one
+void VgicWiring::inject_msi(const abi::Msi&) {}  // lost, as on a machine without an ITS
 
 bool VcpuDevices::mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) {
     return vcpu_.has_gic() && vgic::mmio_read(vcpu_.gic, ipa, bytes, value);

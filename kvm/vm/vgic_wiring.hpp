@@ -16,19 +16,19 @@ class VgicWiring final : public vgic::Callbacks, public IrqSink {
 public:
     explicit VgicWiring(Vm& vm) : vm_(vm) {}
 
-    // EEXIST: it is taken; EBUSY: a vCPU has run; ENOMEM and what registering the existing vCPUs reports. The VM's lock. One
-    // that was closed before its initialisation is created again: a VMM that fails half-way through setting up one kind of
-    // interrupt controller closes what it has and tries the next kind.
+    // EEXIST: taken(); EBUSY: a vCPU has run; ENOMEM and what registering the existing vCPUs reports. The VM's lock held. A
+    // vGIC that was closed before its initialisation can be created again: a VMM that fails half-way through setting up one
+    // kind of interrupt controller closes it and tries the next kind.
     Status create();
-    // Is there one that is open or initialised? Any context.
+    // Is there a vGIC that is open or initialised? Any context.
     bool taken() const;
-    // Its last descriptor is gone. Any context: whoever closes it does not wait for the VMM.
+    // The vGIC's last descriptor was closed. Any context; takes no lock, as the VM's lock may be held for long.
     void closed() { open_.store_release(false); }
     // A vCPU that is created after the vGIC. EINVAL, E2BIG, EBUSY once initialised. The VM's lock.
     Status add(Vcpu& vcpu);
-    // nullptr until create() is through; then the same one until the VM ends. Any context.
+    // nullptr until create() has succeeded; then the same distributor until the VM ends. Any context.
     vgic::Distributor* distributor() const { return published_.load_acquire(); }
-    // It is about to be initialised: irqfds get their default routes. ENOMEM. The VM's lock.
+    // The vGIC is about to be initialised: irqfds get their default routes. ENOMEM. The VM's lock.
     Status make_default_routes();
 
     // vgic::Callbacks

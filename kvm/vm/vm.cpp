@@ -52,7 +52,7 @@ void Vm::put() {
         return;
     unlist_vm(*this);
     nest_host_vm* const ours = host;
-    // No notifier may come once the tables go; and none does any harm before.
+    // No MMU notifier may run while the tables are freed; until here notifiers are harmless.
     nest_port_vm_quiesce(ours);
     destroy(this);
     nest_port_vm_free(ours);
@@ -73,8 +73,8 @@ Result<int> Vm::create_vcpu(u64 id) {
     const unsigned index = online();
     Owned<Vcpu> made(NEST_TRY(Vcpu::create(*this, index, static_cast<u32>(id))));
     NEST_TRY(gic.add(*made));
-    // Nothing fails from here on: whoever finds the vCPU without the lock (KVM_IRQ_LINE, CPU_ON, statistics) may keep it for as
-    // long as it keeps the VM.
+    // Nothing may fail from here on: other threads find the vCPU without the lock (KVM_IRQ_LINE, CPU_ON, statistics), and may
+    // use it until the VM ends.
     timers.start_virtual_count(timer::host_count(cpu()));
     get();
     vcpus_[index] = made.get();
@@ -107,7 +107,7 @@ void Vm::unlock_vcpus() {
 
 void Vm::halt_all() {
     halts_.fetch_add_relaxed(1);
-    memory_barrier();  // a vCPU that we see outside the guest sees the halt before it enters
+    memory_barrier();  // pairs with pass_through_guest(): a vCPU that we see outside the guest sees the halt before it enters
     for_each_vcpu([](Vcpu& v) {
         while (v.in_guest.load_acquire()) {
             v.kick();

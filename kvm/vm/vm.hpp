@@ -32,7 +32,7 @@ public:
     static Result<Vm*> create(nest_host_vm* host, unsigned ipa_bits);
 
     void get() { references_.fetch_add_relaxed(1); }
-    // Destroys the VM when it was the last. Sleeps.
+    // Drops a reference; the last one destroys the VM. Sleeps.
     void put();
 
     // KVM_CREATE_VCPU: the descriptor. EINVAL, EEXIST, EBUSY, ENOMEM.
@@ -51,7 +51,8 @@ public:
     bool try_lock_vcpus();
     void unlock_vcpus();
 
-    // Every vCPU out of the guest and kept out until the matching resume; a caller that is one is out already. Sleeps.
+    // Makes every vCPU leave the guest, and keeps it out until the matching resume_all(). A vCPU's own thread may call this, as
+    // it is out of the guest. Sleeps.
     void halt_all();
     void resume_all();
     bool halted() const { return halts_.load_acquire() != 0; }

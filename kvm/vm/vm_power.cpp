@@ -25,7 +25,7 @@ PowerOnResult VmPower::power_on(u64 mpidr, const PowerOnRequest& request) {
         return PowerOnResult::kAlreadyOn;
     target->power.on = {request.pc, request.context_id, request.big_endian};
     target->make_request(Request::kReset);
-    target->power.set(PowerState::kRunnable);  // release: the request and its content come first
+    target->power.set(PowerState::kRunnable);  // release: a run loop that sees "runnable" sees the request, and `on`
     target->kick();
     return PowerOnResult::kDone;
 }

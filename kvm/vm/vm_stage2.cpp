@@ -8,9 +8,8 @@
 namespace nest::kvm {
 namespace {
 
-// What is changed under one hold of the lock: 8192 canonical leaves at most, and about as many in shadows. L1 may have
-// mapped a frame of its memory at any number of L2's addresses; then it is fewer frames at a time, but not fewer than the
-// reverse map has together.
+// The size of a piece: 8192 canonical leaves at most, and about as many in shadows. L1 may have mapped a frame of its memory at
+// any number of L2's addresses: then a piece has fewer frames, but not fewer than a group of the reverse map.
 constexpr u64 kPiece = u64{32} << 20, kLeastPiece = 64 * arch::kPageSize;
 constexpr size_t kShadowLeaves = 8192;
 
@@ -21,7 +20,7 @@ using arch::gfn_of;
 using arch::ipa_of_gfn;
 using nested::Cause;
 
-// As much of `bytes` as may be changed in one go. leaves(bytes): of shadows, behind so many of the first bytes. mmu_lock.
+// How many of the first `bytes` make one piece. leaves(n): the number of shadow leaves behind the first n bytes. mmu_lock held.
 template <typename Leaves>
 u64 VmStage2::piece(u64 bytes, Leaves leaves) const {
     bytes = bytes < kPiece ? bytes : kPiece;
@@ -30,9 +29,9 @@ u64 VmStage2::piece(u64 bytes, Leaves leaves) const {
     return bytes;
 }
 
-// The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot. The
-// shadows follow piece by piece: nobody may derive a leaf of theirs from a canonical one that is gone.
-// Few canonical blocks may have many shadow leaves: with shadows a piece is limited by its size as well.
+// The lock is dropped between pieces, so that neither a vCPU's fault nor the scheduler waits for a whole slot. Each piece
+// changes the canonical leaves and the shadows' under one hold of the lock: otherwise a shadow would keep a leaf of a canonical
+// one that is gone. As few canonical blocks may have many shadow leaves, shadows limit a piece by their leaves, too.
 template <typename Change, typename Follow>
 void VmStage2::in_pieces(u64 start, u64 end, Change change, Follow follow) {
     NestedVncr::Dropping vncr(vncr_);
@@ -84,8 +83,8 @@ void VmStage2::write_protect_gfns(u64 start, u64 end) {
               [this](u64 first, u64 last) { shadows_->write_protect_gfns(first, last); });
 }
 
-// The tables for a chunk are fetched before it: one for each 2 MiB and one for each 1 GiB. The smallest block has 2 MiB, so
-// that smaller chunks come to the same. The lock is held for a few tables at a time, whatever the chunk.
+// The tables for a chunk are allocated before the lock is taken: one for each 2 MiB and one for each 1 GiB. A chunk smaller
+// than the smallest block, 2 MiB, counts as that. The lock is held for a few tables at a time, whatever the chunk's size.
 void VmStage2::split_gfns(u64 start, u64 end, u64 chunk) {
     constexpr u64 kBlock = u64{1} << 21, kGiant = u64{1} << 30;
     const u64 step = chunk < kBlock ? kBlock : chunk;
@@ -106,8 +105,8 @@ void VmStage2::split_gfns(u64 start, u64 end, u64 chunk) {
     split_cache_.drain();
 }
 
-// As much at a time as one fault cleans that maps a block: the guest decides how often this happens, and other vCPUs' faults
-// and the VMM's notifiers wait for the lock.
+// Cleans 2 MiB under one hold of the lock, as a fault does that maps a block: a guest can call this as often as it likes, and
+// other vCPUs' faults and the VMM's notifiers wait for the lock.
 void VmStage2::clean_all() {
     constexpr u64 kBytesAtOnce = u64{1} << 21;
     const auto ctr = stage2::CacheType::of(machine().stage2.ctr);
@@ -138,9 +137,8 @@ void VmStage2::unmap_locked(Ipa start, Ipa end) {
     tables_.complete(std::move(debt));
 }
 
-// visit(first, last): the frames behind [start, end), under the lock, which is dropped between pieces for those who want
-// it. `begins`: the range is in progress from the first hold on. The answer: does some shadow have leaves now that the
-// reverse map does not know?
+// Calls visit(first, last) for the frames behind [start, end), under the lock, which is dropped between pieces when somebody
+// waits for it. `begins`: the range counts as in progress from the first hold on. True: some shadow has untracked leaves.
 template <typename Visit>
 bool VmStage2::visit_backing(const Memslots& slots, arch::Hva start, arch::Hva end, bool begins, Visit visit) {
     arch::Hva at = start;
@@ -165,9 +163,9 @@ bool VmStage2::visit_backing(const Memslots& slots, arch::Hva start, arch::Hva e
     return untracked;
 }
 
-// Until start returns, what lies in the range must be out of every TLB; it does not sleep, but it lets go of the lock for
-// those who want it. What happens meanwhile is harmless, as the range is in progress by then: no fault maps anything of it
-// again, a slot that goes unmaps for itself, and one that is made or moved here has nothing mapped of the range.
+// When this returns, no TLB may hold anything of the range. It does not sleep, but drops the lock when somebody waits for it.
+// What others do meanwhile is harmless, as the range is in progress: a fault maps nothing of it, a slot that is removed is
+// unmapped by its remover, and a slot that is made or moved here has nothing of the range mapped.
 void VmStage2::notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end) {
     NestedVncr::Dropping vncr(vncr_);
     const bool untracked = visit_backing(slots, start, end, true, [&](u64 first, u64 last) {
@@ -200,7 +198,7 @@ bool VmStage2::notifier_age(const Memslots& slots, arch::Hva start, arch::Hva en
         }
         if (shadows_ && (clear || !young)) [[unlikely]]
             young |= shadows_->age_gfns(first, last, clear);
-        young |= vncr_.uses(first, last);  // hardware's accesses there leave no trace
+        young |= vncr_.uses(first, last);  // L2's accesses to such a page set no access flag: it counts as used
     });
     return young;
 }
@@ -213,12 +211,13 @@ void VmStage2::reap() {
     }
     stage2::TableChain chain = tables_.take_retired();
     mmu_lock_.unlock();
-    // Tier 0 walks with interrupts off: a CPU that has taken an interrupt has left every walk that it had begun.
+    // A vCPU in tier 0, on CPU B, may have begun a walk before the tables left the tree, and still read them; its interrupts
+    // are off. Once B has taken an interrupt, that walk is over.
     call_all_cpus(CpuCall::kNothing);
     tables_.free_retired(std::move(chain));
 }
 
-// Every request is carried out, and at once: the TLBI instructions do what others ask of each CPU by IPI.
+// Both counters have the same value: each request is one broadcast TLBI, which is carried out at once.
 void VmStage2::report(VmStats& stats) const {
     const u64 now = tables_.broadcasts();
     set_stat(stats.remote_tlb_flush_requests, now);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A VM's canonical stage 2, and the two parties that change it besides faults: memory slots and MMU notifiers. What
-// they change goes from the shadows of a VM with virtual EL2 as well, under the same hold of the lock.
+// A VM's canonical stage 2, and what changes it besides faults: memory slots and MMU notifiers. What they unmap or protect is
+// unmapped or protected in the VM's shadows, too, under the same hold of the lock.
 #pragma once
 #include <kvm/cpu/cpu.hpp>
 #include <kvm/memory/canonical.hpp>
@@ -16,14 +16,15 @@ class VmStage2 final : public StageTwoUser {
 public:
     using Tables = CanonicalTables;
 
-    // `vncr`: the VM's; what is mapped for its vCPUs' VNCR_EL2 follows, too.
+    // `vncr`: the VM's; translations of L1's VNCR_EL2 are dropped together with leaves, too.
     VmStage2(SpinLock& mmu_lock, stage2::VmidAllocator& vmids, NestedVncr& vncr)
         : mmu_lock_(mmu_lock), tables_(cpu(), vmids), vncr_(vncr) {}
 
     Status init(unsigned ipa_bits, const stage2::HostFeatures& features) { return tables_.init(ipa_bits, features); }
     // No vCPU runs any more. Sleeps.
     void destroy();
-    // The VM's shadows follow from now on; nullptr: no more. mmu_lock held, or no one else left.
+    // From now on each change is made in these shadows, too; nullptr: there are none any more. mmu_lock held, or nobody else
+    // uses the VM.
     void attach(Shadows* shadows) {
         if (shadows)
             mmu_lock_.assert_held();
@@ -36,7 +37,7 @@ public:
     void write_protect_gfns(u64 start, u64 end) override;
     void split_gfns(u64 start, u64 end, u64 chunk) override;
 
-    // Cleans to memory all that is mapped, for a guest that reaches it past the caches. Sleepable.
+    // Cleans all mapped memory to the point of coherency, for a guest whose caches are off. Sleepable.
     void clean_all();
 
     // MMU notifiers. Any context that may spin; never sleep. The kernel calls start, changes its page table, calls end.
@@ -48,10 +49,10 @@ public:
     //  * ... after end: if a slot was there at end, then end has advanced the sequence. If none was, the fault's own slot,
     //    which has that address, was gone by then, or not yet made. Gone: its removal has advanced the sequence. Not yet
     //    made: the fault found it after end, and asked for the page after that, which is the next case.
-    //  * The page was asked for after the kernel's change: it is the new one, and may be mapped. What the fault needs not
-    //    know is refused all the same, until end, and once more if it noted the sequence before end.
-    // Whoever derives something from a leaf of this stage 2 (shadows, VNCR_EL2's translations, walks of L1's tables) does so
-    // under the same hold of the lock, and start takes that away with the leaf: nothing else needs the sequence.
+    //  * The page was asked for after the kernel's change: it is the new page, and may be mapped. may_map() refuses it all the
+    //    same until end, and once more if the fault noted the sequence before end: then the guest faults again.
+    // What is derived from a leaf of this stage 2 (shadow leaves, VNCR_EL2's translations, walks of L1's tables) is derived
+    // under one hold of the lock, and start takes it away together with the leaf: only faults need the sequence.
     // Ranges without a slot hold nobody up, so that a VMM which maps and unmaps without pause does not stop its vCPUs.
     void notifier_start(const Memslots& slots, arch::Hva start, arch::Hva end);
     void notifier_end(const Memslots& slots, arch::Hva start, arch::Hva end);
@@ -63,7 +64,7 @@ public:
         return seq_.load_relaxed() == seq && !in_progress_.overlap(start, end);
     }
 
-    // What lies there was used again. -ENOENT: it is gone. mmu_lock held.
+    // Sets the access flag of the leaf at `page`. -ENOENT: nothing is mapped there any more. mmu_lock held.
     Status make_young(arch::Ipa page) { return locked().make_young(page); }
 
     // Frees tables that left the tree, once every CPU has left tier 0. Sleepable, no lock held.
@@ -84,13 +85,14 @@ private:
     template <typename Leaves>
     u64 piece(u64 bytes, Leaves leaves) const;
     void drop_untracked(bool may_sleep);
-    // For all that changes, or walks, more than one leaf.
+    // tables_, for code that has to hold mmu_lock.
     Tables& locked() {
         mmu_lock_.assert_held();
         return tables_;
     }
     void unmap_locked(arch::Ipa start, arch::Ipa end);
-    // mmu_lock. Released, as seq() is read without it: who reads the new value sees the page table of before.
+    // mmu_lock held. A release, as seq() is read without the lock: a fault that reads the new value also sees the kernel's page
+    // table as it was changed before, and so gets the new page.
     void advance_seq() {
         mmu_lock_.assert_held();
         seq_.store_release(seq_.load_relaxed() + 1);
