@@ -61,6 +61,8 @@ private:
     T value_{};
 };
 
+// An aligned word that cannot be declared as an Atomic, because it lies in the memory of a guest or of the VMM, or goes to user
+// space as it is: AtomicRef(word).load_acquire(). A const word can only be loaded.
 template <typename T>
 class AtomicRef : public detail::AtomicOperations<AtomicRef<T>, std::remove_const_t<T>> {
 public:

@@ -107,9 +107,9 @@ FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
         return error(vcpu, Errno::kFault);
     }
 
+    const bool coherent_icache = CTR_EL0::of(machine().stage2.ctr).get<CTR_EL0::DIC>();
     // For a walk: HCR_EL2.PTW is set, so that hardware stops each walk of Device memory by a permission fault. Mapping the page
     // would not help.
-    const bool coherent_icache = CTR_EL0::of(machine().stage2.ctr).get<CTR_EL0::DIC>();
     if ((a.exec || a.walk) && page.device && !page.cacheable) {
         nest_port_page_release(&page, false);
         return FaultInResult::kDevice;

@@ -7,6 +7,7 @@
 namespace nest::kvm {
 
 // The guest's memory, through memslots. False: there is no memory at that address any more, and nothing is counted then.
+// Virtual for the tests of this room, which has no VM (kvm/fault/stolen_time.cpp).
 class StolenTimeMemory {
 public:
     virtual bool read(arch::Ipa from, void* to, size_t bytes) = 0;

@@ -10,7 +10,6 @@ namespace nest::kvm {
 
 namespace {
 
-// Capabilities that are there on any machine, and answer 1.
 using namespace abi;
 
 constexpr u32 kGuestDebugFlags = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW;

@@ -81,9 +81,10 @@ void for_each_counter(Stats& stats, See&& see) {
 }
 
 // For a counter that several threads write. Any context.
-// For a counter that is computed when somebody reads the statistics; several readers may do so at once. Any context.
 inline void add_to_stat(u64& counter, u64 more) { AtomicRef(counter).fetch_add_relaxed(more); }
 inline void count(u64& counter) { add_to_stat(counter, 1); }
+// For a counter that is computed when somebody reads the statistics; several readers may do so at once, and the vCPUs count on
+// meanwhile. Any context.
 inline void set_stat(u64& counter, u64 value) { AtomicRef(counter).store_relaxed(value); }
 inline u64 get_stat(const u64& counter) { return AtomicRef(counter).load_relaxed(); }
 

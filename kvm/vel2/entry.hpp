@@ -3,7 +3,7 @@
 // leaves to be done.
 //
 // The registers change worlds at once, in tier 0 (nested/cpu/world_switch.hpp). Timers, CPU interface and stage 2 follow:
-// mostly in tier 0, too (kvm/exits/run_in_guest_nested.cpp), else by way of the host, before the next entry, by
+// mostly in tier 0, too (kvm/tier0/run_in_guest_nested.cpp), else by way of the host, before the next entry, by
 // complete_switch(), flush_gic() and prepare_world().
 #pragma once
 #include <base/tier0.hpp>
