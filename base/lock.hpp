@@ -108,7 +108,7 @@ inline void assert_either_held(const RwSemaphore& semaphore, const SpinLock& spi
         nest_port_assert_either_held(&semaphore.lock_, &spinlock.lock_);
 }
 
-// Guard: any of the above with lock()/unlock().
+// Guard: holds any lock that has lock() and unlock().
 template <typename L>
 class [[nodiscard]] Guard {
 public:
@@ -121,7 +121,7 @@ private:
     L& lock_;
 };
 
-// IrqGuard: where interrupts may be on.
+// IrqGuard: turns interrupts off and holds a RawSpinLock.
 class [[nodiscard]] IrqGuard {
 public:
     explicit IrqGuard(RawSpinLock& lock) : lock_(lock), flags_(lock.lock_irqsave()) {}
@@ -158,7 +158,7 @@ private:
 
 }  // namespace nest
 
-// For our own invariants only; what a guest or a VMM can trigger is an error, never this.
+// For the core's own invariants only. What a guest or a VMM can bring about has to be an error.
 #define NEST_BUG_ON(condition)                                     \
     do {                                                           \
         if (condition) [[unlikely]]                                \

@@ -181,7 +181,7 @@ int nest_port_irqfd_bind(int fd, void *owner, struct nest_host_irqfd **out);
 void nest_port_irqfd_unbind(struct nest_host_irqfd *irqfd);
 /* Waits for every nest_irqfd_shutdown() that has begun. Not to be called from within one. Sleeps. */
 void nest_port_irqfd_flush(void);
-/* The same eventfd as this descriptor's? */
+/* Is the irqfd bound to the eventfd of this descriptor? Sleeps. */
 bool nest_port_irqfd_matches(struct nest_host_irqfd *irqfd, int fd);
 
 /* ---- time ------------------------------------------------------------------------------------------------------- */

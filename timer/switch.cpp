@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What changes of a vCPU's timers while they are loaded.
+// Changes of a vCPU's timers while they are loaded: another offset, TGE, the pair that owns the hardware.
 #include <timer/load_put.hpp>
 
 namespace nest::timer {

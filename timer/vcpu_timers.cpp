@@ -61,7 +61,7 @@ void VcpuTimers::claim_lines(u64 host_count) {
         const TimerId id = direct(slot);
         const bool fires = context(id).should_fire(host_count);
         if (irqchip_in_kernel_) {
-            // The vGIC may have to inject at once; if the timer expires between here and restore(), the PPI comes.
+            // The vGIC may have to inject at once; if the timer expires between here and restore_all(), the PPI comes.
             lines_->set_level(id, fires);
             lines_->set_physical_active(slot, fires || lines_->vgic_active_or_pending(id));
         } else {
@@ -216,7 +216,7 @@ void VcpuTimers::virtual_offset_was_set() {
     auto& set = set_el1_count_;
     if (!set.holds || set.share == context(TimerId::kVirtual).vcpu_share() || set.generation != vm_->generation())
         return;
-    // From the physical offset of before the first try, as set_el2_count() decides anew whether the VM gets an offset at all.
+    // Starts from the physical offset before TIMER_CNT was set, as set_el2_count() decides anew whether the VM gets an offset.
     vm_->restore_physical_offset(set.physical_before);
     set_virtual_count_of_el1();
 }

@@ -141,7 +141,7 @@ public:
             tell_direct();
     }
     bool hyp_is_direct() const { return hyp_direct_; }
-    // What of the guest's accesses traps now.
+    // Which of the guest's accesses to timers trap now.
     TimerTraps traps() const { return traps_of(has_el2_ && hyp_is_direct()); }
     bool has_el2() const { return has_el2_; }
     // The timers that this vCPU has: TimerId below it.
@@ -215,7 +215,7 @@ private:
         bool holds = false;
         u64 count = 0, at = 0;    // the value, and CNTPCT_EL0 when it was set
         u64 share = 0;            // L1's CNTVOFF_EL2 that it was set with
-        u64 physical_before = 0;  // the VM's physical offset of before
+        u64 physical_before = 0;  // the VM's physical offset before TIMER_CNT was set
         u32 generation = 0;       // of the VM's offsets since
     } set_el1_count_;
     arch::CNTHCTL_EL2 l1_controls_{};   // L1's CNTHCTL_EL2 when L2's pair was made direct

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Registers of the guest that are in this CPU's hardware right now. Preemption off.
+// Reads and writes registers of the guest that are in this CPU's hardware right now. Preemption off.
 #pragma once
 #include <arch/sysreg.hpp>
 #include <vncr/register_file.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What vhe/ has in assembly. AArch64 only.
+// The functions in vhe/enter.S and vhe/fpsimd.S, which say what they need. AArch64 only.
 #pragma once
 #include <vhe/guest_context.hpp>
 #include <vhe/host_context.hpp>

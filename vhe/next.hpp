@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What becomes of an exit: the one outcome type of every handler.
+// What becomes of an exit: the outcome type of all handlers.
 #pragma once
 #include <base/types.hpp>
 

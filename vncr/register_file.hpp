@@ -42,8 +42,8 @@ public:
     // What VNCR_EL2 is given while virtual EL2 runs: the page's address in the linear map.
     u64* page() const { return page_; }
 
-    // For many accesses in a row: the compiler must reload the page's address after each access to a system register,
-    // unless it has a copy.
+    // For many accesses in a row: without a View the compiler reloads the page's address after each access to a system
+    // register, as that clobbers memory.
     class View {
     public:
         u64 get(arch::SysReg reg) const { return *slot(page_, memory_, reg); }

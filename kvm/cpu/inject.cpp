@@ -61,7 +61,7 @@ struct Entry {
 Entry entry_at_el1(const CpuState& state) {
     return {pstate_at_el1(state, state.pstate()), vector_block(state.pstate())};
 }
-// From virtual EL2 or its user space: to virtual EL2.
+// The exception comes from virtual EL2 or its user space, and goes to virtual EL2.
 Entry entry_at_vel2(const CpuState& state) {
     const nested::VirtualEl2& v = state.vel2;
     const u64 old = v.guest_pstate();

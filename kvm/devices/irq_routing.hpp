@@ -28,7 +28,7 @@ public:
     // KVM_SET_GSI_ROUTING with its header read from user space; the entries follow it at user_entries. Replaces all
     // routes or, on an error, none: EINVAL, EFAULT, ENOMEM.
     Status set(const abi::IrqRouting& header, u64 user_entries);
-    // The same from our own memory.
+    // The same with entries in the kernel's memory.
     Status set(const abi::IrqRoutingEntry* entries, u32 count);
     // GSI n to SPI 32 + n, as the vGIC's initialisation does it. ENOMEM.
     Status set_default(u32 spis);

@@ -62,7 +62,7 @@ public:
     struct Abort {
         u64 esr;        // ESR_EL2 of a data abort
         arch::Ipa ipa;  // all of its bits; behind nested paging, L1's
-        u64 sctlr;      // as above
+        u64 sctlr;      // as for data_big_endian()
         bool in_slot;   // the address is in a (read-only) memory slot
         bool nisv_to_user;  // KVM_CAP_ARM_NISV_TO_USER
     };

@@ -28,7 +28,7 @@ static_assert(sizeof(StolenTimeRecord) == 64 && offsetof(StolenTimeRecord, stole
 
 inline constexpr u64 kNoStolenTime = ~u64{0};
 
-// Of one vCPU, under its mutex.
+// The stolen time of one vCPU, whose mutex is held (by KVM_RUN, too).
 class PvTime {
 public:
     // KVM_ARM_VCPU_PVTIME_CTRL. `supported`: the host keeps run delays. ENXIO: it does not, or another attribute.

@@ -12,7 +12,7 @@ constexpr u64 kWorkaround2Available = 2;
 constexpr u64 kWorkaround2NotRequired = 3;
 constexpr u64 kWorkaround2Enabled = 1 << 4;
 
-// Of ARCH_WORKAROUND_1 and _3: not available, available, not required.
+// The value of the registers of ARCH_WORKAROUND_1 and _3: 0 not available, 1 available, 2 not required.
 u64 level_of(Mitigation m) { return static_cast<u64>(m); }
 static_assert(static_cast<u64>(Mitigation::kMitigated) == 1 && static_cast<u64>(Mitigation::kUnaffected) == 2);
 

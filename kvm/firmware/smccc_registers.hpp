@@ -7,7 +7,7 @@
 
 namespace nest::kvm {
 
-// For KVM_GET_REG_LIST.
+// All firmware registers, for KVM_GET_REG_LIST (Documentation/virt/kvm/arm/fw-pseudo-registers.rst).
 inline constexpr u64 kFirmwareRegisters[] = {
     KVM_REG_ARM_PSCI_VERSION,
     KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1,

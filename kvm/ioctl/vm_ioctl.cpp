@@ -23,7 +23,7 @@ Status set_memory_region(Vm& vm, u64 user, size_t bytes) {
     return vm.slots.set_region(region);
 }
 
-// Without an in-kernel GIC: the vCPU's own IRQ and FIQ inputs.
+// KVM_IRQ_LINE without an in-kernel GIC: sets one of the vCPU's own inputs, IRQ or FIQ.
 Status set_pin(Vm& vm, const IrqLine& line) {
     Vcpu* const found = vm.find_id(line.vcpu);
     if (!found)

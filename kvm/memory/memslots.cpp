@@ -13,7 +13,7 @@ bool page_aligned(u64 value) { return (value & ((u64{1} << nest_port_page_shift(
 // Pointer tags are no part of an address; the bits of a user address above 55 are zero.
 constexpr bool tagged(u64 address) { return address >> 56; }
 
-// What is wrong with a region whatever the other slots are.
+// Checks of a region that need no look at other slots.
 Status check(const UserMemoryRegion2& region) {
     if (region.flags & ~(abi::KVM_MEM_LOG_DIRTY_PAGES | abi::KVM_MEM_READONLY))
         return Errno::kInval;

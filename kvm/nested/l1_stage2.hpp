@@ -11,6 +11,7 @@ namespace nest::kvm {
 // What the VM's ID registers say of its MMU.
 const nested::MmuFeatures& mmu_features(Vcpu& vcpu);
 
+// The key of the shadow that L1's registers name now, and the VMID in it.
 nested::ShadowKey l1_shadow_key(Vcpu& vcpu);
 u16 l1_vmid(Vcpu& vcpu);
 

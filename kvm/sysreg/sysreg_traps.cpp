@@ -67,7 +67,7 @@ const Row* find_row(Encoding e) {
     return at < kRowCount && kRows[at].encoding == e ? &kRows[at] : nullptr;
 }
 
-// One trapped access on its way.
+// One trapped access, while it is emulated.
 struct Access {
     CpuState& state;
     SysregHooks& hooks;

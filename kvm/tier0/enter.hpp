@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One stay in the guest: from the host's context in, through tier 0 as often as it can decide, and out again.
+// One stay in the guest: from the host's context in, through as many exits as tier 0 can handle, and out again.
 #pragma once
 #include <kvm/vm/vcpu.hpp>
 
@@ -7,11 +7,11 @@ namespace nest::kvm {
 
 struct Exit {
     vhe::ExitKind kind;
-    bool handled;  // by tier 0; it only made way for something that the run loop has to look at
+    bool handled;  // tier 0 has handled the exit; the stay ended as the run loop has to look at something
 };
 
-// Interrupts off, guest state announced to the kernel (nest_port_guest_enter), timers and vGIC flushed. After kSync,
-// vcpu.context holds the syndrome.
+// Enters the guest until an exit that tier 0 cannot handle. Interrupts off, guest state announced to the kernel
+// (nest_port_guest_enter()), timers and vGIC flushed. After kSync, vcpu.context holds the syndrome.
 Exit enter_guest(Vcpu& vcpu);
 
 // Tier 0 of an exit that nesting has no part in: what registers alone decide; kResume or kTier1. Guest context loaded, all

@@ -14,7 +14,7 @@ namespace nest::nested {
 // Everything that the switch needs besides the vCPU.
 struct SwitchArgs {
     bool fp_loaded = false;
-    bool serror_pending = false;  // the VMM's virtual SError is pending for the guest: HCR_EL2.VSE; VSESR_EL2 is loaded
+    bool serror_pending = false;  // a virtual SError of ours, in either world: HCR_EL2.VSE is to be set; VSESR_EL2 is loaded
     bool under_host = false;      // TGE is set: HCR_EL2 and CPTR_EL2 are the host's until activate()
 };
 

@@ -62,8 +62,8 @@ public:
     // pieces of so few frames that the lock is not held for long. Between them it may drop the lock, and before it calls
     // the change done, it has drop_untracked() come to its end.
 
-    // What the three below have to look at for these frames. A group of 64 pages that lie together, or one block, makes no
-    // more than Rmap::kMostOfGroup of it.
+    // How many shadow leaves the next three functions have to look at for these frames: for a group of 64 pages that lie
+    // together, or for one block, at most Rmap::kMostOfGroup.
     size_t leaves(u64 start, u64 end) const { return rmap_.count_of(start, end); }
     // These frames are not mapped any more, or not to the same memory, or with less permission.
     void unmap_gfns(u64 start, u64 end, Cause cause);
@@ -92,7 +92,7 @@ public:
     // again with the same cursor, the lock dropped in between. L1's instruction is complete when this says true.
     [[nodiscard]] bool invalidate(const ShadowTlbi& scope, Cursor& cursor, unsigned budget = stage2::kDefaultBudget,
                                   Reclaim reclaim = Reclaim::kNow);
-    // The same for tier 0: in one go or not at all. False: invalidate() has to do it, from the beginning.
+    // invalidate() for tier 0: in one go. False: invalidate() has to start from the beginning, whatever was dropped.
     [[nodiscard]] bool invalidate_at_once(const ShadowTlbi& scope, unsigned budget);
 
     ShadowPool<Memory>& pool() { return pool_; }

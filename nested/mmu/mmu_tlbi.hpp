@@ -9,8 +9,8 @@
 
 namespace nest::nested {
 
-// What a broadcast TLBI costs, DSB and all, in entries that might be looked at instead. L1 decides how many shadows a VMID
-// has.
+// What a broadcast TLBI with its DSB costs, in table entries that could be looked at in that time. It counts in the budget, as
+// L1 decides how many shadows a VMID has.
 inline constexpr unsigned kFlushCost = 128;
 constexpr void charge(unsigned& budget, unsigned cost) { budget -= cost < budget ? cost : budget; }
 

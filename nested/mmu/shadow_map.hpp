@@ -18,7 +18,7 @@ struct L2Fault {
 // `hpfar` must be valid (vhe::capture_exit() sees to it).
 L2Fault decode_l2_fault(u64 esr, u64 far, u64 hpfar, u64 pstate, bool protected_walks);
 
-// What has to happen next.
+// What has to happen next for a fault of L2.
 enum class FaultOutcome : u8 {
     kResolved,    // mapped: let L2 try again
     kForward,     // L1's to handle: abort to virtual EL2 with `fsc`, HPFAR_EL2 of the fault

@@ -59,7 +59,7 @@ public:
         }
         return s;
     }
-    // As above, but makes a shadow, or evicts one. -ENOMEM; -EBUSY when there are as many as there may be and each is in use
+    // As find_and_hold(), but makes a shadow, or evicts one. -ENOMEM; -EBUSY: as many as there may be, and each in use
     // (never, while a vCPU holds no more than kPerVcpu - 1 of them). Sleeps; takes the mmu lock.
     Result<Shadow<Memory>*> get(const ShadowKey& key) {
         Change change;

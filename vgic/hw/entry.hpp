@@ -8,7 +8,7 @@
 //                                     the entry was called off: state has moved into the list registers
 //   put    preemption off             the reverse of load
 //
-// None issues the context synchronisation that its writes need before a guest runs: the world switch's ERET is one.
+// None of the four issues the context synchronisation that its writes need before a guest runs: the ERET into the guest is one.
 // nested.hpp has the same four for an L2 whose CPU interface L1 has built.
 #pragma once
 #include <arch/cpu.hpp>

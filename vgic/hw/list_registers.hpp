@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// From the interrupts' state to list registers and back; software only, the hardware is entry.hpp's business.
+// From the interrupts' state to list registers and back, in memory only: entry.hpp reads and writes hardware.
 #pragma once
 #include <vgic/distributor.hpp>
 
@@ -32,8 +32,8 @@ void fill_list_registers(CpuInterface& cpu);
 // interrupts that had none. Kicks and notifies. Interrupts off, no lock held.
 void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters], unsigned eoi_count);
 
-// The same in tier 0, when all list registers have become empty. False, with nothing done: there is an SPI among them, or the
-// kernel has to be asked about a physical interrupt, or somebody has the lock.
+// fold_list_registers() for tier 0, when all list registers have become empty. False, with nothing done: there is an SPI among
+// them, or the kernel has to be asked about a physical interrupt, or somebody has the lock.
 [[nodiscard]] bool fold_ended_list_registers(CpuInterface& cpu);
 
 // Deactivates one interrupt as ICC_DIR_EL1 would; nothing if it is not active. The vCPU is out of the guest and synced.

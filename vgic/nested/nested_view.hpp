@@ -43,7 +43,7 @@ inline constexpr u64 kMaintenanceEnables =
 // Can L1's maintenance interrupt be high at all? `empty`: the caller knows any_list_register() to be 0.
 inline bool maintenance_is_possible(const vncr::RegisterFile& file, bool empty) {
     const auto hcr = file.get<arch::ICH_HCR_EL2>();
-    // Of the causes, only an EOI needs no enable; it needs a list register.
+    // Of the causes, only an EOI needs no enable bit; but it needs a list register that is in use.
     return hcr.get<arch::ICH_HCR_EL2::En>() && !(empty && !(hcr.raw & kMaintenanceEnables));
 }
 // The level of L1's maintenance interrupt.
