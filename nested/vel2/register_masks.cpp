@@ -6,12 +6,12 @@ namespace nest::nested {
 RegisterMasks::RegisterMasks(const Features& features) {
 #define BITS(reg, feature, bits)        \
     if (features.has(Feature::feature)) \
-        writable_[detail::masked(arch::SysReg::reg)] |= (bits);
+        writable_[detail::kMaskedRow<arch::SysReg::reg>] |= (bits);
 #include <nested/vel2/register_masks.def>
     // A register that the VM does not have has no bits, whatever features its bits belong to. L1 can write such a register
     // all the same, where hardware has it: NV2 makes the access one to the VNCR page, before any trap.
-#define EL2_REGISTER(name, kind, feature, reset, shown)             \
-    if (constexpr size_t m = detail::masked(arch::SysReg::name);    \
+#define EL2_REGISTER(name, kind, feature, reset, shown)               \
+    if (constexpr size_t m = detail::kMaskedRow<arch::SysReg::name>;  \
         m != detail::kMaskedCount && !features.has(Feature::feature)) \
         writable_[m] = 0;
 #include <nested/vel2/el2_registers.def>
@@ -24,7 +24,7 @@ RegisterMasks::RegisterMasks(const Features& features) {
 u64 RegisterMasks::apply(arch::SysReg reg, u64 value) const {
     switch (reg) {
 #define MASKED(name, res1) \
-    case arch::SysReg::name: return (value & writable_[detail::masked(arch::SysReg::name)]) | (res1);
+    case arch::SysReg::name: return (value & writable_[detail::kMaskedRow<arch::SysReg::name>]) | (res1);
 #include <nested/vel2/register_masks.def>
     default: return value;
     }

@@ -17,13 +17,15 @@ inline constexpr MaskedRegister kMasked[] = {
 #include <nested/vel2/register_masks.def>
 };
 inline constexpr size_t kMaskedCount = sizeof(kMasked) / sizeof(kMasked[0]);
-// Its row, or kMaskedCount.
-consteval size_t masked(arch::SysReg reg) {
+constexpr size_t masked_row(arch::SysReg reg) {
     size_t row = 0;
     while (row < kMaskedCount && kMasked[row].reg != reg)
         row++;
     return row;
 }
+// The row of a register, or kMaskedCount.
+template <arch::SysReg kReg>
+inline constexpr size_t kMaskedRow = masked_row(kReg);
 }  // namespace detail
 
 // One per VM, computed when its ID registers are fixed; constant from then on.
@@ -35,7 +37,7 @@ public:
     u64 apply(arch::SysReg reg, u64 value) const;
     template <typename R>
     R apply(R value) const {
-        constexpr size_t row = detail::masked(R::kReg);
+        constexpr size_t row = detail::kMaskedRow<R::kReg>;
         static_assert(row != detail::kMaskedCount, "no row in register_masks.def");
         return R::of((value.raw & writable_[row]) | detail::kMasked[row].res1);
     }
