@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the virtual GIC asks of the layers above.
 #pragma once
+#include <base/result.hpp>
 #include <base/types.hpp>
 
 namespace nest::vgic {
@@ -32,6 +33,11 @@ public:
     // wait for the vGIC's config mutex, which the caller holds. Sleeps.
     virtual void halt_all() = 0;
     virtual void resume_all() = 0;
+
+    // Guest memory, for an ITS and its tables; any alignment. EFAULT: no memory there (for a write also: read-only memory).
+    // Sleeps, as long as the VMM takes to answer a fault; no spinlock held.
+    virtual Status read_guest(u64 ipa, void* to, size_t bytes) = 0;
+    virtual Status write_guest(u64 ipa, const void* from, size_t bytes) = 0;
 
 protected:
     ~Callbacks() = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/vm/vgic_wiring.hpp>
 
+#include <kvm/memory/guest_memory.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/inject.hpp>
@@ -80,6 +81,11 @@ void VgicWiring::set_physical_active(unsigned vcpu_index, unsigned host_intid, b
 
 void VgicWiring::halt_all() { vm_.halt_all(); }
 void VgicWiring::resume_all() { vm_.resume_all(); }
+
+Status VgicWiring::read_guest(u64 ipa, void* to, size_t bytes) { return kvm::read_guest(vm_.slots, arch::Ipa(ipa), to, bytes); }
+Status VgicWiring::write_guest(u64 ipa, const void* from, size_t bytes) {
+    return kvm::write_guest(vm_.slots, arch::Ipa(ipa), from, bytes);
+}
 
 bool VgicWiring::ready() {
     const vgic::Distributor* const there = distributor();

@@ -38,6 +38,8 @@ public:
     void set_physical_active(unsigned vcpu_index, unsigned host_intid, bool active) override;
     void halt_all() override;
     void resume_all() override;
+    Status read_guest(u64 ipa, void* to, size_t bytes) override;
+    Status write_guest(u64 ipa, const void* from, size_t bytes) override;
 
     // IrqSink
     bool ready() override;

@@ -15,7 +15,7 @@ from pathlib import Path
 ORDER = """
 port base arch vncr
 stage2
-vgic vgic/hw vgic/nested vgic/mmio vgic/device
+vgic vgic/its vgic/hw vgic/nested vgic/mmio vgic/device
 timer
 vhe
 nested/vel2 nested/walk nested/cpu nested/mmu

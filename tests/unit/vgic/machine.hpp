@@ -2,6 +2,7 @@
 // Machine: a VM's virtual GIC with a few vCPUs, each on its own FakeCpu.
 #pragma once
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <set>
 #include <tests/fake/port.hpp>
@@ -46,6 +47,22 @@ struct FakeCallbacks final : vgic::Callbacks {
             on_halt();
     }
     void resume_all() override { resumes++; }
+    Status read_guest(u64 ipa, void* to, size_t bytes) override {
+        might_sleep("read_guest");
+        if (ipa < kRamBase || ipa - kRamBase > ram.size() || bytes > ram.size() - (ipa - kRamBase))
+            return Errno::kFault;
+        std::memcpy(to, ram.data() + (ipa - kRamBase), bytes);
+        return kOk;
+    }
+    Status write_guest(u64 ipa, const void* from, size_t bytes) override {
+        might_sleep("write_guest");
+        if (ipa < kRamBase || ipa - kRamBase > ram.size() || bytes > ram.size() - (ipa - kRamBase))
+            return Errno::kFault;
+        std::memcpy(ram.data() + (ipa - kRamBase), from, bytes);
+        return kOk;
+    }
+    static constexpr u64 kRamBase = 0x4000'0000;
+    std::vector<u8> ram;        // a test that wants guest memory makes it as large as it needs
     bool kicked(unsigned vcpu) const { return std::find(kicks.begin(), kicks.end(), vcpu) != kicks.end(); }
 
 private:

@@ -14,6 +14,8 @@ struct QuietCallbacks final : vgic::Callbacks {
     void eoi(unsigned) override {}
     bool irq_line_level(unsigned, unsigned) override { return false; }
     void set_physical_active(unsigned, unsigned, bool) override {}
+    Status read_guest(u64, void*, size_t) override { return Errno::kFault; }
+    Status write_guest(u64, const void*, size_t) override { return Errno::kFault; }
     void halt_all() override {}
     void resume_all() override {}
 };

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Its: one interrupt translation service of a VM, [IHI0069] chapter 5 and 12.18 to 12.20.
+//
+// What the guest has mapped lies in objects of ours (devices, collections, events); the guest's tables are written and read only
+// when user space saves and restores. So a guest that scribbles over its tables changes nothing until then, and each entry
+// that comes back is checked as if a stranger had written it.
+//
+// Locks, outermost first:
+//   lock_            sleeps: registers, the command queue, devices and collections. Guest memory is read with it held.
+//   translations     raw spinlock, interrupts off: which LPI an event is. A message takes nothing else but, inside of it, the
+//                    distributor's locks, so that no message arrives after the command that unmapped it is done.
+#pragma once
+#include <vgic/distributor.hpp>
+#include <vgic/its/collections.hpp>
+#include <vgic/its/devices.hpp>
+#include <vgic/its/translations.hpp>
+
+namespace nest::vgic {
+
+inline constexpr u64 kItsSize = 2 * kFrameSize;             // control frame, translation frame
+inline constexpr u64 kItsTranslater = kFrameSize + 0x40;    // GITS_TRANSLATER, where messages are written to
+
+class Its {
+public:
+    explicit Its(Distributor& distributor);
+    Its(const Its&) = delete;
+    Its& operator=(const Its&) = delete;
+    ~Its();
+
+    // KVM_VGIC_ITS_ADDR_TYPE. EEXIST: set before; EINVAL: misaligned (64 KiB); E2BIG: above the limit. Sleeps.
+    Status set_base(u64 address, u64 ipa_limit);
+    // The IPA, or ~0. Any context.
+    u64 base() const { return base_.load_acquire(); }
+    // KVM_DEV_ARM_VGIC_CTRL_INIT. Idempotent. ENOMEM. Sleeps.
+    Status init();
+    bool initialized() const { return initialized_.load_acquire(); }
+
+    // A vCPU's access at an offset from base(), below kItsSize; 4 or 8 bytes, aligned (others read as zero and are ignored).
+    // Sleeps. kAgain: a write to GITS_CWRITER has made its share of commands and there are more; the guest executes the same
+    // store again, so that signals and the scheduler get their turn.
+    enum class Written : u8 { kDone, kAgain };
+    u64 mmio_read(u32 offset, unsigned bytes);
+    Written mmio_write(u32 offset, unsigned bytes, u64 value);
+
+    // A message. Any context, hard interrupts included. kLost: no such event, or its redistributor takes no LPIs.
+    enum class Delivery : u8 { kLost, kDelivered };
+    Delivery send(u32 device_id, u32 event_id);
+
+    // KVM_DEV_ARM_VGIC_GRP_ITS_REGS, KVM_DEV_ARM_ITS_SAVE_TABLES, RESTORE_TABLES and CTRL_RESET. No vCPU runs. Errors as
+    // Documentation/virt/kvm/devices/arm-vgic-its.rst has them. Sleep.
+    static bool has_register(u64 offset);
+    Status user_read(u64 offset, u64& value);
+    Status user_write(u64 offset, u64 value);
+    Status save_tables();
+    Status restore_tables();
+    void reset();
+
+private:
+    // ... whatever the implementation needs; keep it small, one idea per file
+    Distributor& distributor_;
+    Mutex lock_{NEST_LOCK_VGIC_ITS};
+    Atomic<u64> base_;
+    Atomic<bool> initialized_;
+};
+
+}  // namespace nest::vgic
