@@ -2,7 +2,8 @@
 // The state of 32 interrupts, sliced by bit: a word per property, bit n being INTID first + n.
 //
 // The GIC's own registers have the same shape, so that a read of GICD_ISENABLERn is one load, and "is any of 32 interrupts
-// deliverable" a few instructions. A vCPU has one bank for its SGIs and PPIs, the distributor one for every 32 SPIs.
+// deliverable" a few instructions. A vCPU has one bank for its SGIs and PPIs, the distributor one for every 32 SPIs, and one
+// for every 32 LPIs of which one was ever in use.
 #pragma once
 #include <vgic/intid.hpp>
 
@@ -32,11 +33,20 @@ struct PrivateBank : Bank {
     const void* owner[32] = {};     // the in-kernel device that alone may drive the line, or null
 };
 
-struct SpiBank : Bank {
+// Of interrupts that any vCPU may take.
+struct SharedBank : Bank {
+    u16 target[32] = {};  // the vCPU index that it is routed to, or kNobody
+    u16 holder[32] = {};  // the index of the vCPU that holds the interrupt, or kNobody
+};
+
+struct SpiBank : SharedBank {
     u32 route[32] = {};   // IROUTER's Aff2:Aff1:Aff0
     u32 routed = 0;       // IROUTER was written; until then vCPU 0 is the target, whatever its affinity
-    u16 target[32] = {};  // the vCPU index that `route` names, or kNobody
-    u16 holder[32] = {};  // the index of the vCPU that holds the SPI, or kNobody
+};
+
+struct LpiBank : SharedBank {
+    u32 mapped = 0;       // those with users
+    u32 users[32] = {};   // events that are translated to it
 };
 
 }  // namespace nest::vgic

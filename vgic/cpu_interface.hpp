@@ -5,6 +5,7 @@
 #include <arch/registers.hpp>
 #include <base/atomic.hpp>
 #include <base/lock.hpp>
+#include <base/memory.hpp>
 #include <vgic/bank.hpp>
 
 namespace nest::vncr {
@@ -47,7 +48,9 @@ struct CpuInterface {
     PrivateBank private_irqs;
     u32 held_banks = 0;            // which of `held` are not zero
     u32 held[kMaxSpiBanks] = {};   // the SPIs whose holder this vCPU is; changes under the distributor's lock as well
-    Atomic<unsigned> held_count;   // the number of bits in `held`
+    u64 held_lpi_banks[(kLpiBanks + 63) / 64] = {};  // the same for LPIs, a word for each bank
+    Buffer<u32> held_lpis;         // made by Distributor::init()
+    Atomic<unsigned> held_count;   // the number of bits in both
     // Not zero while there is anything for flush() to do. Written under `lock`, read by flush() without (Callbacks::kick()).
     Atomic<u32> work;
 
@@ -55,13 +58,14 @@ struct CpuInterface {
     HardwareState hw;
     u8 priority_bits = 5;  // what the guest was told (ICC_CTLR_EL1.PRIbits + 1); user space may lower it
     u8 id_bits = 0;        // ICC_CTLR_EL1.IDbits
-    bool lr_has_spi = false;
+    bool lr_has_shared = false;        // a list register has an SPI or LPI
     bool lr_lacks_active = false;      // an active interrupt found no list register: its EOI counts in EOIcount
     Atomic<bool> split_eoi;            // VMCR's VEOIM as last seen: DIR deactivates, EOI does not
     Atomic<bool> dir_trapped;          // the last flush trapped DIR
 
-    // Redistributor; config mutex.
-    u64 pendbaser = 0;
+    // Redistributor; config mutex unless said otherwise.
+    Atomic<bool> lpis_enabled;  // GICR_CTLR.EnableLPIs; read under the distributor's lock of shared interrupts as well (lpi.cpp)
+    Atomic<u64> pendbaser;  // written under the config mutex
     u64 redist_base = ~u64{0};  // IPA of RD_base, ~0 while it has none
     unsigned region = 0;
     unsigned region_slot = 0;
@@ -72,7 +76,7 @@ struct CpuInterface {
     // `lock` held. Call after each change of `private_irqs` or `held`.
     void refresh() {
         lock.assert_held();
-        work.store_relaxed((private_irqs.relevant() != 0) | (held_banks != 0));
+        work.store_relaxed((private_irqs.relevant() != 0) | (held_count.load_relaxed() != 0));
     }
     // The same after a change of `private_irqs` that can only have added work. `lock` held.
     void note_work() {
@@ -82,19 +86,51 @@ struct CpuInterface {
     // `lock` and the distributor's lock held.
     void hold(unsigned bank, u32 bit) {
         lock.assert_held();
-        held[bank] |= bit;
-        held_banks |= u32{1} << bank;
+        held_word(bank) |= bit;
+        if (is_lpi_bank(bank))
+            held_lpi_banks[lpi_word(bank)] |= lpi_bit(bank);
+        else
+            held_banks |= u32{1} << bank;
         held_count.store_relaxed(held_count.load_relaxed() + 1);
         refresh();
     }
     void release(unsigned bank, u32 bit) {
         lock.assert_held();
-        held[bank] &= ~bit;
-        if (!held[bank])
-            held_banks &= ~(u32{1} << bank);
+        held_word(bank) &= ~bit;
+        if (!held_word(bank)) {
+            if (is_lpi_bank(bank))
+                held_lpi_banks[lpi_word(bank)] &= ~lpi_bit(bank);
+            else
+                held_banks &= ~(u32{1} << bank);
+        }
         held_count.store_relaxed(held_count.load_relaxed() - 1);
         refresh();
     }
+    u32& held_word(unsigned bank) { return is_lpi_bank(bank) ? held_lpis[bank - kMaxSpiBanks] : held[bank]; }
+
+    // Calls f(bank, the bits that this vCPU holds of it) for each bank with some. `lock` held. f may release bits of that bank.
+    template <typename F>
+    void for_each_held_spi(F&& f) {
+        for_each_bit(held_banks, [&](unsigned b) { f(b, held[b]); });
+    }
+    template <typename F>
+    void for_each_held_lpi(F&& f) {
+        for (unsigned w = 0; w < sizeof(held_lpi_banks) / sizeof(u64); w++)
+            for (u64 banks = held_lpi_banks[w]; banks; banks &= banks - 1) {
+                const unsigned b = kMaxSpiBanks + w * 64 + static_cast<unsigned>(__builtin_ctzll(banks));
+                f(b, held_word(b));
+            }
+    }
+    template <typename F>
+    void for_each_held(F&& f) {
+        for_each_held_spi(f);
+        if (held_lpis)
+            for_each_held_lpi(f);
+    }
+
+private:
+    static constexpr unsigned lpi_word(unsigned bank) { return (bank - kMaxSpiBanks) / 64; }
+    static constexpr u64 lpi_bit(unsigned bank) { return u64{1} << (bank - kMaxSpiBanks) % 64; }
 };
 
 // The line that the CPU interface drives: for the highest-priority interrupt that is enabled, pending, not active, of an

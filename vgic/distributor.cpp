@@ -26,6 +26,11 @@ void Kicks::deliver(const Distributor& distributor) {
 Distributor::Distributor(Callbacks& callbacks, const HostGic& gic, u64 ipa_limit)
     : callbacks_(callbacks), gic_(gic), ipa_limit_(ipa_limit) {}
 
+Distributor::~Distributor() {
+    for (LpiBank* bank : lpi_banks_)
+        destroy(bank);
+}
+
 Status Distributor::register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affinity) {
     Guard guard(config_);
     const unsigned index = cpu_count();
@@ -41,7 +46,7 @@ Status Distributor::register_cpu(CpuInterface& cpu, unsigned vcpu_id, u64 affini
     cpu.private_irqs.edge = 0xffff;     // SGIs are edges; PPIs are levels here, and both are read-only
     cpu.priority_bits = static_cast<u8>(gic_.priority_bits());
     cpu.id_bits = static_cast<u8>(gic_.id_bits());
-    cpu.pendbaser = kPendbaserReset;
+    cpu.pendbaser.store_relaxed(kPendbaserReset);
     NEST_TRY(assign_redistributor(cpu));
     cpus_[index] = &cpu;
     cpu_count_.store_release(index + 1);
@@ -59,12 +64,12 @@ void Distributor::set_affinity(CpuInterface& cpu, u64 mpidr) {
     // SPIs whose IROUTER named this affinity while no vCPU had it.
     Kicks kicks;
     {
-        IrqGuard spis(spi_lock_);
+        IrqGuard spis(shared_lock_);
         for (unsigned b = 0; b < spi_banks(); b++)
             for (unsigned n = 0; n < 32; n++)
                 if (banks_[b].route[n] == affinity && banks_[b].routed >> n & 1) {
                     banks_[b].target[n] = static_cast<u16>(cpu.index);
-                    update_spi(b, n, kicks);
+                    update_shared(b, n, kicks);
                 }
     }
     kicks.deliver(*this);
@@ -162,12 +167,29 @@ Status Distributor::init() {
             bank.target[i] = cpu_count() ? 0 : kNobody;
         }
     }
+    NEST_TRY(init_lpis());
     banks_ = std::move(banks);
     spis_ = spis;
     for (unsigned i = 0; i < cpu_count(); i++)
         cpus_[i]->hw.vmcr = 0;
     initialized_.store_release(true);
     return kOk;
+}
+
+// Before the guest can have an LPI, so that a message that comes in a hard interrupt needs no memory.
+Status Distributor::init_lpis() {
+    for (unsigned i = 0; i < cpu_count(); i++)
+        if (cpus_[i]->held_lpis = Buffer<u32>(kLpiBanks); !cpus_[i]->held_lpis)
+            return Errno::kNoMem;
+    lpi_banks_ = Buffer<LpiBank*>(kLpiBanks);
+    return lpi_banks_ ? kOk : Status(Errno::kNoMem);
+}
+
+void Distributor::add_lpi_bank(unsigned bank, Owned<LpiBank>& made) {
+    shared_lock_.assert_held();
+    LpiBank*& slot = lpi_banks_[bank - kMaxSpiBanks];
+    if (!slot)
+        slot = made.release();
 }
 
 Status Distributor::check_ready() {

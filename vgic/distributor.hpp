@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Distributor: the virtual GICv3 of one VM. It owns the SPIs, knows all CPU interfaces and the frames' addresses.
+// Distributor: the virtual GICv3 of one VM. It owns the SPIs and LPIs (lpi.hpp), knows all CPU interfaces and the frames' addresses.
 //
 // Locks, outermost first:
 //   config mutex    addresses, regions, initialisation, MMIO accesses that halt the VM
-//   SPI spinlock    every property of every SPI, and which vCPU holds the SPI
-//   CpuInterface::lock   a vCPU's private interrupts, the set of SPIs it holds; one vCPU's at a time
-// The spinlocks are taken with interrupts off: injection comes from hard interrupts. An SPI that sits in a list
+//   shared spinlock    every property of every SPI and LPI, and which vCPU holds it
+//   CpuInterface::lock   a vCPU's private interrupts, the set of SPIs and LPIs it holds; one vCPU's at a time
+// The spinlocks are taken with interrupts off: injection comes from hard interrupts. An SPI or LPI that sits in a list
 // register (on_lr) stays with its holder until the holder's sync(); every other change of holder is immediate.
 #pragma once
 #include <arch/address.hpp>
@@ -50,6 +50,7 @@ public:
     Distributor(Callbacks& callbacks, const HostGic& gic, u64 ipa_limit);
     Distributor(const Distributor&) = delete;
     Distributor& operator=(const Distributor&) = delete;
+    ~Distributor();
 
     // Adds a vCPU: at its creation or, if the vCPU exists already, at the vGIC's. `cpu.index` becomes the number of vCPUs added
     // before. EINVAL: its redistributor would overlap something. E2BIG: more than kMaxVcpus. EBUSY: after init().
@@ -99,7 +100,7 @@ public:
     Callbacks& callbacks() const { return callbacks_; }
     const HostGic& gic() const { return gic_; }
     Mutex& config() { return config_; }
-    RawSpinLock& spi_lock() { return spi_lock_; }
+    RawSpinLock& shared_lock() { return shared_lock_; }
 
     unsigned cpu_count() const { return cpu_count_.load_acquire(); }
     CpuInterface& cpu(unsigned index) const { return *cpus_[index]; }
@@ -117,33 +118,52 @@ public:
     }
     SpiBank& spi_bank(unsigned bank) const { return banks_[bank]; }
     unsigned spi_banks() const { return spis_ / 32; }
+    // Of an LPI; null: no LPI of the bank was ever mapped. `bank` as bank_index() counts. The shared lock held.
+    LpiBank* lpi_bank(unsigned bank) const {
+        shared_lock_.assert_held();
+        return lpi_banks_ ? lpi_banks_[bank - kMaxSpiBanks] : nullptr;
+    }
+    // Gives the bank, if it has none yet, this one, and takes it over. The shared lock held.
+    void add_lpi_bank(unsigned bank, Owned<LpiBank>& made);
+    // One that exists.
+    SharedBank& shared_bank(unsigned bank) const {
+        return is_lpi_bank(bank) ? static_cast<SharedBank&>(*lpi_banks_[bank - kMaxSpiBanks]) : banks_[bank];
+    }
+    // An ITS was made: from now on the guest may enable LPIs, as GICD_TYPER and GICR_TYPER say. Any context.
+    void offer_lpis() { offers_lpis_.store_relaxed(true); }
+    bool offers_lpis() const { return offers_lpis_.load_relaxed(); }
 
-    // To be called after each change of an SPI: finds the vCPU that has to hold the SPI now, and notes whom to kick. SPI lock
-    // held, interrupts off, no CpuInterface's lock.
-    void update_spi(unsigned bank, unsigned bit, Kicks& kicks);
-    // The number of SPIs held by any vCPU: while there are some, DIR by one vCPU may mean a list register of another.
+    // Shared lock held, interrupts off, no CpuInterface's lock: brings the holder in line with the interrupt's state and
+    // notes whom to kick.
+    void update_shared(unsigned bank, unsigned bit, Kicks& kicks);
+    // SPIs held by any vCPU: while there are some, DIR of one vCPU may mean a list register of another.
     unsigned held_spis() const { return held_spis_.load_relaxed(); }
     // The vCPU's EOImode changed, as sync() saw it.
     void note_split_eoi(CpuInterface& cpu, bool split);
 
     static constexpr u8 kRevision = 3;
     u8 revision = kRevision;  // GICD_IIDR.Revision; config mutex
-    u64 propbaser = 0;        // config mutex
+    Atomic<u64> propbaser;    // written under the config mutex
 
 private:
     bool bases_sound() const;
     Status assign_redistributor(CpuInterface& cpu);
+    Status init_lpis();
+    u16 wanted_holder(unsigned bank, unsigned n) const;
+    void told_of_new_spi(unsigned holder, Kicks& kicks);
 
     Callbacks& callbacks_;
     HostGic gic_;
     u64 ipa_limit_;
     Mutex config_{NEST_LOCK_VGIC_CONFIG};
-    RawSpinLock spi_lock_{NEST_LOCK_VGIC_SPI};
+    RawSpinLock shared_lock_{NEST_LOCK_VGIC_SHARED};
     unsigned spis_ = 0;
     u64 base_ = ~u64{0};
     Atomic<bool> enabled_, initialized_, ready_;
     Atomic<unsigned> held_spis_, split_eoi_cpus_, maintenance_ppi_;
     Buffer<SpiBank> banks_;
+    Buffer<LpiBank*> lpi_banks_;  // by INTID; each stays once it is there
+    Atomic<bool> offers_lpis_;
     RedistributorRegions regions_;
     Atomic<unsigned> cpu_count_;
     CpuInterface* cpus_[kMaxVcpus] = {};

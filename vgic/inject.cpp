@@ -28,9 +28,9 @@ Status inject_spi(Distributor& distributor, unsigned intid, bool level) {
     const unsigned bank = intid / 32 - 1;
     Kicks kicks;
     {
-        IrqGuard guard(distributor.spi_lock());
-        if (apply_line(distributor.spi_lock(), distributor.spi_bank(bank), bit_of(intid), level))
-            distributor.update_spi(bank, intid % 32, kicks);
+        IrqGuard guard(distributor.shared_lock());
+        if (apply_line(distributor.shared_lock(), distributor.spi_bank(bank), bit_of(intid), level))
+            distributor.update_shared(bank, intid % 32, kicks);
     }
     kicks.deliver(distributor);
     return kOk;

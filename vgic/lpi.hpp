@@ -36,4 +36,14 @@ unsigned lpi_intid_limit(const Distributor& distributor);
 Result<u8> read_lpi_property(Distributor& distributor, unsigned intid);
 Result<bool> read_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid);
 
+// GICR_CTLR.EnableLPIs was set (CpuInterface::lpis_enabled): what the vCPU's pending table names becomes pending, unless
+// GICR_PENDBASER.PTZ says that the table is all zero. Sleeps.
+void take_pending_lpis(CpuInterface& cpu);
+// It was cleared: nothing is pending any more, as with Linux's KVM. No lock of the vGIC held.
+void drop_pending_lpis(CpuInterface& cpu);
+// GICR_INVALLR: the properties of all LPIs that are routed to the vCPU. Sleeps.
+void refresh_lpi_properties(CpuInterface& cpu);
+// KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES. EFAULT: no memory there. No vCPU runs. Sleeps.
+Status save_pending_tables(Distributor& distributor);
+
 }  // namespace nest::vgic

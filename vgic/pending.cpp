@@ -37,13 +37,13 @@ Signal signalled(CpuInterface& cpu) {
     if (!distributor || !cpu.work.load_relaxed() || !distributor->enabled())
         return Signal::kNone;
     u32 highest = kNothing;
-    // The SPI lock comes before cpu.lock, so that this look at held_count is without a lock. An SPI that comes after it kicks.
+    // The lock of shared interrupts is the outer one, so it is taken before anything is known for sure.
     if (cpu.held_count.load_relaxed()) {
-        IrqGuard outer(distributor->spi_lock());
+        IrqGuard outer(distributor->shared_lock());
         Guard guard(cpu.lock);
         find_highest(cpu.private_irqs, ~u32{0}, cpu.hw.vmcr, highest);
-        for_each_bit(cpu.held_banks, [&](unsigned b) {
-            find_highest(distributor->spi_bank(b), cpu.held[b], cpu.hw.vmcr, highest);
+        cpu.for_each_held([&](unsigned b, u32 held) {
+            find_highest(distributor->shared_bank(b), held, cpu.hw.vmcr, highest);
         });
         return signal_of(highest);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/device/device_abi.hpp>
 #include <vgic/device/device_registers.hpp>
+#include <vgic/lpi.hpp>
 
 namespace nest::vgic {
 namespace {
@@ -86,16 +87,21 @@ Status write_word(DeviceContext& context, const DeviceAttr& attr, u32 value) {
     return context.write_user(attr.addr, &value, sizeof(value)) ? kOk : Status(Errno::kFault);
 }
 
+// Where nobody runs, what was in list registers is back, and pending is what the tables must say.
+Status save_pending(Distributor& distributor, DeviceContext& context) {
+    if (!context.try_lock_vcpus())
+        return Errno::kBusy;
+    const Status status = distributor.initialized() ? save_pending_tables(distributor) : Status(Errno::kNxIo);
+    context.unlock_vcpus();
+    return status;
+}
+
 Status control(Distributor& distributor, DeviceContext& context, u64 which) {
     switch (which) {
     case KVM_DEV_ARM_VGIC_CTRL_INIT:
         return distributor.init();
     case KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES:
-        if (!context.try_lock_vcpus())
-            return Errno::kBusy;
-        context.unlock_vcpus();
-        // Without an ITS there are no LPIs, and nothing to save.
-        return distributor.initialized() ? kOk : Status(Errno::kNxIo);
+        return save_pending(distributor, context);
     default:
         return Errno::kNxIo;
     }

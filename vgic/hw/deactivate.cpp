@@ -18,13 +18,13 @@ bool try_deactivate(CpuInterface& cpu, unsigned intid, bool even_on_lr) {
             fold.deactivate_one(intid);
         cpu.refresh();
     } else {
-        IrqGuard guard(distributor.spi_lock());
+        IrqGuard guard(distributor.shared_lock());
         const SpiBank& bank = distributor.spi_bank(intid / 32 - 1);
         if ((bank.on_lr & bit) && !even_on_lr)
             return false;
         if (bank.active & bit) {
             fold.deactivate_one(intid);
-            fold.requeue_spis();
+            fold.requeue_shared();
         }
     }
     fold.finish();

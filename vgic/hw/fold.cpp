@@ -68,7 +68,7 @@ void Fold::deactivate_one(unsigned intid, bool done_by_hardware) {
 }
 
 void Fold::deactivate_spi(unsigned intid) {
-    distributor_.spi_lock().assert_held();
+    distributor_.shared_lock().assert_held();
     SpiBank& bank = distributor_.spi_bank(intid / 32 - 1);
     const u32 bit = bit_of(intid);
     if (bank.on_lr & bit) {
@@ -90,18 +90,16 @@ void Fold::deactivate_outside(unsigned eoi_count, bool spis) {
         };
         consider(cpu_.private_irqs, ~u32{0}, 0);
         if (spis)
-            for_each_bit(cpu_.held_banks, [&](unsigned b) {
-                consider(distributor_.spi_bank(b), cpu_.held[b], (b + 1) * 32);
-            });
+            cpu_.for_each_held_spi([&](unsigned b, u32 held) { consider(distributor_.spi_bank(b), held, first_intid(b)); });
         if (best == ~u32{0})
             return;
         deactivate_one(best & 1023);
     }
 }
 
-void Fold::requeue_spis() {
+void Fold::requeue_shared() {
     for (unsigned i = 0; i < touched_count_; i++)
-        distributor_.update_spi(touched_[i] / 32 - 1, touched_[i] % 32, kicks_);
+        distributor_.update_shared(bank_index(touched_[i]), touched_[i] % 32, kicks_);
 }
 
 void Fold::finish() {

@@ -9,10 +9,10 @@ class Fold {
 public:
     Fold(CpuInterface& cpu, Distributor& distributor) : cpu_(cpu), distributor_(distributor), kicks_(cpu.index) {}
 
-    // The vCPU's lock held, and the SPI lock if the interrupt is an SPI.
+    // The vCPU's lock held, and the shared one if the interrupt is an SPI or LPI.
     void take_back(arch::ListRegister before, arch::ListRegister now);
-    // Deactivates `eoi_count` active interrupts without a list register. With EOImode 0, EOIs come in the order of priority,
-    // so they are the ones of the highest priority. Locks as for take_back(), the SPI lock if `spis`.
+    // EOImode 0: EOIs come in the order of priority, so the n best active interrupts without a list register are meant.
+    // An LPI is never meant: EOIcount does not count those (ICH_HCR_EL2.EOIcount, [IHI0069] 12.4.5).
     void deactivate_outside(unsigned eoi_count, bool spis);
     // Deactivates an interrupt that is active and in no list register. The lock of its bank held.
     void deactivate_one(unsigned intid) { deactivate_one(intid, false); }
@@ -21,17 +21,17 @@ public:
     // Deactivates an SPI in any state. If it is in a vCPU's list register, that vCPU is kicked, and its sync deactivates the
     // SPI. The SPI lock held.
     void deactivate_spi(unsigned intid);
-    // Distributor::update_spi() for all SPIs that have changed. The SPI lock held, the vCPU's not.
-    void requeue_spis();
-    // Kicks and notifies; no lock held. The vCPU itself is not kicked: it is out of the guest, and will flush before it enters.
+    // The shared lock held, the vCPU's not.
+    void requeue_shared();
+    // No lock held. The vCPU itself is not kicked: it comes from its sync, or will flush anyway.
     void finish();
 
 private:
     Bank& bank_of(unsigned intid) {
-        return is_private(intid) ? static_cast<Bank&>(cpu_.private_irqs) : distributor_.spi_bank(intid / 32 - 1);
+        return is_private(intid) ? static_cast<Bank&>(cpu_.private_irqs) : distributor_.shared_bank(bank_index(intid));
     }
     const RawSpinLock& lock_of(unsigned intid) const {
-        return is_private(intid) ? static_cast<const RawSpinLock&>(cpu_.lock) : distributor_.spi_lock();
+        return is_private(intid) ? static_cast<const RawSpinLock&>(cpu_.lock) : distributor_.shared_lock();
     }
     void deactivate_one(unsigned intid, bool done_by_hardware);
     bool resample(Bank& bank, unsigned intid);

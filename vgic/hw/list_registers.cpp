@@ -10,10 +10,13 @@ using arch::ICH_HCR_EL2;
 using arch::ICH_VMCR_EL2;
 using arch::ListRegister;
 
-// The order in which interrupts get list registers: the smaller the key, the sooner. Deliverable interrupts come before active
-// ones, so that a guest that has dropped its priority always sees the next one; interrupts of a disabled group come last.
-constexpr u32 kKeyGroupOff = u32{1} << 20;
-constexpr u32 kKeyActive = u32{1} << 19;
+// The order in which interrupts get list registers; the smaller, the sooner. Deliverable ones come before active ones,
+// so that a guest that dropped its priority always sees the next; those of a disabled group come last.
+constexpr u32 kKeyGroupOff = u32{1} << 26;
+constexpr u32 kKeyActive = u32{1} << 25;
+constexpr unsigned kKeyPriority = 17;
+constexpr u32 kKeySoftware = u32{1} << 16;
+constexpr u32 kKeyIntid = 0xffff;
 
 // The best `capacity` of the candidates, sorted.
 class Selection {
@@ -26,24 +29,32 @@ public:
             const u32 bit = u32{1} << n;
             const bool active = bank.active & bit;
             const u64 group_on = bank.group & bit ? ICH_VMCR_EL2::VENG1::kMask : ICH_VMCR_EL2::VENG0::kMask;
-            insert((vmcr_ & group_on ? 0 : kKeyGroupOff) | (active ? kKeyActive : 0) | u32{bank.priority[n]} << 11 |
-                   (bank.hw & bit ? 0 : 1u << 10) | (first_intid + n));
-            (active ? active_ : pending_)++;
+            insert((vmcr_ & group_on ? 0 : kKeyGroupOff) | (active ? kKeyActive : 0) | u32{bank.priority[n]} << kKeyPriority |
+                   (bank.hw & bit ? 0 : kKeySoftware) | (first_intid + n));
+            (!active ? pending_ : is_lpi(first_intid) ? active_lpis_ : active_)++;
         });
     }
 
     unsigned count() const { return count_; }
-    unsigned intid(unsigned i) const { return keys_[i] & 1023; }
-    unsigned pending() const { return pending_; }
-    unsigned active() const { return active_; }
-    unsigned chosen_active() const {
-        unsigned n = 0;
-        for (unsigned i = 0; i < count_; i++)
-            n += (keys_[i] & kKeyActive) != 0;
-        return n;
+    unsigned intid(unsigned i) const { return keys_[i] & kKeyIntid; }
+    bool lacks_pending() const { return pending_ > chosen_pending(); }
+    unsigned chosen_pending() const { return count_if([](u32 key) { return !(key & kKeyActive); }); }
+    // Of those that somebody will deactivate: an LPI has no active state to wait for.
+    bool lacks_active() const {
+        return active_ > count_if([](u32 key) { return key & kKeyActive && !is_lpi(key & kKeyIntid); });
+    }
+    bool lacks_active_lpis() const {
+        return active_lpis_ > count_if([](u32 key) { return key & kKeyActive && is_lpi(key & kKeyIntid); });
     }
 
 private:
+    template <typename F>
+    unsigned count_if(F&& f) const {
+        unsigned n = 0;
+        for (unsigned i = 0; i < count_; i++)
+            n += f(keys_[i]);
+        return n;
+    }
     void insert(u32 key) {
         if (count_ == capacity_) {
             if (key > keys_[count_ - 1])
@@ -57,7 +68,7 @@ private:
     }
 
     u32 keys_[kMaxListRegisters];
-    unsigned count_ = 0, pending_ = 0, active_ = 0;
+    unsigned count_ = 0, pending_ = 0, active_ = 0, active_lpis_ = 0;
     unsigned capacity_;
     u64 vmcr_;
     bool forward_;
@@ -93,17 +104,14 @@ u64 load_one(Bank& bank, unsigned n, unsigned intid, u16 host_intid, bool forwar
 }
 
 u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
-    const unsigned chosen_active = chosen.chosen_active();
-    const unsigned chosen_pending = chosen.count() - chosen_active;
-    const bool lacks_active = chosen.active() > chosen_active;
-    const bool lacks_pending = chosen.pending() > chosen_pending;
+    const bool lacks_active = chosen.lacks_active(), lacks_pending = chosen.lacks_pending();
     auto hcr = ICH_HCR_EL2{}.with<ICH_HCR_EL2::En>(1);
     if (lacks_active || lacks_pending) {
         // Maintenance interrupts end the guest's time when the list registers run dry; when an interrupt outside of them is
         // deactivated; and when a group is enabled or disabled, as that changes the order. "No pending" must not hold at the
         // entry already, or the guest would never run.
         hcr = hcr.with<ICH_HCR_EL2::UIE>(chosen.count() > 1)
-                  .with<ICH_HCR_EL2::NPIE>(lacks_pending && chosen_pending)
+                  .with<ICH_HCR_EL2::NPIE>(lacks_pending && chosen.chosen_pending())
                   .with<ICH_HCR_EL2::LRENPIE>(lacks_active);
         const bool g0 = cpu.hw.vmcr & ICH_VMCR_EL2::VENG0::kMask, g1 = cpu.hw.vmcr & ICH_VMCR_EL2::VENG1::kMask;
         hcr = hcr.with<ICH_HCR_EL2::VGrp0DIE>(g0).with<ICH_HCR_EL2::VGrp0EIE>(!g0);
@@ -112,65 +120,80 @@ u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
     return hcr.raw | choose_dir_trap(cpu, own_spis, lacks_active);
 }
 
+// An LPI that the guest handles and that has found no list register is done: it has no active state, and nobody will say so.
+// Both locks held.
+void forget_active_lpis(CpuInterface& cpu, Distributor& distributor) {
+    cpu.for_each_held_lpi([&](unsigned b, u32 held) {
+        SharedBank& bank = distributor.shared_bank(b);
+        const u32 outside = held & bank.active & ~bank.on_lr;
+        bank.active &= ~outside;
+        for_each_bit(outside & ~bank.relevant(), [&](unsigned n) {
+            bank.holder[n] = kNobody;
+            cpu.release(b, u32{1} << n);
+        });
+    });
+}
+
 }  // namespace
 
 void fill_list_registers(CpuInterface& cpu) {
     Distributor& distributor = *cpu.distributor;
     const bool forward = distributor.enabled();
-    // A vCPU that holds no SPI does not take the VM-wide SPI lock. An SPI that it is given after this look comes with a kick.
-    const bool spis = cpu.held_count.load_relaxed() != 0;
-    if (spis)
-        distributor.spi_lock().lock();
+    // Without SPIs and LPIs the VM-wide lock stays free. One that is queued from now on brings a kick of its own.
+    const bool shared = cpu.held_count.load_relaxed() != 0;
+    if (shared)
+        distributor.shared_lock().lock();
     cpu.lock.lock();
 
     Selection chosen(distributor.gic().list_registers(), cpu.hw.vmcr, forward);
     chosen.consider(cpu.private_irqs, ~u32{0}, 0);
-    if (spis)
-        for_each_bit(cpu.held_banks, [&](unsigned b) {
-            chosen.consider(distributor.spi_bank(b), cpu.held[b], (b + 1) * 32);
-        });
-    unsigned own_spis = 0;
+    if (shared)
+        cpu.for_each_held([&](unsigned b, u32 held) { chosen.consider(distributor.shared_bank(b), held, first_intid(b)); });
+    unsigned own_spis = 0, own_shared = 0;
     for (unsigned i = 0; i < chosen.count(); i++) {
         const unsigned intid = chosen.intid(i), n = intid % 32;
-        own_spis += !is_private(intid);
-        Bank& bank = is_private(intid) ? static_cast<Bank&>(cpu.private_irqs) : distributor.spi_bank(intid / 32 - 1);
+        own_spis += is_spi(intid);
+        own_shared += !is_private(intid);
+        Bank& bank = is_private(intid) ? static_cast<Bank&>(cpu.private_irqs) : distributor.shared_bank(bank_index(intid));
         cpu.hw.lr[i] = load_one(bank, n, intid, is_private(intid) ? cpu.private_irqs.host_intid[n] : 0, forward);
     }
     cpu.hw.used = static_cast<u8>(chosen.count());
     cpu.hw.hcr = compute_hcr(cpu, chosen, own_spis);
-    cpu.lr_has_spi = own_spis != 0;
-    cpu.lr_lacks_active = chosen.active() > chosen.chosen_active();
+    cpu.lr_has_shared = own_shared != 0;
+    cpu.lr_lacks_active = chosen.lacks_active();
+    if (chosen.lacks_active_lpis()) [[unlikely]]
+        forget_active_lpis(cpu, distributor);
 
     cpu.lock.unlock();
-    if (spis)
-        distributor.spi_lock().unlock();
+    if (shared)
+        distributor.shared_lock().unlock();
 }
 
 void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters], unsigned eoi_count) {
     Distributor& distributor = *cpu.distributor;
-    const bool spis = cpu.lr_has_spi || cpu.lr_lacks_active;
+    const bool shared = cpu.lr_has_shared || cpu.lr_lacks_active;
     Fold fold(cpu, distributor);
-    if (spis)
-        distributor.spi_lock().lock();
+    if (shared)
+        distributor.shared_lock().lock();
     cpu.lock.lock();
     // Interrupts outside of the list registers come first: they are known by on_lr, which take_back() clears.
     if (cpu.lr_lacks_active)
-        fold.deactivate_outside(eoi_count, spis);
+        fold.deactivate_outside(eoi_count, shared);
     for (unsigned i = 0; i < cpu.hw.used; i++)
         fold.take_back(ListRegister::of(cpu.hw.lr[i]), ListRegister::of(now[i]));
     cpu.hw.used = 0;
-    cpu.lr_has_spi = cpu.lr_lacks_active = false;
+    cpu.lr_has_shared = cpu.lr_lacks_active = false;
     cpu.refresh();
     cpu.lock.unlock();
-    if (spis) {
-        fold.requeue_spis();
-        distributor.spi_lock().unlock();
+    if (shared) {
+        fold.requeue_shared();
+        distributor.shared_lock().unlock();
     }
     fold.finish();
 }
 
 bool fold_ended_list_registers(CpuInterface& cpu) {
-    if (cpu.lr_has_spi || cpu.lr_lacks_active || !cpu.lock.try_lock_in_tier0())
+    if (cpu.lr_has_shared || cpu.lr_lacks_active || !cpu.lock.try_lock_in_tier0())
         return false;
     u32 which = 0;
     for (unsigned i = 0; i < cpu.hw.used; i++)

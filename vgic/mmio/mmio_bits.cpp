@@ -109,7 +109,7 @@ u32 apply(const Access& access, u32 value) {
 void changed(const Access& access, u32 which, Kicks& kicks) {
     access.lock().assert_held();
     if (!access.redistributor) {
-        for_each_bit(which, [&](unsigned n) { access.distributor.update_spi(access.intid / 32 - 1, n, kicks); });
+        for_each_bit(which, [&](unsigned n) { access.distributor.update_shared(access.intid / 32 - 1, n, kicks); });
         return;
     }
     CpuInterface& cpu = *access.redistributor;

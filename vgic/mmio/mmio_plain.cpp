@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Control, identification and LPI table registers. [IHI0069] 12.9, 12.11
+#include <vgic/lpi.hpp>
 #include <vgic/mmio/register_access.hpp>
 
 namespace nest::vgic {
@@ -12,6 +13,8 @@ constexpr u32 kProductKvm = u32{'K'} << 24;
 constexpr u32 kImplementerArm = 0x43b;
 constexpr u32 kRevisionMask = 0xf000;
 constexpr unsigned kSpiIdBits = 10;
+constexpr u32 kTypeLpis = 1u << 17;
+constexpr u32 kRedistEnableLpis = 1u << 0;
 constexpr u32 kRedistCes = 1u << 1, kRedistIr = 1u << 2;  // of revision 3
 constexpr u32 kPidr2Offset = 0x18, kPidr2GicV3 = 0x3b;    // in the identification range
 
@@ -43,7 +46,47 @@ u32 identity(const Distributor& distributor) {
 u64 redistributor_type(const Access& access) {
     const CpuInterface& cpu = *access.redistributor;
     const u64 last = access.distributor.is_last_redistributor(cpu) ? 1u << 4 : 0;
-    return (cpu.affinity.load_relaxed() & 0xffffff) << 32 | (cpu.id & 0xffff) << 8 | last;
+    return (cpu.affinity.load_relaxed() & 0xffffff) << 32 | (cpu.id & 0xffff) << 8 | last | access.distributor.offers_lpis();
+}
+
+// The tables are read outside of the mutex: the VMM may have to bring them in.
+void control_lpis(const Access& access, bool on) {
+    CpuInterface& cpu = *access.redistributor;
+    {
+        Guard guard(access.distributor.config());
+        if (!access.distributor.offers_lpis() || cpu.lpis_enabled.load_relaxed() == on)
+            return;
+        cpu.lpis_enabled.store_relaxed(on);
+    }
+    if (on)
+        take_pending_lpis(cpu);
+    else
+        drop_pending_lpis(cpu);
+}
+
+bool any_lpis_enabled(const Distributor& distributor) {
+    for (unsigned i = 0; i < distributor.cpu_count(); i++)
+        if (distributor.cpu(i).lpis_enabled.load_relaxed())
+            return true;
+    return false;
+}
+
+void write_table(const Access& access, Atomic<u64>& table, u64 value, u64 res0) {
+    Guard guard(access.distributor.config());
+    table.store_relaxed(narrow_attributes(merge(table.load_relaxed(), access, value), res0));
+}
+
+// Only of those that GICR_CTLR.IR announces, and only while there is something to invalidate.
+bool may_invalidate(const Access& access) {
+    return access.distributor.revision >= 3 && access.redistributor->lpis_enabled.load_relaxed();
+}
+
+void invalidate_lpi(Distributor& distributor, unsigned intid) {
+    if (!is_lpi(intid) || intid >= lpi_intid_limit(distributor))
+        return;
+    const auto property = read_lpi_property(distributor, intid);
+    if (property.ok())
+        set_lpi_property(distributor, intid, property.value());
 }
 
 u64 extract(u64 value, const Access& access) { return value >> 8 * (access.offset & 7); }
@@ -56,19 +99,20 @@ u64 read_plain(const Access& access) {
     case What::DistControl:
         return (distributor.enabled() ? kControlEnableGroup1 : 0) | kControlAreNs | kControlDs;
     case What::DistType:
-        return (distributor.interrupts() / 32 - 1) | (kSpiIdBits - 1) << 19;
+        return (distributor.interrupts() / 32 - 1) |
+               (distributor.offers_lpis() ? kTypeLpis | (kLpiIdBits - 1) << 19 : (kSpiIdBits - 1) << 19);
     case What::DistIdentity:
         return identity(distributor);
     case What::RedistControl:
-        return distributor.revision >= 3 ? kRedistCes | kRedistIr : 0;
+        return (distributor.revision >= 3 ? kRedistCes | kRedistIr : 0) | access.redistributor->lpis_enabled.load_relaxed();
     case What::RedistIdentity:
         return kProductKvm | kImplementerArm;
     case What::RedistType:
         return extract(redistributor_type(access), access);
     case What::Propbaser:
-        return extract(distributor.propbaser, access);
+        return extract(distributor.propbaser.load_relaxed(), access);
     case What::Pendbaser:
-        return extract(access.redistributor->pendbaser & ~kPendbaserPtz, access);
+        return extract(access.redistributor->pendbaser.load_relaxed() & ~kPendbaserPtz, access);
     case What::Identification:
         return access.offset == kPidr2Offset ? kPidr2GicV3 : 0;
     default:
@@ -97,19 +141,27 @@ Status write_plain(const Access& access, u64 value) {
         if (!access.user() || value == 0)
             return kOk;
         return distributor.initialized() ? Errno::kBusy : Errno::kInval;
-    case What::Propbaser: {
-        Guard guard(distributor.config());
-        distributor.propbaser = narrow_attributes(merge(distributor.propbaser, access, value), kPropbaserRes0);
+    case What::RedistControl:
+        control_lpis(access, value & kRedistEnableLpis);
         return kOk;
-    }
-    case What::Pendbaser: {
-        Guard guard(distributor.config());
-        u64& pendbaser = access.redistributor->pendbaser;
-        pendbaser = narrow_attributes(merge(pendbaser, access, value), kPendbaserRes0);
+    case What::Propbaser:
+        // Of all redistributors: it is constrained unpredictable whether a write has an effect while LPIs are enabled.
+        if (!any_lpis_enabled(distributor))
+            write_table(access, distributor.propbaser, value, kPropbaserRes0);
         return kOk;
-    }
+    case What::Pendbaser:
+        if (!access.redistributor->lpis_enabled.load_relaxed())
+            write_table(access, access.redistributor->pendbaser, value, kPendbaserRes0);
+        return kOk;
+    case What::InvalidateLpi:
+        if (may_invalidate(access) && !(access.offset & 4))
+            invalidate_lpi(distributor, static_cast<u32>(value));
+        return kOk;
+    case What::InvalidateAllLpis:
+        if (may_invalidate(access) && !(access.offset & 4))
+            refresh_lpi_properties(*access.redistributor);
+        return kOk;
     default:
-        // GICR_CTLR.EnableLPIs included: there are no LPIs without an ITS.
         return kOk;
     }
 }

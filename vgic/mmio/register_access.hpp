@@ -27,7 +27,7 @@ struct Access {
     Bank& bank() const {
         return redistributor ? static_cast<Bank&>(redistributor->private_irqs) : distributor.spi_bank(intid / 32 - 1);
     }
-    RawSpinLock& lock() const { return redistributor ? redistributor->lock : distributor.spi_lock(); }
+    RawSpinLock& lock() const { return redistributor ? redistributor->lock : distributor.shared_lock(); }
 };
 
 // The registers with a bit per interrupt: Group to ClearActive.

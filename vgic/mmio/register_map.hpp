@@ -8,7 +8,7 @@ namespace nest::vgic {
 
 enum class What : u8 {
     Raz, DistControl, DistType, DistIdentity, DistType2, RedistControl, RedistIdentity, RedistType, Propbaser,
-    Pendbaser, Identification, Group, SetEnable, ClearEnable, SetPending, ClearPending, SetActive, ClearActive,
+    Pendbaser, InvalidateLpi, InvalidateAllLpis, Identification, Group, SetEnable, ClearEnable, SetPending, ClearPending, SetActive, ClearActive,
     Priority, Config, Router
 };
 

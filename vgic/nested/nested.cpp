@@ -83,9 +83,9 @@ void deactivate_for_l2(CpuInterface& l1, unsigned intid, bool done_by_hardware) 
             fold.deactivate_one(intid);
         l1.refresh();
     } else if (distributor.valid_spi(intid)) {
-        Guard guard(distributor.spi_lock());
+        Guard guard(distributor.shared_lock());
         fold.deactivate_spi(intid);
-        fold.requeue_spis();
+        fold.requeue_shared();
     }
     fold.finish();
 }

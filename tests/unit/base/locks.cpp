@@ -72,7 +72,7 @@ TEST(LockOrder, MissesTheLockThatOthersAreTriedUnder) {
 
 TEST(LockContext, RefusesASpinlockWherePreemptRtMustNotSleep) {
     SpinLock mmu{NEST_LOCK_MMU}, ring{NEST_LOCK_COALESCED_RING};
-    RawSpinLock vgic{NEST_LOCK_VGIC_SPI};
+    RawSpinLock vgic{NEST_LOCK_VGIC_SHARED};
     {
         Guard outer(mmu);
         Guard inner(ring);
@@ -92,7 +92,7 @@ TEST(LockContext, RefusesASpinlockWherePreemptRtMustNotSleep) {
 }
 
 TEST(LockContext, RefusesARawSpinlockWithInterruptsOn) {
-    RawSpinLock vgic{NEST_LOCK_VGIC_SPI};
+    RawSpinLock vgic{NEST_LOCK_VGIC_SHARED};
     EXPECT_DEATH(vgic.lock(), "interrupts on");
 }
 
@@ -129,7 +129,7 @@ TEST(AssertHeld, KnowsTheThreadThatHasTheLock) {
 }
 
 TEST(AssertHeld, KnowsRawSpinlocks) {
-    RawSpinLock raw(NEST_LOCK_VGIC_SPI);
+    RawSpinLock raw(NEST_LOCK_VGIC_SHARED);
     EXPECT_DEATH(raw.assert_held(), "raw spinlock that this needs is not held");
     IrqGuard guard(raw);
     raw.assert_held();

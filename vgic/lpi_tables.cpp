@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The configuration and pending tables of LPIs in guest memory. [IHI0069] 5.1.1, 5.1.2
+//
+// Guest memory is read a piece at a time, without a lock of the vGIC: the VMM may take long to bring a page in, and what the
+// guest changes meanwhile it tells us by INV, or loses.
+#include <arch/layout.hpp>
+#include <vgic/lpi.hpp>
+
+namespace nest::vgic {
+namespace {
+
+struct Propbaser : arch::Layout<Propbaser> {
+    using Address = Field<51, 12>;
+    using IDbits = Field<4, 0>;
+};
+struct Pendbaser : arch::Layout<Pendbaser> {
+    using PTZ = Bit<62>;
+    using Address = Field<51, 16>;
+};
+
+u64 property_table(const Distributor& distributor) { return distributor.propbaser.load_relaxed() & Propbaser::Address::kMask; }
+u64 pending_table(const CpuInterface& cpu) { return cpu.pendbaser.load_relaxed() & Pendbaser::Address::kMask; }
+
+// Those of a bank's LPIs that are mapped and, unless `of` is null, routed to that vCPU.
+u32 mapped_lpis(Distributor& distributor, unsigned bank, const CpuInterface* of) {
+    IrqGuard guard(distributor.shared_lock());
+    const LpiBank* const lpis = distributor.lpi_bank(bank);
+    if (!lpis)
+        return 0;
+    u32 found = 0;
+    for_each_bit(lpis->mapped, [&](unsigned n) {
+        if (!of || lpis->target[n] == of->index)
+            found |= u32{1} << n;
+    });
+    return found;
+}
+
+template <typename F>
+void for_each_mapped_bank(Distributor& distributor, const CpuInterface* of, F&& f) {
+    for (unsigned bank = kMaxSpiBanks; bank < kMaxSpiBanks + kLpiBanks; bank++)
+        if (const u32 which = mapped_lpis(distributor, bank, of))
+            f(bank, which);
+}
+
+}  // namespace
+
+unsigned lpi_intid_limit(const Distributor& distributor) {
+    const u64 bits = Propbaser::of(distributor.propbaser.load_relaxed()).get<Propbaser::IDbits>() + 1;
+    const unsigned limit = 1u << (bits < kLpiIdBits ? bits : kLpiIdBits);
+    return limit > kFirstLpi ? limit : 0;
+}
+
+Result<u8> read_lpi_property(Distributor& distributor, unsigned intid) {
+    u8 property;
+    NEST_TRY(distributor.callbacks().read_guest(property_table(distributor) + intid - kFirstLpi, &property, 1));
+    return property;
+}
+
+Result<bool> read_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid) {
+    u8 byte;
+    NEST_TRY(distributor.callbacks().read_guest(pending_table(cpu) + intid / 8, &byte, 1));
+    return (byte >> intid % 8 & 1) != 0;
+}
+
+void refresh_lpi_properties(CpuInterface& cpu) {
+    Distributor& distributor = *cpu.distributor;
+    for_each_mapped_bank(distributor, &cpu, [&](unsigned bank, u32 which) {
+        u8 properties[32];
+        const u64 table = property_table(distributor) + (first_intid(bank) - kFirstLpi);
+        if (!distributor.callbacks().read_guest(table, properties, sizeof(properties)).ok())
+            return;
+        for_each_bit(which, [&](unsigned n) { set_lpi_property(distributor, first_intid(bank) + n, properties[n]); });
+    });
+}
+
+void take_pending_lpis(CpuInterface& cpu) {
+    Distributor& distributor = *cpu.distributor;
+    // Messages are taken already; those that the guest left in the table are added.
+    const bool empty = Pendbaser::of(cpu.pendbaser.load_relaxed()).get<Pendbaser::PTZ>();
+    for_each_mapped_bank(distributor, &cpu, [&](unsigned bank, u32 which) {
+        u32 pending = 0;
+        if (!empty && !distributor.callbacks().read_guest(pending_table(cpu) + first_intid(bank) / 8, &pending, sizeof(pending)).ok())
+            return;
+        Kicks kicks;
+        for_each_bit(which & pending, [&](unsigned n) { (void)pend_lpi(distributor, first_intid(bank) + n, kicks); });
+        kicks.deliver(distributor);
+    });
+}
+
+Status save_pending_tables(Distributor& distributor) {
+    Status status = kOk;
+    for_each_mapped_bank(distributor, nullptr, [&](unsigned bank, u32 which) {
+        for_each_bit(which, [&](unsigned n) {
+            const unsigned intid = first_intid(bank) + n;
+            u16 target;
+            {
+                IrqGuard guard(distributor.shared_lock());
+                target = distributor.lpi_bank(bank)->target[n];
+            }
+            if (!status.ok() || target == kNobody)
+                return;
+            const u64 at = pending_table(distributor.cpu(target)) + intid / 8;
+            u8 byte;
+            if (status = distributor.callbacks().read_guest(at, &byte, 1); !status.ok())
+                return;
+            const u8 bit = static_cast<u8>(1u << intid % 8), old = byte;
+            byte = lpi_pending(distributor, intid) ? byte | bit : byte & ~bit;
+            if (byte != old)
+                status = distributor.callbacks().write_guest(at, &byte, 1);
+        });
+    });
+    return status;
+}
+
+}  // namespace nest::vgic

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which vCPU holds an SPI or an LPI.
+#include <vgic/distributor.hpp>
+
+namespace nest::vgic {
+
+// The rule: an active interrupt stays where it was acknowledged; a pending, enabled one goes to its target; nobody holds
+// others. An LPI goes to a redistributor only while that takes LPIs, and nowhere without a user.
+u16 Distributor::wanted_holder(unsigned bank, unsigned n) const {
+    const SharedBank& b = shared_bank(bank);
+    const u32 bit = u32{1} << n;
+    const u16 target = b.target[n];
+    if (is_lpi_bank(bank)) {
+        const bool taken = target != kNobody && cpu(target).lpis_enabled.load_relaxed() && static_cast<const LpiBank&>(b).mapped & bit;
+        if (!taken)
+            return kNobody;
+    }
+    if (b.active & bit) {
+        if (b.holder[n] != kNobody)
+            return b.holder[n];
+        // Made active by a write, with a route to nowhere: someone must be able to deactivate it.
+        return target == kNobody && cpu_count() ? u16{0} : target;
+    }
+    return b.relevant() & bit ? target : kNobody;
+}
+
+void Distributor::update_shared(unsigned bank, unsigned n, Kicks& kicks) {
+    shared_lock_.assert_held();
+    SharedBank& shared = shared_bank(bank);
+    const u32 bit = u32{1} << n;
+    const u16 holder = shared.holder[n];
+    if (shared.on_lr & bit) {
+        // Hardware has it; whoever holds it re-evaluates at its sync().
+        kicks.add(holder);
+        return;
+    }
+    const u16 wanted = wanted_holder(bank, n);
+    if (holder == wanted) {
+        if (wanted != kNobody)
+            kicks.add(wanted);
+        return;
+    }
+    const unsigned spi = is_lpi_bank(bank) ? 0 : 1;
+    if (holder != kNobody) {
+        CpuInterface& from = cpu(holder);
+        Guard guard(from.lock);
+        from.release(bank, bit);
+        held_spis_.fetch_add_relaxed(-spi);
+    }
+    shared.holder[n] = wanted;
+    if (wanted == kNobody)
+        return;
+    {
+        CpuInterface& to = cpu(wanted);
+        Guard guard(to.lock);
+        to.hold(bank, bit);
+        held_spis_.fetch_add_relaxed(spi);
+    }
+    kicks.add(wanted);
+    if (spi)
+        told_of_new_spi(wanted, kicks);
+}
+
+// With EOImode 1, any vCPU may deactivate an SPI by ICC_DIR_EL1: those that do not trap that yet must flush again.
+void Distributor::told_of_new_spi(unsigned holder, Kicks& kicks) {
+    if (split_eoi_cpus_.load_relaxed() == 0) [[likely]]
+        return;
+    memory_barrier();  // pairs with choose_dir_trap()
+    for (unsigned i = 0; i < cpu_count(); i++)
+        if (i != holder && cpus_[i]->split_eoi.load_relaxed() && !cpus_[i]->dir_trapped.load_relaxed())
+            kicks.add(i);
+}
+
+void Distributor::note_split_eoi(CpuInterface& cpu, bool split) {
+    cpu.split_eoi.store_relaxed(split);
+    split_eoi_cpus_.fetch_add_relaxed(split ? 1u : -1u);
+}
+
+}  // namespace nest::vgic
