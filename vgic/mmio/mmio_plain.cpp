@@ -2,6 +2,7 @@
 // Control, identification and LPI table registers. [IHI0069] 12.9, 12.11
 #include <vgic/lpi.hpp>
 #include <vgic/mmio/register_access.hpp>
+#include <vgic/table_attributes.hpp>
 
 namespace nest::vgic {
 namespace {
@@ -24,12 +25,7 @@ constexpr u64 kPendbaserRes0 = u64{1} << 63 | u64{7} << 59 | u64{0xf} << 52 | u6
 constexpr u64 kPendbaserPtz = u64{1} << 62;
 
 constexpr u64 narrow_attributes(u64 value, u64 res0) {
-    const u64 shareability = value >> 10 & 3, inner = value >> 7 & 7, outer = value >> 56 & 7;
-    value &= ~(u64{3} << 10 | u64{7} << 7 | u64{7} << 56);
-    value |= (shareability == 2 ? 1 : shareability) << 10;  // Outer Shareable to Inner Shareable
-    value |= (inner <= 1 ? 3 : inner) << 7;                 // Device and Non-cacheable to Write-back
-    value |= (outer <= 1 ? outer : 0) << 56;                // same as inner, or Non-cacheable
-    return value & ~res0;
+    return vgic::narrow_attributes(value, AttributePlaces{7, 56}) & ~res0;
 }
 
 constexpr u64 merge(u64 old, const Access& access, u64 value) {
