@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Its: one interrupt translation service of a VM, [IHI0069] chapter 5 and 12.18 to 12.20.
 //
-// What the guest has mapped lies in objects of ours (devices, collections, events); the guest's tables are written and read only
-// when user space saves and restores. So a guest that scribbles over its tables changes nothing until then, and each entry
-// that comes back is checked as if a stranger had written it.
+// What the guest has mapped lies in objects of ours (mappings.hpp); the guest's tables are written and read only when user
+// space saves and restores (and entries that a save wrote are cleared). So a guest that scribbles over its tables changes
+// nothing until then, and each entry that comes back is checked as if a stranger had written it.
+//
+// Commands are made by the store to GITS_CWRITER, so many at a time: mmio_write(). One command, once begun, goes on to its end:
+// it concerns at most 65536 events, with no spinlock held for more than one of them and a chance for other threads at every
+// 64th, which is less trouble than to remember where it was. What it took counts: no other command follows a long one.
 //
 // Locks, outermost first:
 //   lock_            sleeps: registers, the command queue, devices and collections. Guest memory is read with it held.
@@ -11,9 +15,9 @@
 //                    distributor's locks, so that no message arrives after the command that unmapped it is done.
 #pragma once
 #include <vgic/distributor.hpp>
-#include <vgic/its/collections.hpp>
-#include <vgic/its/devices.hpp>
-#include <vgic/its/translations.hpp>
+#include <vgic/its/command.hpp>
+#include <vgic/its/its_registers.hpp>
+#include <vgic/its/mappings.hpp>
 
 namespace nest::vgic {
 
@@ -56,11 +60,47 @@ public:
     void reset();
 
 private:
-    // ... whatever the implementation needs; keep it small, one idea per file
+    using What = ItsRegister::What;
+
+    // lock_ held in all of them.
+    u64 read_register(const ItsRegister& r, u32 inside) const;
+    Status write_register(const ItsRegister& r, u64 value, bool user);
+    void write_control(bool on);
+    void write_table(Baser& table, Baser value);
+    void reset_registers();
+
+    Written process_commands();
+    unsigned execute(const Command& command);
+    unsigned map_device(const Command& command);
+    unsigned map_collection(const Command& command);
+    void map_event(const Command& command, u32 intid);
+    unsigned move_all(const Command& command);
+    void discard(Event& event);
+    const CpuInterface* find_processor(u64 number) const;
+    void clear_entry(Result<u64> address);
+
+    Status save_events(Device& device);
+    Status save_devices();
+    Status save_collections();
+    Status restore_collections();
+    Status restore_collection(u64 entry);
+    Status restore_devices();
+    Result<bool> restore_device_run(u32 first, u64 address, u32 count);
+    Status restore_device(u32 id, u64 entry);
+    Status restore_events(Device& device);
+    Status restore_event(Device& device, u32 event_id, u64 entry);
+    Callbacks& memory() const { return distributor_.callbacks(); }
+
     Distributor& distributor_;
-    Mutex lock_{NEST_LOCK_VGIC_ITS};
-    Atomic<u64> base_;
+    mutable Mutex lock_{NEST_LOCK_VGIC_ITS};
+    Atomic<u64> base_{~u64{0}};
     Atomic<bool> initialized_;
+    Mappings mappings_;
+    CommandQueue queue_;
+    Baser devices_, collections_;       // GITS_BASER0 and 1
+    // Entries of ours may be in the guest's tables: what is unmapped has to be cleared there, or a later save, which writes
+    // what is mapped, would leave it to a later restore.
+    bool tables_written_ = false;
 };
 
 }  // namespace nest::vgic
