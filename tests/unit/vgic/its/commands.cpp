@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Every command, with what makes it one and what does not.
+#include <gtest/gtest.h>
 #include <tests/unit/vgic/its/its_machine.hpp>
 
 namespace nest::test {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The command queue as a ring in memory, bounded work, and what happens without memory.
+#include <gtest/gtest.h>
 #include <tests/unit/vgic/its/its_machine.hpp>
 
 namespace nest::test {

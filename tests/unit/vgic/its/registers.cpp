@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The ITS's registers, by the guest and by user space.
+#include <gtest/gtest.h>
 #include <tests/unit/vgic/its/its_machine.hpp>
 
 namespace nest::test {
