@@ -37,7 +37,7 @@ Signal signalled(CpuInterface& cpu) {
     if (!distributor || !cpu.work.load_relaxed() || !distributor->enabled())
         return Signal::kNone;
     u32 highest = kNothing;
-    // The lock of shared interrupts is the outer one, so it is taken before anything is known for sure.
+    // The shared lock comes before cpu.lock, so that this look at held_count is without a lock. What comes after it kicks.
     if (cpu.held_count.load_relaxed()) {
         IrqGuard outer(distributor->shared_lock());
         Guard guard(cpu.lock);

@@ -4,8 +4,8 @@
 
 namespace nest::vgic {
 
-// The rule: an active interrupt stays where it was acknowledged; a pending, enabled one goes to its target; nobody holds
-// others. An LPI goes to a redistributor only while that takes LPIs, and nowhere without a user.
+// The rule: an active interrupt stays with the vCPU that acknowledged it; a pending, enabled one goes to its target; nobody
+// holds any other. An LPI goes to a redistributor only while that takes LPIs, and nowhere without a user.
 u16 Distributor::wanted_holder(unsigned bank, unsigned n) const {
     const SharedBank& b = shared_bank(bank);
     const u32 bit = u32{1} << n;
@@ -18,7 +18,7 @@ u16 Distributor::wanted_holder(unsigned bank, unsigned n) const {
     if (b.active & bit) {
         if (b.holder[n] != kNobody)
             return b.holder[n];
-        // Made active by a write, with a route to nowhere: someone must be able to deactivate it.
+        // A write has made the SPI active, and its route names no vCPU: some vCPU must be able to deactivate it.
         return target == kNobody && cpu_count() ? u16{0} : target;
     }
     return b.relevant() & bit ? target : kNobody;
@@ -30,7 +30,7 @@ void Distributor::update_shared(unsigned bank, unsigned n, Kicks& kicks) {
     const u32 bit = u32{1} << n;
     const u16 holder = shared.holder[n];
     if (shared.on_lr & bit) {
-        // Hardware has it; whoever holds it re-evaluates at its sync().
+        // The interrupt is in a list register of its holder, whose sync() comes here again.
         kicks.add(holder);
         return;
     }
@@ -61,11 +61,11 @@ void Distributor::update_shared(unsigned bank, unsigned n, Kicks& kicks) {
         told_of_new_spi(wanted, kicks);
 }
 
-// With EOImode 1, any vCPU may deactivate an SPI by ICC_DIR_EL1: those that do not trap that yet must flush again.
+// With EOImode 1 any vCPU may deactivate the SPI by ICC_DIR_EL1: vCPUs that do not trap that yet must flush again.
 void Distributor::told_of_new_spi(unsigned holder, Kicks& kicks) {
     if (split_eoi_cpus_.load_relaxed() == 0) [[likely]]
         return;
-    memory_barrier();  // pairs with choose_dir_trap()
+    memory_barrier();  // pairs with choose_dir_trap(), which has the scenario
     for (unsigned i = 0; i < cpu_count(); i++)
         if (i != holder && cpus_[i]->split_eoi.load_relaxed() && !cpus_[i]->dir_trapped.load_relaxed())
             kicks.add(i);

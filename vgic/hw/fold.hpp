@@ -11,8 +11,9 @@ public:
 
     // The vCPU's lock held, and the shared one if the interrupt is an SPI or LPI.
     void take_back(arch::ListRegister before, arch::ListRegister now);
-    // EOImode 0: EOIs come in the order of priority, so the n best active interrupts without a list register are meant.
-    // An LPI is never meant: EOIcount does not count those (ICH_HCR_EL2.EOIcount, [IHI0069] 12.4.5).
+    // Deactivates `eoi_count` active interrupts without a list register. With EOImode 0, EOIs come in the order of priority,
+    // so they are the ones of the highest priority. LPIs are not among them: EOIcount does not count theirs (ICH_HCR_EL2 in
+    // [IHI0069]). Locks as for take_back(), the shared lock if `spis`.
     void deactivate_outside(unsigned eoi_count, bool spis);
     // Deactivates an interrupt that is active and in no list register. The lock of its bank held.
     void deactivate_one(unsigned intid) { deactivate_one(intid, false); }
@@ -21,9 +22,9 @@ public:
     // Deactivates an SPI in any state. If it is in a vCPU's list register, that vCPU is kicked, and its sync deactivates the
     // SPI. The SPI lock held.
     void deactivate_spi(unsigned intid);
-    // The shared lock held, the vCPU's not.
+    // Distributor::update_shared() for all SPIs and LPIs that have changed. The shared lock held, the vCPU's not.
     void requeue_shared();
-    // No lock held. The vCPU itself is not kicked: it comes from its sync, or will flush anyway.
+    // Kicks and notifies; no lock held. The vCPU itself is not kicked: it is out of the guest, and will flush before it enters.
     void finish();
 
 private:

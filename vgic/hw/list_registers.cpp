@@ -10,8 +10,8 @@ using arch::ICH_HCR_EL2;
 using arch::ICH_VMCR_EL2;
 using arch::ListRegister;
 
-// The order in which interrupts get list registers; the smaller, the sooner. Deliverable ones come before active ones,
-// so that a guest that dropped its priority always sees the next; those of a disabled group come last.
+// The order in which interrupts get list registers: the smaller the key, the sooner. Deliverable interrupts come before active
+// ones, so that a guest that has dropped its priority always sees the next one; interrupts of a disabled group come last.
 constexpr u32 kKeyGroupOff = u32{1} << 26;
 constexpr u32 kKeyActive = u32{1} << 25;
 constexpr unsigned kKeyPriority = 17;
@@ -139,7 +139,7 @@ void forget_active_lpis(CpuInterface& cpu, Distributor& distributor) {
 void fill_list_registers(CpuInterface& cpu) {
     Distributor& distributor = *cpu.distributor;
     const bool forward = distributor.enabled();
-    // Without SPIs and LPIs the VM-wide lock stays free. One that is queued from now on brings a kick of its own.
+    // A vCPU that holds no SPI or LPI does not take the VM-wide lock. One that it is given after this look comes with a kick.
     const bool shared = cpu.held_count.load_relaxed() != 0;
     if (shared)
         distributor.shared_lock().lock();

@@ -13,7 +13,9 @@ inline u64 choose_dir_trap(CpuInterface& cpu, unsigned own_spis, bool outside) {
     const HostGic& gic = cpu.distributor->gic();
     bool trap = outside || (!cpu.split_eoi.load_relaxed() && gic.traps_dir_alone());
     if (!trap && cpu.split_eoi.load_relaxed()) {
-        // Pairs with Distributor::update_shared(): it kicks us for an SPI that we do not see here.
+        // Pairs with Distributor::update_shared(). Without the barriers: we read held_spis() as before, CPU B gives an SPI to
+        // another vCPU and still reads dir_trapped as true, so that it does not kick us; then our guest writes DIR for that
+        // SPI untrapped, hardware finds it in no list register of ours, and the SPI stays active for ever.
         cpu.dir_trapped.store_relaxed(false);
         memory_barrier();
         trap = cpu.distributor->held_spis() > own_spis;
