@@ -43,7 +43,8 @@ public:
     std::map<std::pair<u32, u32>, Event> events;
     std::set<u32> devices;
 
-    Reader(ItsMachine& i, u64 device_table, u64 collection_table) : i_(i), devices_(device_table), collections_(collection_table) {}
+    Reader(ItsMachine& i, u64 device_table, u64 collection_table)
+        : i_(i), devices_(device_table), collections_(collection_table) {}
 
     // False: something is wrong.
     bool read() { return read_collections() && read_devices(); }
