@@ -177,6 +177,7 @@ static const struct {
 	[NEST_FD_VM] = { "kvm-vm", &vm_fops, O_RDWR },
 	[NEST_FD_VCPU] = { "kvm-vcpu", &vcpu_fops, O_RDWR },
 	[NEST_FD_DEVICE] = { "kvm-arm-vgic-v3", &device_fops, O_RDWR },
+	[NEST_FD_ITS] = { "kvm-arm-vgic-its", &device_fops, O_RDWR },
 	[NEST_FD_VM_STATS] = { "kvm-vm-stats", &vm_stats_fops, O_RDONLY },
 	[NEST_FD_VCPU_STATS] = { "kvm-vcpu-stats", &vcpu_stats_fops, O_RDONLY },
 };

@@ -154,7 +154,7 @@ void nest_port_vm_free(struct nest_host_vm *vm);
 /* Does the calling thread belong to the process that created the VM? */
 bool nest_port_vm_is_ours(struct nest_host_vm *vm);
 
-enum nest_fd_kind { NEST_FD_VM, NEST_FD_VCPU, NEST_FD_DEVICE, NEST_FD_VM_STATS, NEST_FD_VCPU_STATS };
+enum nest_fd_kind { NEST_FD_VM, NEST_FD_VCPU, NEST_FD_DEVICE, NEST_FD_ITS, NEST_FD_VM_STATS, NEST_FD_VCPU_STATS };
 /*
  * An anonymous file of that kind and a descriptor of the calling process for it, which nobody can use yet. 0, or -EMFILE,
  * -ENFILE, -ENOMEM. Exactly one of the other two follows. All that can fail when an object gets its descriptor fails here, so

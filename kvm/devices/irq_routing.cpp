@@ -15,7 +15,7 @@ Status IrqRouting::check(const abi::IrqRoutingEntry& entry) const {
             return Errno::kInval;
         return kOk;
     case abi::KVM_IRQ_ROUTING_MSI:
-        return !msis_ || entry.flags & ~abi::KVM_MSI_VALID_DEVID ? Status(Errno::kInval) : kOk;
+        return !msis_.load_relaxed() || entry.flags & ~abi::KVM_MSI_VALID_DEVID ? Status(Errno::kInval) : kOk;
     default:
         return Errno::kInval;
     }

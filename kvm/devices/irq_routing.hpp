@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // GSI routing: what a global interrupt number of an irqfd means to the vGIC.
 #pragma once
+#include <base/atomic.hpp>
 #include <base/lock.hpp>
 #include <base/memory.hpp>
 #include <base/result.hpp>
@@ -22,6 +23,8 @@ public:
 
     // `msis`: is there an ITS that could take MSIs? Otherwise a route for MSIs is refused, as they would be lost.
     explicit IrqRouting(bool msis) : msis_(msis) {}
+    // There is an ITS now. Any context.
+    void allow_msis() { msis_.store_relaxed(true); }
     IrqRouting(const IrqRouting&) = delete;
     IrqRouting& operator=(const IrqRouting&) = delete;
 
@@ -50,7 +53,7 @@ private:
     Status check(const abi::IrqRoutingEntry& entry) const;
     void install(Buffer<Route>& routes, Buffer<s16>& gsi_of_pin);
 
-    const bool msis_;
+    Atomic<bool> msis_;
     RawSpinLock lock_{NEST_LOCK_IRQ_ROUTING};
     Buffer<Route> routes_;     // by GSI
     Buffer<s16> gsi_of_pin_;   // -1: none; empty before the first set()

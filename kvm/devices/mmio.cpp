@@ -99,9 +99,15 @@ Mmio::Outcome Mmio::handle(CpuState& state, const Abort& abort, MmioDevices& dev
 
     MmioAccess access = decode_mmio(iss, abort.ipa, state, abort.sctlr);
     u64 value = 0;
-    bool done = access.write ? devices.mmio_write(access.ipa, access.bytes, access.value) ||
-                                   bus.write(access.ipa, access.bytes, access.value)
-                             : devices.mmio_read(access.ipa, access.bytes, value);
+    bool done;
+    if (access.write) {
+        const MmioDevices::Written written = devices.mmio_write(access.ipa, access.bytes, access.value);
+        if (written == MmioDevices::Written::kAgain)
+            return Outcome::kAgain;
+        done = written == MmioDevices::Written::kDone || bus.write(access.ipa, access.bytes, access.value);
+    } else {
+        done = devices.mmio_read(access.ipa, access.bytes, value);
+    }
     if (done) {
         stats.mmio_exit_kernel++;
         finish_mmio(state, access, value);

@@ -44,7 +44,9 @@ NEST_TIER0 inline void finish_mmio(CpuState& state, const MmioAccess& access, u6
 class MmioDevices {
 public:
     virtual bool mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) = 0;
-    virtual bool mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) = 0;
+    // kAgain: the device is there, and has more to do than one visit should take; the guest executes the same store again.
+    enum class Written : u8 { kNobody, kDone, kAgain };
+    virtual Written mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) = 0;
 
 protected:
     ~MmioDevices() = default;
@@ -55,6 +57,7 @@ class Mmio {
 public:
     enum class Outcome : u8 {
         kDone,           // emulated or ignored, and stepped over: resume
+        kAgain,          // resume, at the same instruction
         kUser,           // kvm_run is filled in
         kExternalAbort,  // a stage-1 table lies there: the guest gets a synchronous external abort, data, with FAR_EL2
         kNoSyndrome,     // ENOSYS to the VMM: nobody can tell what the instruction does

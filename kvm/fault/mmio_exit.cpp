@@ -12,6 +12,8 @@ Next handle_mmio(Vcpu& vcpu, arch::Ipa ipa, bool in_slot) {
     switch (vcpu.mmio.handle(vcpu, abort, devices, vcpu.vm.mmio_bus, *vcpu.run, vcpu.stats)) {
     case Mmio::Outcome::kDone:
         return report_emulated_step(vcpu, *vcpu.run) ? Next::kUser : Next::kResume;
+    case Mmio::Outcome::kAgain:
+        return Next::kResume;
     case Mmio::Outcome::kUser:
         return Next::kUser;
     case Mmio::Outcome::kExternalAbort:

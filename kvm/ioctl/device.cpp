@@ -5,12 +5,17 @@
 #include <base/user_access.hpp>
 #include <kvm/abi/ioctl.hpp>
 #include <kvm/vm/vm.hpp>
-#include <vgic/device/device_abi.hpp>
+#include <vgic/device/its_abi.hpp>
 
 namespace nest::kvm {
 namespace {
 
-// The only kind of device: its descriptor stands for the VM's vGIC, and the VM is the object behind it.
+// The object behind a device's descriptor. What the device is lives in the VM, as long as the VM.
+struct DeviceFile {
+    Vm& vm;
+    vgic::Its* its;     // nullptr: the VM's vGIC
+};
+
 class VgicContext final : public vgic::DeviceContext {
 public:
     explicit VgicContext(Vm& vm) : vm_(vm) {}
@@ -39,6 +44,16 @@ bool initializes(const abi::DeviceAttr& attr) {
     return attr.group == vgic::KVM_DEV_ARM_VGIC_GRP_CTRL && attr.attr == vgic::KVM_DEV_ARM_VGIC_CTRL_INIT;
 }
 
+Status its_attribute(Vm& vm, vgic::Its& its, unsigned cmd, const abi::DeviceAttr& attr) {
+    VgicContext context(vm);
+    Guard guard(vm.lock);
+    if (cmd == abi::KVM_HAS_DEVICE_ATTR)
+        return vgic::has_its_attr(attr);
+    if (cmd == abi::KVM_GET_DEVICE_ATTR)
+        return vgic::get_its_attr(its, context, attr);
+    return vgic::set_its_attr(its, context, attr, vm.stage2.tables().limit().raw);
+}
+
 Status attribute(Vm& vm, unsigned cmd, const abi::DeviceAttr& attr) {
     VgicContext context(vm);
     Guard guard(vm.lock);
@@ -57,38 +72,50 @@ Status attribute(Vm& vm, unsigned cmd, const abi::DeviceAttr& attr) {
 }  // namespace
 
 Status create_device(Vm& vm, abi::CreateDevice args, u64 user) {
-    if (args.type != abi::KVM_DEV_TYPE_ARM_VGIC_V3)
+    const bool its = args.type == abi::KVM_DEV_TYPE_ARM_VGIC_ITS;
+    if (!its && args.type != abi::KVM_DEV_TYPE_ARM_VGIC_V3)
         return Errno::kNoDev;
     if (args.flags & abi::KVM_CREATE_DEVICE_TEST)
         return kOk;
-    if (vm.gic.taken())
+    if (!its && vm.gic.taken())
         return Errno::kExist;
+    Owned<DeviceFile> file(make<DeviceFile>(vm, nullptr));
+    if (!file)
+        return Errno::kNoMem;
     NewFd fd;
-    NEST_TRY(fd.reserve(NEST_FD_DEVICE));
+    NEST_TRY(fd.reserve(its ? NEST_FD_ITS : NEST_FD_DEVICE));
     // The VMM is told the descriptor before there is a device: if the store faulted after create_vgic(), the VMM would try
     // again and meet EEXIST.
     args.fd = static_cast<u32>(fd.number());
     NEST_TRY(store(user, args));
-    NEST_TRY(create_vgic(vm));
+    if (its) {
+        Guard guard(vm.lock);
+        file->its = NEST_TRY(vm.gic.create_its());
+    } else {
+        NEST_TRY(create_vgic(vm));
+    }
     vm.get();
-    fd.install(&vm);
+    fd.install(file.release());
     return kOk;
 }
 
 long device_ioctl(void* device, unsigned cmd, u64 arg) {
-    Vm& vm = *static_cast<Vm*>(device);
-    if (!nest_port_vm_is_ours(vm.host) || vm.dead.load_acquire())
+    const DeviceFile& file = *static_cast<DeviceFile*>(device);
+    if (!nest_port_vm_is_ours(file.vm.host) || file.vm.dead.load_acquire())
         return to_abi(Status(Errno::kIo));
     if (cmd != abi::KVM_SET_DEVICE_ATTR && cmd != abi::KVM_GET_DEVICE_ATTR && cmd != abi::KVM_HAS_DEVICE_ATTR)
         return to_abi(Status(Errno::kNoTty));
     const auto attr = fetch<abi::DeviceAttr>(arg);
-    return to_abi(attr ? attribute(vm, cmd, attr.value()) : Status(attr.error()));
+    if (!attr)
+        return to_abi(Status(attr.error()));
+    return to_abi(file.its ? its_attribute(file.vm, *file.its, cmd, attr.value()) : attribute(file.vm, cmd, attr.value()));
 }
 
 void device_release(void* device) {
-    Vm& vm = *static_cast<Vm*>(device);
-    vm.gic.closed();
-    vm.put();
+    const Owned<DeviceFile> file(static_cast<DeviceFile*>(device));
+    if (!file->its)
+        file->vm.gic.closed();
+    file->vm.put();
 }
 
 }  // namespace nest::kvm

@@ -57,11 +57,12 @@ Status irq_line(Vm& vm, const abi::IrqLevel& args) {
     return Errno::kInval;
 }
 
-// An MSI needs an ITS, and there is none.
-Status signal_msi(Vm& vm, const abi::Msi& msi) {
+// 1: delivered; 0: the guest has blocked the MSI, as it has not mapped it or has switched LPIs off.
+Result<long> signal_msi(Vm& vm, u64 user) {
+    const auto msi = NEST_TRY(fetch<abi::Msi>(user));
     if (!vm.gic.distributor() || msi.flags & ~abi::KVM_MSI_VALID_DEVID)
         return Errno::kInval;
-    return Errno::kNoDev;
+    return NEST_TRY(vm.gic.send_msi(msi)) == vgic::Its::Delivery::kDelivered ? 1l : 0l;
 }
 
 Status set_counter_offset(Vm& vm, u64 user) {
@@ -110,8 +111,6 @@ Status ioctl(Vm& vm, unsigned cmd, u64 arg) {
         return vm.irqfds.irqfd(NEST_TRY(fetch<abi::Irqfd>(arg)));
     case KVM_IOEVENTFD:
         return vm.mmio_bus.ioeventfd(NEST_TRY(fetch<Ioeventfd>(arg)));
-    case KVM_SIGNAL_MSI:
-        return signal_msi(vm, NEST_TRY(fetch<Msi>(arg)));
     case KVM_SET_GSI_ROUTING:
         return vm.routing.set(NEST_TRY(fetch<abi::IrqRouting>(arg)), arg + sizeof(abi::IrqRouting));
     case KVM_CREATE_DEVICE:
@@ -163,6 +162,8 @@ long vm_ioctl(Vm& vm, unsigned cmd, u64 arg) {
         return check_extension(vm, arg);
     case abi::KVM_GET_STATS_FD:
         return to_abi(stats_fd(vm, NEST_FD_VM_STATS, &vm));
+    case abi::KVM_SIGNAL_MSI:
+        return to_abi(signal_msi(vm, arg));
     default:
         return to_abi(ioctl(vm, cmd, arg));
     }

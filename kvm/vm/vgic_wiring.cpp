@@ -94,14 +94,47 @@ bool VgicWiring::ready() {
 
 void VgicWiring::inject_spi(u32 intid, bool level) { (void)vgic::inject_spi(*distributor(), intid, level); }
 
-void VgicWiring::inject_msi(const abi::Msi&) {}  // lost, as on a machine without an ITS
+// Of an irqfd: nobody is told of a message that is lost, as on a machine.
+void VgicWiring::inject_msi(const abi::Msi& msi) { (void)send_msi(msi); }
 
-bool VcpuDevices::mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) {
-    return vcpu_.has_gic() && vgic::mmio_read(vcpu_.gic, ipa, bytes, value);
+Result<vgic::Its*> VgicWiring::create_its() {
+    if (!distributor_)
+        return Errno::kNoDev;
+    vgic::Its* const its = NEST_TRY(its_list_.create(*distributor_));
+    vm_.routing.allow_msis();
+    return its;
 }
 
-bool VcpuDevices::mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) {
-    return vcpu_.has_gic() && vgic::mmio_write(vcpu_.gic, ipa, bytes, value);
+Result<vgic::Its::Delivery> VgicWiring::send_msi(const abi::Msi& msi) {
+    u32 offset;
+    vgic::Its* const its = its_list_.find(u64{msi.address_hi} << 32 | msi.address_lo, offset);
+    if (!its || !(msi.flags & abi::KVM_MSI_VALID_DEVID))
+        return Errno::kInval;
+    return its->send(msi.devid, msi.data);
+}
+
+bool VcpuDevices::mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) {
+    if (!vcpu_.has_gic())
+        return false;
+    if (vgic::mmio_read(vcpu_.gic, ipa, bytes, value))
+        return true;
+    u32 offset;
+    vgic::Its* const its = vcpu_.vm.gic.its_list().find(ipa.raw, offset);
+    if (its)
+        value = its->mmio_read(offset, bytes);
+    return its != nullptr;
+}
+
+MmioDevices::Written VcpuDevices::mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) {
+    if (!vcpu_.has_gic())
+        return Written::kNobody;
+    if (vgic::mmio_write(vcpu_.gic, ipa, bytes, value))
+        return Written::kDone;
+    u32 offset;
+    vgic::Its* const its = vcpu_.vm.gic.its_list().find(ipa.raw, offset);
+    if (!its)
+        return Written::kNobody;
+    return its->mmio_write(offset, bytes, value) == vgic::Its::Written::kAgain ? Written::kAgain : Written::kDone;
 }
 
 }  // namespace nest::kvm

@@ -5,6 +5,7 @@
 #include <base/memory.hpp>
 #include <kvm/devices/irqfd.hpp>
 #include <kvm/devices/mmio.hpp>
+#include <kvm/vm/its_list.hpp>
 #include <vgic/distributor.hpp>
 
 namespace nest::kvm {
@@ -28,6 +29,11 @@ public:
     Status add(Vcpu& vcpu);
     // nullptr until create() has succeeded; then the same distributor until the VM ends. Any context.
     vgic::Distributor* distributor() const { return published_.load_acquire(); }
+    // Makes an ITS, and lets MSI routes be set from now on. ENODEV: there is no vGIC yet; ENOMEM, ENOSPC. The VM's lock.
+    Result<vgic::Its*> create_its();
+    ItsList& its_list() { return its_list_; }
+    // A message that names a device goes to the ITS at its address. EINVAL: no device is named, or no ITS is there. Any context.
+    Result<vgic::Its::Delivery> send_msi(const abi::Msi& msi);
     // The vGIC is about to be initialised: irqfds get their default routes. ENOMEM. The VM's lock.
     Status make_default_routes();
 
@@ -52,6 +58,7 @@ private:
 
     Vm& vm_;
     Owned<vgic::Distributor> distributor_;  // the VM's lock
+    ItsList its_list_;                      // ends before the distributor that its members unmap their LPIs from
     Atomic<vgic::Distributor*> published_;  // the same, for those without the lock
     Atomic<bool> open_;                     // there is a descriptor of it
 };
@@ -61,7 +68,7 @@ class VcpuDevices final : public MmioDevices {
 public:
     explicit VcpuDevices(Vcpu& vcpu) : vcpu_(vcpu) {}
     bool mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) override;
-    bool mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) override;
+    Written mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) override;
 
 private:
     Vcpu& vcpu_;

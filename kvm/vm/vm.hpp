@@ -75,7 +75,7 @@ public:
     SmcccConfig smccc;
     VmPower power;
     VgicWiring gic;
-    IrqRouting routing{false};  // no MSIs: there is no ITS
+    IrqRouting routing{false};  // no MSIs until there is an ITS
     Irqfds irqfds;
     IoBus mmio_bus;
     VmStats stats{};

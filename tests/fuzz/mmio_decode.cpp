@@ -27,9 +27,9 @@ struct Device final : kvm::MmioDevices {
         value = answer;
         return takes;
     }
-    bool mmio_write(arch::Ipa, unsigned, u64 value) override {
+    Written mmio_write(arch::Ipa, unsigned, u64 value) override {
         written = value;
-        return takes;
+        return takes ? Written::kDone : Written::kNobody;
     }
 };
 

@@ -20,10 +20,11 @@ public:
         value = answer;
         return takes;
     }
-    bool mmio_write(Ipa ipa, unsigned bytes, u64 value) override {
+    Written mmio_write(Ipa ipa, unsigned bytes, u64 value) override {
         writes.push_back({ipa.raw, bytes, value});
-        return takes;
+        return again ? Written::kAgain : takes ? Written::kDone : Written::kNobody;
     }
+    bool again = false;
     bool takes = false;
     u64 answer = 0;
     std::vector<std::vector<u64>> reads, writes;
@@ -59,6 +60,13 @@ protected:
     FakeDevice device;
     kvm::abi::Run run;
 };
+
+TEST_F(MmioTest, AStoreThatADeviceWantsAgainIsNotSteppedOver) {
+    device.again = true;
+    EXPECT_EQ(handle(word(true)), Outcome::kAgain);
+    EXPECT_EQ(state.context.pc, kPc);
+    EXPECT_FALSE(mmio.pending());
+}
 
 TEST_F(MmioTest, AStoreGoesToUserSpaceAndIsSteppedOverAtTheNextRun) {
     state.context.x[3] = 0xdead'beef'1234'5678;

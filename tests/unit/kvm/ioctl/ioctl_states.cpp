@@ -169,7 +169,8 @@ TEST_F(StatesTest, VcpusComeBeforeTheGicsInitialisation) {
 }
 
 TEST_F(StatesTest, MessagesNeedAnIts) {
-    EXPECT_EQ(nest_dev_ioctl(abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_SIGNAL_MSI), 0);
+    EXPECT_EQ(nest_dev_ioctl(abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_SIGNAL_MSI), 1);
+    EXPECT_EQ(nest_vm_ioctl(vm, abi::KVM_CHECK_EXTENSION, abi::KVM_CAP_MSI_DEVID), 0);
     struct {
         abi::IrqRouting header{1, 0};
         abi::IrqRoutingEntry entry{};
@@ -183,9 +184,9 @@ TEST_F(StatesTest, MessagesNeedAnIts) {
     EXPECT_EQ(vm_ioctl(abi::KVM_SIGNAL_MSI, &msi), kEInval) << "no GIC at all";
     make_vcpu();
     ASSERT_EQ(create_gic(), 0);
-    EXPECT_EQ(vm_ioctl(abi::KVM_SIGNAL_MSI, &msi), kENoDev);
+    EXPECT_EQ(vm_ioctl(abi::KVM_SIGNAL_MSI, &msi), kEInval);
     msi.flags = abi::KVM_MSI_VALID_DEVID;
-    EXPECT_EQ(vm_ioctl(abi::KVM_SIGNAL_MSI, &msi), kENoDev);
+    EXPECT_EQ(vm_ioctl(abi::KVM_SIGNAL_MSI, &msi), kEInval) << "no ITS there";
     msi.flags = 2;
     EXPECT_EQ(vm_ioctl(abi::KVM_SIGNAL_MSI, &msi), kEInval);
 }

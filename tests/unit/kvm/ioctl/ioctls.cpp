@@ -66,7 +66,7 @@ TEST_F(VmTest, EveryFailingAllocationIsAnError) {
 
 TEST_F(VmTest, Devices) {
     abi::CreateDevice its{abi::KVM_DEV_TYPE_ARM_VGIC_ITS, 0, 0};
-    EXPECT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &its), kENoDev);
+    EXPECT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &its), kENoDev) << "before the vGIC";
     abi::CreateDevice test{abi::KVM_DEV_TYPE_ARM_VGIC_V3, 77, abi::KVM_CREATE_DEVICE_TEST};
     EXPECT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &test), 0);
     EXPECT_EQ(test.fd, 77u) << "a test creates nothing";
