@@ -216,6 +216,23 @@ TEST_F(ItsCommands, MapdChecksItsNumbers) {
     EXPECT_FALSE(i.send(5, 0) || i.send(65536, 0) || i.send(0xffff'ffff, 0));
 }
 
+TEST_F(ItsCommands, NoTableIsLargeEnoughForMoreThan16Bits) {
+    i.set(kCtlr, 0);
+    i.set64(kBaser0, kValid | kDevices | kPages64K | 15);  // 131072 entries
+    i.set(kCtlr, 1);
+    i.run({mapd(65536, kItts, 1), mapti(65536, 0, 8300, 0), mapd(65535, kItts, 1), mapti(65535, 0, 8301, 0)});
+    EXPECT_FALSE(i.send(65536, 0));
+    EXPECT_TRUE(i.send(65535, 0));
+}
+
+TEST_F(ItsCommands, ATableOf64KPagesHasAllBitsOfAnAddress) {
+    i.set(kCtlr, 0);
+    i.set64(kBaser0, kValid | kDevices | kPages64K | 0x1000 | 7);  // 2^48 further up
+    i.set(kCtlr, 1);
+    i.run({mapd(1, kItts, 1), mapti(1, 0, 8300, 0)});
+    EXPECT_FALSE(i.send(1, 0));
+}
+
 TEST_F(ItsCommands, DevicesEndWithTheirTable) {
     i.set(kCtlr, 0);
     i.set64(kBaser0, kValid | kDevices | 1);  // 8 KiB: 1024 devices
