@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Messages from one thread while another maps and discards: none arrives after the command that unmapped it.
 #include <atomic>
+#include <base/preemption.hpp>
 #include <gtest/gtest.h>
 #include <tests/unit/vgic/its/its_machine.hpp>
 #include <thread>
@@ -73,9 +74,8 @@ TEST(ItsThreads, NoMessageAfterDiscard) {
     std::thread device([&] {
         // As from a hard interrupt.
         while (!stop) {
-            const unsigned long flags = nest_port_irq_save();
+            const IrqsOff irqs_off;
             (race.its->send(1, 3) == vgic::Its::Delivery::kDelivered ? delivered : lost)++;
-            nest_port_irq_restore(flags);
         }
     });
     bool late = false;
