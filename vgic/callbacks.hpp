@@ -9,7 +9,7 @@ namespace nest::vgic {
 class Callbacks {
 public:
     // Something changed for this vCPU: wake its thread if that blocks, make the vCPU leave the guest if it is there, so that
-    // it flushes again. Never called with a lock of the vGIC held; any context, including hard interrupts, and also for the
+    // it flushes again. Never called with a spinlock of the vGIC held; any context, including hard interrupts, and also for the
     // calling vCPU itself. flush() looks for work without a lock, so two full barriers are needed: in the implementation
     // before it looks whether the vCPU is in the guest, and in the vCPU between announcing "in guest" and flush(). Without
     // them: CPU A (vCPU) announces, and reads `work` as 0; CPU B sets `work`, and reads "not in guest" from before: no kick.

@@ -34,7 +34,9 @@ bool lpi_pending(Distributor& distributor, unsigned intid);
 unsigned lpi_intid_limit(const Distributor& distributor);
 // From the guest's tables; no lock of the vGIC held, sleeps, takes as long as the VMM's memory takes. EFAULT: no memory there.
 Result<u8> read_lpi_property(Distributor& distributor, unsigned intid);
-Result<bool> read_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid);
+// The bit of the pending table, which is cleared there: from now on the LPI's state is ours, and a bit that stayed would make it
+// pending again when it is next mapped.
+Result<bool> take_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid);
 
 // GICR_CTLR.EnableLPIs was set (CpuInterface::lpis_enabled): what the vCPU's pending table names becomes pending, unless
 // GICR_PENDBASER.PTZ says that the table is all zero. Sleeps.

@@ -56,10 +56,16 @@ Result<u8> read_lpi_property(Distributor& distributor, unsigned intid) {
     return property;
 }
 
-Result<bool> read_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid) {
+Result<bool> take_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid) {
+    const u64 at = pending_table(cpu) + intid / 8;
+    const u8 bit = static_cast<u8>(1u << intid % 8);
     u8 byte;
-    NEST_TRY(distributor.callbacks().read_guest(pending_table(cpu) + intid / 8, &byte, 1));
-    return (byte >> intid % 8 & 1) != 0;
+    NEST_TRY(distributor.callbacks().read_guest(at, &byte, 1));
+    if (!(byte & bit))
+        return false;
+    byte &= ~bit;
+    NEST_TRY(distributor.callbacks().write_guest(at, &byte, 1));
+    return true;
 }
 
 void refresh_lpi_properties(CpuInterface& cpu) {
@@ -79,9 +85,12 @@ void take_pending_lpis(CpuInterface& cpu) {
     const bool empty = Pendbaser::of(cpu.pendbaser.load_relaxed()).get<Pendbaser::PTZ>();
     for_each_mapped_bank(distributor, &cpu, [&](unsigned bank, u32 which) {
         u32 pending = 0;
-        if (!empty && !distributor.callbacks().read_guest(pending_table(cpu) + first_intid(bank) / 8, &pending, sizeof(pending)).ok())
+        const u64 at = pending_table(cpu) + first_intid(bank) / 8;
+        if (empty || !distributor.callbacks().read_guest(at, &pending, sizeof(pending)).ok() || !(which & pending))
             return;
         Kicks kicks;
+        const u32 left = pending & ~which;
+        (void)distributor.callbacks().write_guest(at, &left, sizeof(left));     // read-only memory: they stay, and come again
         for_each_bit(which & pending, [&](unsigned n) { (void)pend_lpi(distributor, first_intid(bank) + n, kicks); });
         kicks.deliver(distributor);
     });

@@ -135,7 +135,7 @@ Status Mappings::map_event(Device& device, u32 event_id, u32 lpi, u32 collection
 void Mappings::take_pending(const Event& event) {
     if (event.target == kNobody)
         return;
-    const auto pending = read_lpi_pending(distributor_, distributor_.cpu(event.target), event.lpi);
+    const auto pending = take_lpi_pending(distributor_, distributor_.cpu(event.target), event.lpi);
     if (!pending.value_or(false))
         return;
     Kicks kicks;

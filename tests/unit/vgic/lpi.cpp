@@ -212,7 +212,10 @@ TEST_F(Lpi, EnablingReadsThePendingTableUnlessItIsZero) {
     enable(0), enable(1);
     EXPECT_EQ(m.handle(0), kLpi);
     EXPECT_EQ(m.handle(1), FakeCpuInterface::kSpurious);
+    EXPECT_EQ(pending_byte(0, kLpi), 0u) << "taken, and not to be taken again";
+    EXPECT_EQ(pending_byte(1, kLpi), 1 << kLpi % 8);
     enable(0, false);
+    pending_byte(0, kLpi) |= 1 << kLpi % 8;
     m.write(0, Machine::gicr(0, kPendbaser), kPending | kPtz, 8);
     enable(0);
     EXPECT_EQ(m.handle(0), FakeCpuInterface::kSpurious);
