@@ -115,7 +115,12 @@ u64 gsi_routing(World& world, Random& r, size_t) {
         abi::IrqRoutingEntry entry{};
         entry.gsi = static_cast<u32>(r.percent(95) ? r.below(64) : r.number());
         entry.type = static_cast<u32>(r.percent(98) ? r.of({1, 1, 1, 2}) : r.number());
-        entry.u.irqchip = {0, static_cast<u32>(r.percent(95) ? r.below(64) : r.number())};
+        if (entry.type == abi::KVM_IRQ_ROUTING_MSI) {
+            entry.flags = r.percent(90) ? abi::KVM_MSI_VALID_DEVID : 0;
+            entry.u.msi = {static_cast<u32>(kIts + 0x1'0040), 0, static_cast<u32>(r.below(64)), static_cast<u32>(r.below(16))};
+        } else {
+            entry.u.irqchip = {0, static_cast<u32>(r.percent(95) ? r.below(64) : r.number())};
+        }
         std::memcpy(entries + i * sizeof entry, &entry, sizeof entry);
     }
     return put(world, r, abi::IrqRouting{static_cast<u32>(r.percent(95) ? count : r.number()), 0}, count * sizeof(abi::IrqRoutingEntry));
@@ -192,7 +197,8 @@ u64 enable_cap(World& world, Random& r, size_t) {
 
 u64 msi(World& world, Random& r, size_t) {
     abi::Msi args{};
-    args.address_lo = static_cast<u32>(guest_address(r));
+    args.address_lo = static_cast<u32>(r.percent(70) ? kIts + 0x1'0040 : guest_address(r));
+    args.devid = static_cast<u32>(r.percent(90) ? r.below(16) : r.number());
     args.data = static_cast<u32>(r.below(64));
     args.flags = r.percent(50) ? 1 : 0;
     return put(world, r, args);
@@ -244,20 +250,21 @@ u64 finalize(World& world, Random& r, size_t) {
 }
 
 u64 create_device(World& world, Random& r, size_t) {
-    return put(world, r, abi::CreateDevice{static_cast<u32>(r.percent(80) ? 7 : r.below(20)), 0, r.percent(80) ? 0u : 1u});
+    return put(world, r, abi::CreateDevice{static_cast<u32>(r.percent(80) ? r.of({7, 8, 8}) : r.below(20)), 0, r.percent(80) ? 0u : 1u});
 }
 
 u64 device_attr(World& world, Random& r, size_t) {
     abi::DeviceAttr attr{};
     attr.group = static_cast<u32>(r.percent(95) ? r.below(10) : r.number());
-    switch (r.below(5)) {
+    switch (r.below(6)) {
     case 0: attr.attr = r.below(8); break;
     case 1: attr.attr = r.below(2) << 32 | (r.below(0x10000) & ~u64{3}); break;      // a vCPU's affinity, a register
+    case 5: attr.attr = r.of({0x0, 0x4, 0x8, 0x80, 0x88, 0x90, 0x100, 0x108, 0xffe8}); break;   // the ITS's
     case 2: attr.attr = r.below(2) << 32 | arch::kSysRegs[r.below(arch::kSysRegCount)].encoding.raw; break;
     case 3: attr.attr = r.below(2) << 32 | r.below(4) << 10 | r.below(96) / 32 * 32; break;   // level info
     default: attr.attr = r.number();
     }
-    const u64 value = r.percent(40) ? r.of({kDistributor, kRedistributor, u64{64}, u64{25}, u64{0x0010'0000'080a'0000}})
+    const u64 value = r.percent(40) ? r.of({kDistributor, kRedistributor, kIts, u64{64}, u64{25}, u64{0x0010'0000'080a'0000}})
                                     : r.percent(50) ? guest_address(r) : r.number();
     std::memcpy(here().scratch + kPage, &value, sizeof value);
     attr.addr = reinterpret_cast<u64>(r.percent(92) ? here().scratch + kPage : world.user_address(r));

@@ -15,7 +15,7 @@ inline constexpr u64 kPage = 0x1000;
 inline constexpr u64 kRam = 0x4000'0000, kRamSize = 4 << 20;
 inline constexpr u64 kReadOnly = 0x5000'0000, kShared = 0x6000'0000, kExtraSize = 1 << 20;
 inline constexpr u64 kNothing = 0x7000'0000;
-inline constexpr u64 kDistributor = 0x0800'0000, kRedistributor = 0x080a'0000;
+inline constexpr u64 kDistributor = 0x0800'0000, kRedistributor = 0x080a'0000, kIts = 0x0808'0000;
 
 // Offsets in RAM.
 inline constexpr u64 kStub = 0, kVectors = 0x800, kCode = 0x10000, kCodeSize = 0x10000;
@@ -32,7 +32,7 @@ inline u64 guest_address(Random& r) {
     case 3: return kShared + r.below(kExtraSize);
     case 4: return kNothing + r.below(0x10000);
     case 5: return kDistributor + r.below(0x10000);
-    case 6: return kRedistributor + r.below(0x40000);
+    case 6: return r.one_in(2) ? kRedistributor + r.below(0x40000) : kIts + r.below(0x20000);
     case 7: return r.of({kRam, kReadOnly, kShared, kRam + kRamSize, u64{1} << 40, u64{1} << 48}) - 16 + r.below(32);
     default: return r.number();
     }

@@ -61,6 +61,18 @@ int make_gic(World& world, Random& r, int vm, bool el2) {
     return gic;
 }
 
+// Its tables and commands are the guest's; what user space writes goes by device_attr().
+void make_its(World& world, Random& r, int vm) {
+    if (call_with(world, r, vm, abi::KVM_CREATE_DEVICE, abi::CreateDevice{abi::KVM_DEV_TYPE_ARM_VGIC_ITS, 0, 0}) < 0)
+        return;
+    abi::CreateDevice made;
+    std::memcpy(&made, here().scratch, sizeof made);
+    const int its = static_cast<int>(made.fd);
+    set_attr(world, r, its, 0, 4, kIts);
+    if (!r.one_in(8))
+        set_attr(world, r, its, 4, 0, 0);
+}
+
 void make_vcpus(World& world, Random& r, int vm, bool el2) {
     const u64 count = 1 + r.below(3);
     const bool pauth = r.percent(70);
@@ -105,6 +117,8 @@ void boot(World& world, Random& r) {
     make_vcpus(world, r, vm, el2);
     if (has_gic && !gic_first)
         gic = make_gic(world, r, vm, el2);
+    if (gic >= 0 && r.one_in(2))
+        make_its(world, r, vm);
     if (gic >= 0 && !r.one_in(16))
         set_attr(world, r, gic, 4, 0, 0);       // its init; no vCPU may come after it
 }
