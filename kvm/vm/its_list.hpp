@@ -36,9 +36,9 @@ public:
     // The one whose two frames hold the address, and the offset in them; nullptr: none. Any context.
     vgic::Its* find(u64 address, u32& offset) const {
         for (unsigned i = 0; i < count_.load_acquire(); i++) {
-            const u64 distance = address - all_[i]->base();
-            if (all_[i]->initialized() && distance < vgic::kItsSize) {
-                offset = static_cast<u32>(distance);
+            const u64 base = all_[i]->base();
+            if (base != vgic::Its::kNoBase && all_[i]->initialized() && address - base < vgic::kItsSize) {
+                offset = static_cast<u32>(address - base);
                 return all_[i];
             }
         }

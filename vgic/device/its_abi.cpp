@@ -21,7 +21,7 @@ private:
     bool locked_;
 };
 
-bool has_base(const Its& its) { return its.base() != ~u64{0}; }
+bool has_base(const Its& its) { return its.base() != Its::kNoBase; }
 
 Status set_its_base(Its& its, DeviceContext& context, const DeviceAttr& attr, u64 ipa_limit) {
     if (attr.attr != KVM_VGIC_ITS_ADDR_TYPE)
@@ -34,7 +34,7 @@ Status set_its_base(Its& its, DeviceContext& context, const DeviceAttr& attr, u6
 
 Status control_its(Its& its, DeviceContext& context, u64 which) {
     if (which == KVM_DEV_ARM_VGIC_CTRL_INIT)
-        return has_base(its) ? its.init() : Status(Errno::kNxIo);
+        return its.init();      // before or after its address: the document asks for the address first, Linux and QEMU do not
     if (which != KVM_DEV_ARM_ITS_SAVE_TABLES && which != KVM_DEV_ARM_ITS_RESTORE_TABLES && which != KVM_DEV_ARM_ITS_CTRL_RESET)
         return Errno::kNxIo;
     const VcpusLocked locked(context);

@@ -13,7 +13,7 @@ Its::~Its() = default;
 
 Status Its::set_base(u64 address, u64 ipa_limit) {
     Guard guard(lock_);
-    if (base() != ~u64{0})
+    if (base() != kNoBase)
         return Errno::kExist;
     if (address % kFrameSize)
         return Errno::kInval;

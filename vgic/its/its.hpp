@@ -33,7 +33,8 @@ public:
 
     // KVM_VGIC_ITS_ADDR_TYPE. EEXIST: set before; EINVAL: misaligned (64 KiB); E2BIG: above the limit. Sleeps.
     Status set_base(u64 address, u64 ipa_limit);
-    // The IPA, or ~0. Any context.
+    static constexpr u64 kNoBase = ~u64{0};
+    // The IPA, or kNoBase. Any context.
     u64 base() const { return base_.load_acquire(); }
     // KVM_DEV_ARM_VGIC_CTRL_INIT. Idempotent. ENOMEM. Sleeps.
     Status init();
@@ -93,7 +94,7 @@ private:
 
     Distributor& distributor_;
     mutable Mutex lock_{NEST_LOCK_VGIC_ITS};
-    Atomic<u64> base_{~u64{0}};
+    Atomic<u64> base_{kNoBase};
     Atomic<bool> initialized_;
     Mappings mappings_;
     CommandQueue queue_;
