@@ -12,6 +12,7 @@ namespace {
 
 // The object behind a device's descriptor. What the device is lives in the VM, as long as the VM.
 struct DeviceFile {
+    DeviceFile(Vm& its_vm, vgic::Its* which) : vm(its_vm), its(which) {}
     Vm& vm;
     vgic::Its* its;     // nullptr: the VM's vGIC
 };

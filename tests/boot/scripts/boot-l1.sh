@@ -17,7 +17,7 @@ cp "$job" "$work/lab/l1/job"
 	(cd "$work" && find lab | cpio -o -H newc 2>/dev/null)
 } >"$work/initrd"
 rm -rf "$work/lab"
-qemu-system-aarch64 -M "virt,virtualization=${EL2:-on},gic-version=3,its=off" -accel kvm -cpu "${L1_CPU:-host}" -smp "${CPUS:-2}" \
+qemu-system-aarch64 -M "virt,virtualization=${EL2:-on},gic-version=3" -accel kvm -cpu "${L1_CPU:-host}" -smp "${CPUS:-2}" \
 	-m "${MEM:-1G}" -nographic -nic none -no-reboot -kernel "/guest/linux-$l1" -initrd "$work/initrd" \
 	-drive file="$LAB_ROOT",if=virtio,format=raw,snapshot=on \
 	-append "console=ttyAMA0 panic=-1 ${L1_APPEND-quiet}" </dev/null 2>&1

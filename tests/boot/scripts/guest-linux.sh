@@ -14,7 +14,7 @@ if [ "$load" != 0 ]; then
 fi
 
 boot() {
-	qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp "$cpus" -m "${MEM:-512M}" \
+	qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp "$cpus" -m "${MEM:-512M}" \
 		-nographic $net -no-reboot -kernel "/guest/linux-$1" -initrd "/guest/initrd-$1" \
 		-drive file=/guest/disk.ext4,if=virtio,format=raw,snapshot=on \
 		-append "console=ttyAMA0 panic=-1 ${GUEST_APPEND-quiet} lab.load=$load" </dev/null >"$work/$1" 2>&1

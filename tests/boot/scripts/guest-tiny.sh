@@ -31,7 +31,7 @@ rm -rf "$work/root"
 # Seconds of this level's own clock: it has no other.
 read -r started _ </proc/uptime
 {
-	qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp "$cpus" -m "${MEM:-256M}" \
+	qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp "$cpus" -m "${MEM:-256M}" \
 		-nographic -nic none -no-reboot -kernel "/guest/linux-$1" -initrd "$work/initrd" \
 		-append "console=ttyAMA0 panic=-1 ${GUEST_APPEND-quiet}" </dev/null 2>&1
 	echo "$?" >"$work/status"

@@ -26,7 +26,7 @@ chmod +x $work/init
 (cd $work && find . | cpio -o -H newc 2>/dev/null) >/tmp/next.cpio || exit 1
 
 guest() {
-	qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp 2 -m 256M -nographic -nic none -no-reboot \
+	qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp 2 -m 256M -nographic -nic none -no-reboot \
 		-kernel /guest/linux-6.12 -initrd /guest/initrd-6.12 -append "console=ttyAMA0 quiet lab.load=600" </dev/null
 }
 for number in 1 2; do

@@ -18,7 +18,7 @@ references() { cat /sys/module/nestvisor/refcnt; }
 
 # A process group of its own: the bare-metal cases have a process for each VM.
 start_linux() {
-	setsid qemu-system-aarch64 -M virt,gic-version=3,its=off -accel kvm -cpu host -smp 2 -m 256M -nographic -nic none \
+	setsid qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp 2 -m 256M -nographic -nic none \
 		-kernel /guest/linux-6.12 -initrd /guest/initrd-6.12 -append "console=ttyAMA0 quiet" </dev/null >/dev/null 2>&1 &
 	vmm=$!
 }
