@@ -2,6 +2,7 @@
 // A model of an ITS and of its LPIs, made of maps: it knows no lists, hash tables or budgets. Of its_commands.cpp.
 #pragma once
 #include <map>
+#include <utility>
 #include <tests/unit/vgic/its/its_machine.hpp>
 
 namespace nest::test::its_model {
@@ -63,7 +64,7 @@ public:
         l.users++;
         l.enabled = properties[lpi] & 1;
         l.target = target;
-        if (target >= 0 && pending_bits[{target, lpi}])
+        if (target >= 0 && std::exchange(pending_bits[{target, lpi}], false))
             l.pending = true;
     }
     void drop(const Mapped& event) {
