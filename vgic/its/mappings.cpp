@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/its/mappings.hpp>
+
+#include <utility>
 #include <vgic/its/pace.hpp>
 #include <vgic/lpi.hpp>
 
@@ -84,8 +86,9 @@ void Mappings::clear_collections() {
     Pace pace;
     collections_.for_each([&](u32, Collection& collection) {
         pace.step();
-        collection.mapped = collection.listed = false;
-        (void)set_targets(collection);
+        collection.listed = false;
+        if (std::exchange(collection.mapped, false))
+            (void)set_targets(collection);
         named |= !collection.events.empty();
         return true;
     });
