@@ -33,6 +33,8 @@ judge() {
 		why="not all $cpus CPUs came up: $(grep -a 'GUEST cpus' "$console")"
 	elif ! grep -aq "GUEST disk hello" "$console"; then
 		why="disk: $(grep -a 'GUEST disk' "$console")"
+	elif ! grep -aq "GUEST messages [1-9]" "$console"; then
+		why="the disk sent no message by the ITS: $(grep -a 'GUEST messages' "$console")"
 	elif [ "$load" != 0 ] && grep -aq "GUEST load.*differs" "$console"; then
 		why=$(grep -a "GUEST load.*differs" "$console" | head -n 1)
 	elif [ "$load" != 0 ] && ! grep -aEq "GUEST load rounds: disk [1-9][0-9]*, network [1-9]" "$console"; then
