@@ -48,7 +48,8 @@ struct CpuInterface {
     PrivateBank private_irqs;
     u32 held_banks = 0;            // which of `held` are not zero
     u32 held[kMaxSpiBanks] = {};   // the SPIs whose holder this vCPU is; changes under the distributor's lock as well
-    u64 held_lpi_banks[(kLpiBanks + 63) / 64] = {};  // the same for LPIs, a word for each bank
+    u32 held_lpi_words = 0;        // which words of held_lpi_banks are not zero
+    u64 held_lpi_banks[(kLpiBanks + 63) / 64] = {};  // which words of held_lpis are not zero
     Buffer<u32> held_lpis;         // made by Distributor::init()
     Atomic<unsigned> held_count;   // the number of bits in both
     // Not zero while there is anything for flush() to do. Written under `lock`, read by flush() without (Callbacks::kick()).
@@ -87,10 +88,12 @@ struct CpuInterface {
     void hold(unsigned bank, u32 bit) {
         lock.assert_held();
         held_word(bank) |= bit;
-        if (is_lpi_bank(bank))
+        if (is_lpi_bank(bank)) {
             held_lpi_banks[lpi_word(bank)] |= lpi_bit(bank);
-        else
+            held_lpi_words |= u32{1} << lpi_word(bank);
+        } else {
             held_banks |= u32{1} << bank;
+        }
         held_count.store_relaxed(held_count.load_relaxed() + 1);
         refresh();
     }
@@ -98,10 +101,10 @@ struct CpuInterface {
         lock.assert_held();
         held_word(bank) &= ~bit;
         if (!held_word(bank)) {
-            if (is_lpi_bank(bank))
-                held_lpi_banks[lpi_word(bank)] &= ~lpi_bit(bank);
-            else
+            if (!is_lpi_bank(bank))
                 held_banks &= ~(u32{1} << bank);
+            else if (!(held_lpi_banks[lpi_word(bank)] &= ~lpi_bit(bank)))
+                held_lpi_words &= ~(u32{1} << lpi_word(bank));
         }
         held_count.store_relaxed(held_count.load_relaxed() - 1);
         refresh();
@@ -115,22 +118,23 @@ struct CpuInterface {
     }
     template <typename F>
     void for_each_held_lpi(F&& f) {
-        for (unsigned w = 0; w < sizeof(held_lpi_banks) / sizeof(u64); w++)
+        for_each_bit(held_lpi_words, [&](unsigned w) {
             for (u64 banks = held_lpi_banks[w]; banks; banks &= banks - 1) {
                 const unsigned b = kMaxSpiBanks + w * 64 + static_cast<unsigned>(__builtin_ctzll(banks));
                 f(b, held_word(b));
             }
+        });
     }
     template <typename F>
     void for_each_held(F&& f) {
         for_each_held_spi(f);
-        if (held_lpis)
-            for_each_held_lpi(f);
+        for_each_held_lpi(f);
     }
 
 private:
     static constexpr unsigned lpi_word(unsigned bank) { return (bank - kMaxSpiBanks) / 64; }
     static constexpr u64 lpi_bit(unsigned bank) { return u64{1} << (bank - kMaxSpiBanks) % 64; }
+    static_assert(sizeof(held_lpi_banks) / sizeof(u64) <= 32);
 };
 
 // The line that the CPU interface drives: for the highest-priority interrupt that is enabled, pending, not active, of an

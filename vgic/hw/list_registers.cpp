@@ -37,6 +37,8 @@ public:
 
     unsigned count() const { return count_; }
     unsigned intid(unsigned i) const { return keys_[i] & kKeyIntid; }
+    // Every candidate was chosen: nothing lacks a list register, and nobody need count.
+    bool has_all() const { return pending_ + active_ + active_lpis_ == count_; }
     bool lacks_pending() const { return pending_ > chosen_pending(); }
     unsigned chosen_pending() const { return count_if([](u32 key) { return !(key & kKeyActive); }); }
     // Of those that somebody will deactivate: an LPI has no active state to wait for.
@@ -104,8 +106,9 @@ u64 load_one(Bank& bank, unsigned n, unsigned intid, u16 host_intid, bool forwar
 }
 
 u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
-    const bool lacks_active = chosen.lacks_active(), lacks_pending = chosen.lacks_pending();
     auto hcr = ICH_HCR_EL2{}.with<ICH_HCR_EL2::En>(1);
+    const bool lacks_active = !chosen.has_all() && chosen.lacks_active();
+    const bool lacks_pending = !chosen.has_all() && chosen.lacks_pending();
     if (lacks_active || lacks_pending) {
         // Maintenance interrupts end the guest's time when the list registers run dry; when an interrupt outside of them is
         // deactivated; and when a group is enabled or disabled, as that changes the order. "No pending" must not hold at the
@@ -160,8 +163,8 @@ void fill_list_registers(CpuInterface& cpu) {
     cpu.hw.used = static_cast<u8>(chosen.count());
     cpu.hw.hcr = compute_hcr(cpu, chosen, own_spis);
     cpu.lr_has_shared = own_shared != 0;
-    cpu.lr_lacks_active = chosen.lacks_active();
-    if (chosen.lacks_active_lpis()) [[unlikely]]
+    cpu.lr_lacks_active = !chosen.has_all() && chosen.lacks_active();
+    if (!chosen.has_all() && chosen.lacks_active_lpis()) [[unlikely]]
         forget_active_lpis(cpu, distributor);
 
     cpu.lock.unlock();
