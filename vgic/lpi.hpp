@@ -43,6 +43,8 @@ Result<bool> take_lpi_pending(Distributor& distributor, const CpuInterface& cpu,
 void take_pending_lpis(CpuInterface& cpu);
 // It was cleared: nothing is pending any more, as with Linux's KVM. No lock of the vGIC held.
 void drop_pending_lpis(CpuInterface& cpu);
+// The property of one that is mapped, read anew; as it was where there is no memory. Sleeps.
+void refresh_lpi_property(Distributor& distributor, unsigned intid);
 // GICR_INVALLR: the properties of all LPIs that are routed to the vCPU. Sleeps.
 void refresh_lpi_properties(CpuInterface& cpu);
 // KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES. EFAULT: no memory there. No vCPU runs. Sleeps.

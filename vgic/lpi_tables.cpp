@@ -68,6 +68,12 @@ Result<bool> take_lpi_pending(Distributor& distributor, const CpuInterface& cpu,
     return true;
 }
 
+void refresh_lpi_property(Distributor& distributor, unsigned intid) {
+    const auto property = read_lpi_property(distributor, intid);
+    if (property.ok())
+        set_lpi_property(distributor, intid, property.value());
+}
+
 void refresh_lpi_properties(CpuInterface& cpu) {
     Distributor& distributor = *cpu.distributor;
     for_each_mapped_bank(distributor, &cpu, [&](unsigned bank, u32 which) {

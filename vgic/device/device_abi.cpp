@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/device/device_abi.hpp>
 #include <vgic/device/device_registers.hpp>
+#include <vgic/device/vcpus_locked.hpp>
 #include <vgic/lpi.hpp>
 
 namespace nest::vgic {
@@ -89,11 +90,10 @@ Status write_word(DeviceContext& context, const DeviceAttr& attr, u32 value) {
 
 // Where nobody runs, what was in list registers is back, and pending is what the tables must say.
 Status save_pending(Distributor& distributor, DeviceContext& context) {
-    if (!context.try_lock_vcpus())
+    const VcpusLocked locked(context);
+    if (!locked)
         return Errno::kBusy;
-    const Status status = distributor.initialized() ? save_pending_tables(distributor) : Status(Errno::kNxIo);
-    context.unlock_vcpus();
-    return status;
+    return distributor.initialized() ? save_pending_tables(distributor) : Status(Errno::kNxIo);
 }
 
 Status control(Distributor& distributor, DeviceContext& context, u64 which) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/device/device_registers.hpp>
+#include <vgic/device/vcpus_locked.hpp>
 #include <vgic/hw/icc.hpp>
 #include <vgic/mmio/mmio.hpp>
 #include <vgic/nested/ich.hpp>
@@ -76,22 +77,6 @@ Status access_cpu_register(DeviceContext& context, CpuInterface& cpu, const Devi
     value = NEST_TRY(el2 ? user_get_el2_register(cpu, reg) : user_get_register(cpu, reg));
     return context.write_user(attr.addr, &value, sizeof(value)) ? kOk : Status(Errno::kFault);
 }
-
-class VcpusLocked {
-public:
-    explicit VcpusLocked(DeviceContext& context) : context_(context), locked_(context.try_lock_vcpus()) {}
-    ~VcpusLocked() {
-        if (locked_)
-            context_.unlock_vcpus();
-    }
-    VcpusLocked(const VcpusLocked&) = delete;
-    VcpusLocked& operator=(const VcpusLocked&) = delete;
-    explicit operator bool() const { return locked_; }
-
-private:
-    DeviceContext& context_;
-    bool locked_;
-};
 
 }  // namespace
 

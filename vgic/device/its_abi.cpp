@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/device/its_abi.hpp>
+#include <vgic/device/vcpus_locked.hpp>
 
 namespace nest::vgic {
 namespace {
-
-// Holds all vCPUs out of KVM_RUN as long as it lives.
-class VcpusLocked {
-public:
-    explicit VcpusLocked(DeviceContext& context) : context_(context), locked_(context.try_lock_vcpus()) {}
-    ~VcpusLocked() {
-        if (locked_)
-            context_.unlock_vcpus();
-    }
-    VcpusLocked(const VcpusLocked&) = delete;
-    VcpusLocked& operator=(const VcpusLocked&) = delete;
-    explicit operator bool() const { return locked_; }
-
-private:
-    DeviceContext& context_;
-    bool locked_;
-};
 
 bool has_base(const Its& its) { return its.base() != Its::kNoBase; }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The registers as a vCPU and as user space see them. [IHI0069] 12.19
 #include <vgic/its/its.hpp>
+#include <vgic/register_halves.hpp>
 
 namespace nest::vgic {
 namespace {
@@ -13,13 +14,6 @@ constexpr u64 kQueueOffset = 0xfffe0;               // of CREADR and CWRITER
 
 // Physical LPIs; 8 bytes for each event; 16 bits of event and of device; a processor is called by its number.
 constexpr u64 kType = u64{1} << 0 | u64{kTableEntrySize - 1} << 4 | u64{15} << 8 | u64{15} << 13;
-
-u64 merge(u64 old, u32 inside, unsigned bytes, u64 value) {
-    if (bytes == 8)
-        return value;
-    const unsigned shift = 8 * (inside & 4);
-    return (old & ~(u64{0xffffffff} << shift)) | (value & 0xffffffff) << shift;
-}
 
 bool starts_commands(ItsRegister::What what) {
     return what == ItsRegister::What::Control || what == ItsRegister::What::QueueWrite;
@@ -140,7 +134,7 @@ Its::Written Its::mmio_write(u32 offset, unsigned bytes, u64 value) {
         return Written::kDone;
     const u32 inside = offset - r->offset;
     Guard guard(lock_);
-    const u64 whole = r->widths & ItsRegister::W64 ? merge(read_register(*r, inside), inside, bytes, value) : value;
+    const u64 whole = r->widths & ItsRegister::W64 ? merge_half(read_register(*r, inside), inside, bytes, value) : value;
     (void)write_register(*r, whole, false);
     return starts_commands(r->what) ? process_commands() : Written::kDone;
 }

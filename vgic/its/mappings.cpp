@@ -174,9 +174,7 @@ void Mappings::move_event(Event& event, u32 collection_id) {
 }
 
 void Mappings::refresh(const Event& event) {
-    const auto property = read_lpi_property(distributor_, event.lpi);
-    if (property.ok())
-        set_lpi_property(distributor_, event.lpi, property.value());
+    refresh_lpi_property(distributor_, event.lpi);
 }
 
 unsigned Mappings::refresh_collection(u32 id) {

@@ -2,6 +2,7 @@
 // Control, identification and LPI table registers. [IHI0069] 12.9, 12.11
 #include <vgic/lpi.hpp>
 #include <vgic/mmio/register_access.hpp>
+#include <vgic/register_halves.hpp>
 #include <vgic/table_attributes.hpp>
 
 namespace nest::vgic {
@@ -26,13 +27,6 @@ constexpr u64 kPendbaserPtz = u64{1} << 62;
 
 constexpr u64 narrow_attributes(u64 value, u64 res0) {
     return vgic::narrow_attributes(value, AttributePlaces{7, 56}) & ~res0;
-}
-
-constexpr u64 merge(u64 old, const Access& access, u64 value) {
-    if (access.length == 8)
-        return value;
-    const unsigned shift = access.offset & 4 ? 32 : 0;
-    return (old & ~(u64{0xffffffff} << shift)) | (value & 0xffffffff) << shift;
 }
 
 u32 identity(const Distributor& distributor) {
@@ -69,7 +63,7 @@ bool any_lpis_enabled(const Distributor& distributor) {
 
 void write_table(const Access& access, Atomic<u64>& table, u64 value, u64 res0) {
     Guard guard(access.distributor.config());
-    table.store_relaxed(narrow_attributes(merge(table.load_relaxed(), access, value), res0));
+    table.store_relaxed(narrow_attributes(merge_half(table.load_relaxed(), access.offset, access.length, value), res0));
 }
 
 // Only of those that GICR_CTLR.IR announces, and only while there is something to invalidate.
@@ -78,11 +72,8 @@ bool may_invalidate(const Access& access) {
 }
 
 void invalidate_lpi(Distributor& distributor, unsigned intid) {
-    if (!is_lpi(intid) || intid >= lpi_intid_limit(distributor))
-        return;
-    const auto property = read_lpi_property(distributor, intid);
-    if (property.ok())
-        set_lpi_property(distributor, intid, property.value());
+    if (is_lpi(intid) && intid < lpi_intid_limit(distributor))
+        refresh_lpi_property(distributor, intid);
 }
 
 u64 extract(u64 value, const Access& access) { return value >> 8 * (access.offset & 7); }
