@@ -58,7 +58,8 @@ while [ "$round" -lt "$rounds" ]; do
 		exit 1
 	fi
 	# Mostly soon, up to six seconds.
-	sleep "$(awk -v seed="$round$$" 'BEGIN { srand(seed); printf "%.2f", 6 * rand() * rand() }')" || exit 1
+	seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+	sleep "$(awk -v seed="$seed" 'BEGIN { srand(seed); printf "%.2f", 6 * rand() * rand() }')" || exit 1
 	kill_vmm
 	round=$((round + 1))
 done
