@@ -21,9 +21,9 @@ public:
             nest_port_fd_cancel(&fd_);
     }
 
-    // EMFILE, ENFILE, ENOMEM.
-    Status reserve(nest_fd_kind kind) {
-        const int error = nest_port_fd_reserve(kind, &fd_);
+    // `vcpu_id` is part of the name of a vCPU's descriptors. EMFILE, ENFILE, ENOMEM.
+    Status reserve(nest_fd_kind kind, u32 vcpu_id = 0) {
+        const int error = nest_port_fd_reserve(kind, vcpu_id, &fd_);
         return error ? Status(static_cast<Errno>(-error)) : kOk;
     }
     int number() const { return fd_.fd; }

@@ -51,7 +51,7 @@ static long create_vm(unsigned long type)
 	struct nest_new_fd fd;
 	int ret;
 
-	ret = nest_port_fd_reserve(NEST_FD_VM, &fd);
+	ret = nest_port_fd_reserve(NEST_FD_VM, 0, &fd);
 	if (ret)
 		return ret;
 	host = kzalloc(sizeof(*host), GFP_KERNEL_ACCOUNT);
@@ -173,24 +173,30 @@ static const struct {
 	const char *name;
 	const struct file_operations *fops;
 	int flags;
+	bool numbered; /* by the vCPU's id */
 } kinds[] = {
 	[NEST_FD_VM] = { "kvm-vm", &vm_fops, O_RDWR },
-	[NEST_FD_VCPU] = { "kvm-vcpu", &vcpu_fops, O_RDWR },
+	[NEST_FD_VCPU] = { "kvm-vcpu", &vcpu_fops, O_RDWR, true },
 	[NEST_FD_DEVICE] = { "kvm-arm-vgic-v3", &device_fops, O_RDWR },
 	[NEST_FD_ITS] = { "kvm-arm-vgic-its", &device_fops, O_RDWR },
 	[NEST_FD_VM_STATS] = { "kvm-vm-stats", &vm_stats_fops, O_RDONLY },
-	[NEST_FD_VCPU_STATS] = { "kvm-vcpu-stats", &vcpu_stats_fops, O_RDONLY },
+	[NEST_FD_VCPU_STATS] = { "kvm-vcpu-stats", &vcpu_stats_fops, O_RDONLY, true },
 };
 
 /* The file gets its object at install: until then private_data is NULL, and a file that is cancelled releases nothing. */
-int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd *out)
+int nest_port_fd_reserve(enum nest_fd_kind kind, unsigned int vcpu_id, struct nest_new_fd *out)
 {
+	char name[sizeof("kvm-vcpu-stats:4294967295")];
 	struct file *file;
 	int fd = get_unused_fd_flags(O_CLOEXEC);
 
 	if (fd < 0)
 		return fd;
-	file = anon_inode_getfile(kinds[kind].name, kinds[kind].fops, NULL, kinds[kind].flags);
+	if (kinds[kind].numbered)
+		snprintf(name, sizeof(name), "%s:%u", kinds[kind].name, vcpu_id);
+	else
+		strscpy(name, kinds[kind].name, sizeof(name));
+	file = anon_inode_getfile(name, kinds[kind].fops, NULL, kinds[kind].flags);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);

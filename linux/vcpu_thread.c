@@ -3,7 +3,9 @@
 #include <asm/neon.h>
 #include <linux/entry-kvm.h>
 #include <linux/glue.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -120,6 +122,36 @@ void nest_port_vcpu_wait(struct nest_host_vcpu *vcpu)
 	finish_rcuwait(&vcpu->wait);
 }
 
+/* ---- halt polling ----------------------------------------------------------------------------------------------- */
+
+/* Names, units and defaults are those of Linux's kvm.ko. */
+static struct nest_halt_polling polling = { .ns = 500000, .grow = 2, .grow_start = 10000, .shrink = 2 };
+
+module_param_named(halt_poll_ns, polling.ns, uint, 0644);
+MODULE_PARM_DESC(halt_poll_ns, "the longest time that a vCPU polls before its thread sleeps, in ns (default 500000; 0: no polling)");
+module_param_named(halt_poll_ns_grow, polling.grow, uint, 0644);
+MODULE_PARM_DESC(halt_poll_ns_grow, "factor by which a vCPU's time of polling grows (default 2; 0: never)");
+module_param_named(halt_poll_ns_grow_start, polling.grow_start, uint, 0644);
+MODULE_PARM_DESC(halt_poll_ns_grow_start, "the shortest time of polling but none, in ns (default 10000)");
+module_param_named(halt_poll_ns_shrink, polling.shrink, uint, 0644);
+MODULE_PARM_DESC(halt_poll_ns_shrink, "divisor by which a vCPU's time of polling shrinks (default 2; 0: to none)");
+
+struct nest_halt_polling nest_port_halt_polling(void)
+{
+	return (struct nest_halt_polling){
+		.ns = READ_ONCE(polling.ns),
+		.grow = READ_ONCE(polling.grow),
+		.grow_start = READ_ONCE(polling.grow_start),
+		.shrink = READ_ONCE(polling.shrink),
+	};
+}
+
+bool nest_port_may_poll(void)
+{
+	cpu_relax();
+	return single_task_running() && !__xfer_to_guest_mode_work_pending();
+}
+
 /* ---- into the guest and back ------------------------------------------------------------------------------------ */
 
 int nest_port_vcpu_before_entry(struct nest_host_vcpu *vcpu)
@@ -203,6 +235,11 @@ int nest_port_sigmask_set(struct nest_host_vcpu *vcpu, uint64_t user_set, unsign
 }
 
 /* ---- the CPU ---------------------------------------------------------------------------------------------------- */
+
+uint32_t nest_port_process_id(void)
+{
+	return task_pid_nr(current);
+}
 
 uint64_t nest_port_run_delay_ns(void)
 {

@@ -156,12 +156,12 @@ bool nest_port_vm_is_ours(struct nest_host_vm *vm);
 
 enum nest_fd_kind { NEST_FD_VM, NEST_FD_VCPU, NEST_FD_DEVICE, NEST_FD_ITS, NEST_FD_VM_STATS, NEST_FD_VCPU_STATS };
 /*
- * An anonymous file of that kind and a descriptor of the calling process for it, which nobody can use yet. 0, or -EMFILE,
+ * An anonymous file of that kind, named as Linux names it (a vCPU's two with its id), and a descriptor of the calling process for it, which nobody can use yet. 0, or -EMFILE,
  * -ENFILE, -ENOMEM. Exactly one of the other two follows. All that can fail when an object gets its descriptor fails here, so
  * that the object can be published before install, and never has to be taken back.
  */
 struct nest_new_fd { int fd; void *file; };
-int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd *out);
+int nest_port_fd_reserve(enum nest_fd_kind kind, unsigned vcpu_id, struct nest_new_fd *out);
 /* From now on the process has the descriptor. The glue passes `object` to entry.h, and releases it at the last close. */
 void nest_port_fd_install(const struct nest_new_fd *fd, void *object);
 void nest_port_fd_cancel(const struct nest_new_fd *fd);
@@ -227,6 +227,16 @@ int nest_port_vcpu_before_entry(struct nest_host_vcpu *vcpu);
 bool nest_port_vcpu_entry_blocked(void);
 /* The same for a loop that asks whether to end early; any context. Work may come right after the answer. */
 bool nest_port_vcpu_work_pending(void);
+/* Should a loop that polls go on? No: another thread wants this CPU, or work is pending. Waits a moment. Sleepable context. */
+bool nest_port_may_poll(void);
+/* The module's parameters for halt polling, as they are now (kvm/vm/halt_poll.hpp); any context. */
+struct nest_halt_polling {
+	uint32_t ns;         /* the longest window of a VM whose VMM has not said, ns; 0: no polling */
+	uint32_t grow;       /* a window grows by this factor; 0: never */
+	uint32_t grow_start; /* the shortest window but 0, ns */
+	uint32_t shrink;     /* a window shrinks by this divisor; 0: to nothing */
+};
+struct nest_halt_polling nest_port_halt_polling(void);
 /* Tell the kernel that this CPU goes into the guest and comes back (context tracking, RCU, time). Interrupts off. */
 void nest_port_guest_enter(void);
 void nest_port_guest_exit(void);      /* context tracking and RCU; interrupts still off */
@@ -234,6 +244,8 @@ void nest_port_guest_exit_time(void); /* guest time, after a moment with interru
 /* Preempt notifiers of the calling thread: between the two, nest_vcpu_load/put (entry.h) run at each context switch. */
 void nest_port_vcpu_attach(struct nest_host_vcpu *vcpu);
 void nest_port_vcpu_detach(struct nest_host_vcpu *vcpu);
+/* The calling thread's process, by the number that its user sees. */
+uint32_t nest_port_process_id(void);
 /* The task's stolen time (run delay) in ns, for paravirtual time. */
 uint64_t nest_port_run_delay_ns(void);
 /* The signal mask of KVM_SET_SIGNAL_MASK, for the time of KVM_RUN. */

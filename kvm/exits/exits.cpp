@@ -28,7 +28,8 @@ Next after_emulation(Vcpu& vcpu, Emulation result) {
     return report_emulated_step(vcpu, *vcpu.run) ? Next::kUser : Next::kResume;
 }
 
-// [DDI0487] D24.2.42, ISS of WFx. WFE only yields: its event may come from a spinning vCPU that needs this CPU.
+// [DDI0487] D24.2.42, ISS of WFx. WFE and WFET only yield, whatever the deadline: the event may come from a spinning vCPU that
+// needs this CPU.
 Next wait_for_event(Vcpu& vcpu) {
     const WfxIss iss = WfxIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
     const u64 kind = iss.get<WfxIss::TI>();

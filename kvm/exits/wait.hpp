@@ -13,7 +13,8 @@ bool has_wakeup_event(Vcpu& vcpu);
 // Sleeps until wait_is_over() or a signal. The vCPU's own thread, preemptible.
 void wait_for(Vcpu& vcpu, WaitFor what);
 
-// Blocks like WFI until an interrupt, a request, a signal, or `wait`'s deadline. Preemptible.
+// Blocks like WFI until an interrupt, a request, a signal, or `wait`'s deadline: polls, and then sleeps
+// (kvm/vm/halt_poll.hpp). Preemptible.
 void block(Vcpu& vcpu, timer::Wait wait);
 
 }  // namespace nest::kvm

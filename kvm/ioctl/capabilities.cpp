@@ -41,8 +41,7 @@ Status enable_capability(Vm& vm, const abi::EnableCap& cap) {
     case KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE:
         return vm.slots.set_split_chunk(cap.args[0]);
     case KVM_CAP_HALT_POLL:
-        // An upper bound of polling before a vCPU blocks, in nanoseconds. There is no polling, so every bound holds.
-        return cap.args[0] >> 32 ? Status(Errno::kInval) : kOk;
+        return vm.halt_poll.set(cap.args[0]);
     case KVM_CAP_ARM_NISV_TO_USER:
         vm.nisv_to_user = true;
         return kOk;

@@ -80,11 +80,11 @@ long nest_stats_read(int kind, void* object, uint64_t user, size_t bytes, uint64
     if (kind == NEST_FD_VM_STATS) {
         Vm& vm = *static_cast<Vm*>(object);
         complete(vm);
-        return to_abi(read_stats(vm.stats, vm.number, user, bytes, offset));
+        return to_abi(read_stats(vm.stats, vm.process, user, bytes, offset));
     }
     Vcpu& vcpu = *static_cast<Vcpu*>(object);
     complete(vcpu.stats);
-    return to_abi(read_stats(vcpu.stats, vcpu.vm.number, vcpu.id, user, bytes, offset));
+    return to_abi(read_stats(vcpu.stats, vcpu.vm.process, vcpu.id, user, bytes, offset));
 }
 void nest_stats_release(int kind, void* object) {
     (kind == NEST_FD_VM_STATS ? *static_cast<Vm*>(object) : static_cast<Vcpu*>(object)->vm).put();

@@ -6,13 +6,19 @@
 
 namespace nest::kvm {
 
-// A descriptor of that kind (NEST_FD_*_STATS) for `object`, which is the VM or one of its vCPUs. The VM stays as long as the
-// descriptor is open. Errors: NewFd::reserve()'s. Sleeps.
-inline Result<int> stats_fd(Vm& vm, nest_fd_kind kind, void* object) {
+// A descriptor for the statistics of the VM, or of one of its vCPUs. The VM stays as long as the descriptor is open. Errors:
+// NewFd::reserve()'s. Sleeps.
+inline Result<int> stats_fd(Vm& vm) {
     NewFd fd;
-    NEST_TRY(fd.reserve(kind));
+    NEST_TRY(fd.reserve(NEST_FD_VM_STATS));
     vm.get();
-    return fd.install(object);
+    return fd.install(&vm);
+}
+inline Result<int> stats_fd(Vcpu& vcpu) {
+    NewFd fd;
+    NEST_TRY(fd.reserve(NEST_FD_VCPU_STATS, vcpu.id));
+    vcpu.vm.get();
+    return fd.install(&vcpu);
 }
 
 }  // namespace nest::kvm

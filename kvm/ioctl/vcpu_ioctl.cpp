@@ -145,7 +145,7 @@ long vcpu_ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
     if (!nest_port_vm_is_ours(vcpu.vm.host) || vcpu.vm.dead.load_acquire())
         return to_abi(Status(Errno::kIo));
     if (cmd == KVM_GET_STATS_FD)
-        return to_abi(stats_fd(vcpu.vm, NEST_FD_VCPU_STATS, &vcpu));
+        return to_abi(stats_fd(vcpu));
     if (!vcpu.mutex.lock_killable())
         return to_abi(Status(Errno::kIntr));
     const Status status = ioctl(vcpu, cmd, arg);

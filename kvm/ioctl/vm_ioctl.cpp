@@ -161,7 +161,7 @@ long vm_ioctl(Vm& vm, unsigned cmd, u64 arg) {
     case abi::KVM_CHECK_EXTENSION:
         return check_extension(vm, arg);
     case abi::KVM_GET_STATS_FD:
-        return to_abi(stats_fd(vm, NEST_FD_VM_STATS, &vm));
+        return to_abi(stats_fd(vm));
     case abi::KVM_SIGNAL_MSI:
         return to_abi(signal_msi(vm, arg));
     default:

@@ -100,22 +100,21 @@ Result<size_t> read_file(const Stats& stats, const Id& id, u64 user, size_t byte
 
 }  // namespace
 
-void count_halt_wait(VcpuStats& stats, u64 ns) {
-    constexpr unsigned kBuckets = sizeof(stats.halt_wait_hist) / sizeof(u64);
-    unsigned bucket = ns ? 64u - static_cast<unsigned>(__builtin_clzll(ns)) : 0;  // [2^(n-1), 2^n) in bucket n
-    stats.halt_wait_hist[bucket < kBuckets ? bucket : kBuckets - 1]++;
-    stats.halt_wait_ns += ns;
+void count_time(u64& sum_ns, u64 (&histogram)[32], u64 ns) {
+    const unsigned bucket = ns ? 64u - static_cast<unsigned>(__builtin_clzll(ns)) : 0;  // [2^(n-1), 2^n) in bucket n
+    histogram[bucket < 32 ? bucket : 31]++;
+    sum_ns += ns;
 }
 
-Result<size_t> read_stats(const VmStats& stats, u32 vm_number, u64 user, size_t bytes, u64 offset) {
+Result<size_t> read_stats(const VmStats& stats, u32 process, u64 user, size_t bytes, u64 offset) {
     Id id;
-    id << "kvm-" << vm_number;
+    id << "kvm-" << process;
     return read_file(stats, id, user, bytes, offset);
 }
 
-Result<size_t> read_stats(const VcpuStats& stats, u32 vm_number, u32 vcpu_id, u64 user, size_t bytes, u64 offset) {
+Result<size_t> read_stats(const VcpuStats& stats, u32 process, u32 vcpu_id, u64 user, size_t bytes, u64 offset) {
     Id id;
-    id << "kvm-" << vm_number << "/vcpu-" << vcpu_id;
+    id << "kvm-" << process << "/vcpu-" << vcpu_id;
     return read_file(stats, id, user, bytes, offset);
 }
 

@@ -88,13 +88,13 @@ inline void count(u64& counter) { add_to_stat(counter, 1); }
 inline void set_stat(u64& counter, u64 value) { AtomicRef(counter).store_relaxed(value); }
 inline u64 get_stat(const u64& counter) { return AtomicRef(counter).load_relaxed(); }
 
-// The vCPU blocked for that long.
-void count_halt_wait(VcpuStats& stats, u64 ns);
+// Adds a length of time to its sum and its histogram.
+void count_time(u64& sum_ns, u64 (&histogram)[32], u64 ns);
 
 // Copies up to `bytes` bytes of the file, from `offset`, to user space: header, identity, descriptors, values
-// (KVM_GET_STATS_FD in Documentation/virt/kvm/api.rst). Returns the number copied, 0 at the end; EFAULT. `vm_number` names the
-// VM ("kvm-<number>", where Linux has the VMM's process id). Sleeps.
-Result<size_t> read_stats(const VmStats& stats, u32 vm_number, u64 user, size_t bytes, u64 offset);
-Result<size_t> read_stats(const VcpuStats& stats, u32 vm_number, u32 vcpu_id, u64 user, size_t bytes, u64 offset);
+// (KVM_GET_STATS_FD in Documentation/virt/kvm/api.rst). Returns the number copied, 0 at the end; EFAULT. `process` is the
+// VMM's process id, which names the VM. Sleeps.
+Result<size_t> read_stats(const VmStats& stats, u32 process, u64 user, size_t bytes, u64 offset);
+Result<size_t> read_stats(const VcpuStats& stats, u32 process, u32 vcpu_id, u64 user, size_t bytes, u64 offset);
 
 }  // namespace nest::kvm

@@ -17,6 +17,7 @@
 #include <kvm/stats/stats.hpp>
 #include <kvm/stats/trace_ring.hpp>
 #include <kvm/sysreg/trap_config.hpp>
+#include <kvm/vm/halt_poll.hpp>
 #include <kvm/vm/nested_mmu.hpp>
 #include <kvm/vm/nested_vcpu.hpp>
 #include <kvm/vm/timer_lines.hpp>
@@ -60,7 +61,9 @@ public:
     void kick() {
         memory_barrier();  // pairs with the one in pass_through_guest() (kvm/run/run.cpp)
         nest_port_vcpu_wake(host);
-        nest_port_vcpu_kick(host);
+        // Else the vCPU is yet to look, or polls, and needs no IPI.
+        if (in_guest.load_relaxed())
+            nest_port_vcpu_kick(host);
     }
 
     vhe::Tier tier() const { return entered ? vhe::Tier::k0 : vhe::Tier::k1; }
@@ -77,6 +80,7 @@ public:
     Atomic<u8> waiting_for;   // WaitFor
     timer::Wait wait{};       // what put() tells the timers, while the vCPU waits for an interrupt
     Atomic<bool> alarm;       // the deadline of a WFIT has passed
+    HaltPollWindow halt_poll;
     bool entered = false;     // between activate() and deactivate(): guest context loaded, TGE clear
     bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
     Atomic<bool> has_run;

@@ -23,7 +23,8 @@ Vm::Vm(nest_host_vm* host_vm, unsigned ipa_bits)
       power(*this),
       gic(*this),
       irqfds(routing, gic),
-      number(next_number.fetch_add_relaxed(1)) {}
+      number(next_number.fetch_add_relaxed(1)),
+      process(nest_port_process_id()) {}
 
 Result<Vm*> Vm::create(nest_host_vm* host, unsigned ipa_bits) {
     Owned<Vm> vm(make<Vm>(host, ipa_bits));
@@ -69,7 +70,7 @@ Result<int> Vm::create_vcpu(u64 id) {
     if (find_id(id))
         return Errno::kExist;
     NewFd fd;
-    NEST_TRY(fd.reserve(NEST_FD_VCPU));
+    NEST_TRY(fd.reserve(NEST_FD_VCPU, static_cast<u32>(id)));
     const unsigned index = online();
     Owned<Vcpu> made(NEST_TRY(Vcpu::create(*this, index, static_cast<u32>(id))));
     NEST_TRY(gic.add(*made));

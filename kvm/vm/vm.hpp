@@ -14,6 +14,7 @@
 #include <kvm/firmware/smccc_config.hpp>
 #include <kvm/memory/memslots.hpp>
 #include <kvm/stats/stats.hpp>
+#include <kvm/vm/halt_poll.hpp>
 #include <kvm/vm/nested_mmu.hpp>
 #include <kvm/vm/nested_vncr.hpp>
 #include <kvm/vm/vcpu.hpp>
@@ -84,7 +85,9 @@ public:
     Atomic<bool> dead;
     bool has_run = false;       // `lock`: some vCPU has run, and what depends on that is fixed
     bool nisv_to_user = false;  // KVM_CAP_ARM_NISV_TO_USER
-    const u32 number;           // names it in statistics
+    HaltPollLimit halt_poll;
+    const u32 number;           // names the VM in traces and in the module's own statistics
+    const u32 process;          // the id of the process that made the VM, which names it in KVM_GET_STATS_FD's files
 
 private:
     Vm(nest_host_vm* host_vm, unsigned ipa_bits);

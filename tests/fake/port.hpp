@@ -58,6 +58,7 @@ struct FakePort {
     // ---- files and eventfds
     struct File {
         enum nest_fd_kind kind;
+        unsigned vcpu_id;  // as nest_port_fd_reserve was told
         void* object;
     };
     std::map<int, File> files;
@@ -97,6 +98,11 @@ struct FakePort {
     unsigned firmware_mitigates = 0;  // the SMC function that the firmware says is needed
     std::function<void(nest_host_vcpu*)> on_wait;
     std::function<void()> on_relax;
+    std::function<void(nest_mutex*)> on_mutex_lock;  // what other threads do before this one has the mutex
+    std::function<void()> on_poll;  // what happens between two looks of a vCPU that polls; time does not pass by itself
+    bool cpu_is_wanted = false;     // by another thread
+    nest_halt_polling halt_polling{0, 2, 10'000, 2};
+    u32 process_id = 4711;
     std::function<void()> on_guest_exit_time;  // interrupts are open then
     // What other threads do while a vCPU asks, last of all before the entry and with interrupts off, whether it may enter.
     std::function<void()> on_entry_check;

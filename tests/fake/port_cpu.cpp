@@ -55,7 +55,11 @@ void FakePort::reset() {
     timer_active.clear();
     firmware_mitigates = 0;
     on_wait = nullptr;
-    on_relax = nullptr;
+    on_relax = on_poll = nullptr;
+    on_mutex_lock = nullptr;
+    cpu_is_wanted = false;
+    halt_polling = {0, 2, 10'000, 2};
+    process_id = 4711;
     on_guest_exit_time = on_entry_check = nullptr;
     vm_quiesces = vm_frees = 0;
     vm_is_foreign = false;
@@ -152,6 +156,14 @@ bool nest_port_vcpu_entry_blocked(void) {
     return port().entry_blocked;
 }
 bool nest_port_vcpu_work_pending(void) { return port().entry_blocked; }
+bool nest_port_may_poll(void) {
+    might_sleep(__func__);
+    if (port().on_poll)
+        port().on_poll();
+    return !port().cpu_is_wanted && !port().entry_blocked;
+}
+struct nest_halt_polling nest_port_halt_polling(void) { return port().halt_polling; }
+uint32_t nest_port_process_id(void) { return port().process_id; }
 void nest_port_guest_enter(void) {
     must_have_irqs_off(__func__);
     port().guest_enters++;

@@ -115,7 +115,7 @@ void FakePort::close_eventfd(int fd) {
 int FakePort::make_other_file() {
     std::lock_guard lock(mutex);
     const int fd = state().next_fd++;
-    files[fd] = {NEST_FD_DEVICE, nullptr};
+    files[fd] = {NEST_FD_DEVICE, 0, nullptr};
     return fd;
 }
 
@@ -154,14 +154,14 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 
 extern "C" {
 
-int nest_port_fd_reserve(enum nest_fd_kind kind, struct nest_new_fd* out) {
+int nest_port_fd_reserve(enum nest_fd_kind kind, unsigned vcpu_id, struct nest_new_fd* out) {
     might_sleep(__func__);
     if (port().on_fd_reserve)
         port().on_fd_reserve();
     Lock lock(port().mutex);
     if (port().fd_error)
         return port().fd_error;
-    *out = {state().next_fd++, new FakePort::File{kind, nullptr}};
+    *out = {state().next_fd++, new FakePort::File{kind, vcpu_id, nullptr}};
     port().reserved_fds++;
     return 0;
 }
@@ -169,7 +169,7 @@ void nest_port_fd_install(const struct nest_new_fd* fd, void* object) {
     Lock lock(port().mutex);
     port().reserved_fds--;
     auto* file = static_cast<FakePort::File*>(fd->file);
-    port().files[fd->fd] = {file->kind, object};
+    port().files[fd->fd] = {file->kind, file->vcpu_id, object};
     delete file;
 }
 void nest_port_fd_cancel(const struct nest_new_fd* fd) {

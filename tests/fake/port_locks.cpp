@@ -123,6 +123,8 @@ bool nest_port_spin_needbreak(struct nest_spinlock*) { return port().spin_needbr
 void nest_port_mutex_init(struct nest_mutex* lock, enum nest_lock_class kind) { init_checked(lock->storage, kind); }
 void nest_port_mutex_lock(struct nest_mutex* lock) {
     might_sleep(__func__);
+    if (port().on_mutex_lock)
+        port().on_mutex_lock(lock);
     take(plain(lock), "mutex taken twice by one thread, or not initialised");
 }
 bool nest_port_mutex_trylock_under(struct nest_mutex* lock, struct nest_mutex* outer) {

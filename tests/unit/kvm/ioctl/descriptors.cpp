@@ -37,6 +37,25 @@ TEST_F(Descriptors, AVcpuIsNotFoundBeforeItHasItsDescriptor) {
     EXPECT_EQ(core_vm().online(), 1u);
 }
 
+// Tools find a vCPU by the names of its files ("anon_inode:kvm-vcpu:7"), and by the VMM's process id in its statistics.
+TEST_F(Descriptors, OfAVcpuCarryItsId) {
+    make_vcpu();
+    nest_vcpu* const another = make_another(7);
+    ASSERT_TRUE(another);
+    const long fd = nest_vcpu_ioctl(another, abi::KVM_GET_STATS_FD, 0);
+    ASSERT_GE(fd, 0);
+    unsigned found = 0;
+    for (const auto& [number, file] : test::port().files)
+        found += file.kind == NEST_FD_VCPU && file.vcpu_id == 7;
+    EXPECT_EQ(found, 1u);
+    const auto stats = test::port().files.at(static_cast<int>(fd));
+    EXPECT_EQ(stats.vcpu_id, 7u);
+    char text[256] = {};
+    EXPECT_EQ(nest_stats_read(NEST_FD_VCPU_STATS, stats.object, reinterpret_cast<u64>(text), sizeof text, 0), 256);
+    EXPECT_STREQ(text + 24, "kvm-4711/vcpu-7");
+    nest_stats_release(NEST_FD_VCPU_STATS, stats.object);
+}
+
 TEST_F(Descriptors, AVcpuThatGetsNoDescriptorLeavesNothingInTheGic) {
     abi::CreateDevice args{};
     ASSERT_EQ(create_gic(args), 0);

@@ -141,7 +141,7 @@ TEST_F(StatsTest, WaitsFallIntoPowersOfTwo) {
     const Case cases[] = {{0, 0}, {1, 1}, {2, 2}, {3, 2}, {4, 3}, {(1 << 30) - 1, 30}, {1 << 30, 31}, {u64{1} << 50, 31}};
     for (const Case& c : cases) {
         u64 before = vcpu.halt_wait_hist[c.bucket];
-        kvm::count_halt_wait(vcpu, c.ns);
+        kvm::count_time(vcpu.halt_wait_ns, vcpu.halt_wait_hist, c.ns);
         sum += c.ns;
         EXPECT_EQ(vcpu.halt_wait_hist[c.bucket], before + 1) << c.ns;
         EXPECT_EQ(vcpu.halt_wait_ns, sum);
