@@ -19,7 +19,9 @@ struct Power {
     PowerState get() const { return static_cast<PowerState>(state.load_acquire()); }
     void set(PowerState s) { state.store_release(static_cast<u32>(s)); }
 
-    Mutex lock{NEST_LOCK_VCPU_POWER};  // of two CPU_ONs of this vCPU one succeeds; guards `on`
+    // Guards `on`, and each step of the state from kStopped: of two CPU_ONs of this vCPU one succeeds. Who only stops the vCPU
+    // needs no lock.
+    Mutex lock{NEST_LOCK_VCPU_POWER};
     Atomic<u32> state;
     PowerOn on;
 };

@@ -46,7 +46,8 @@ vhe::Next act_cpu_suspend(SmcccCall& call) {
 }
 
 // CPU_OFF does not return if it succeeds: x0 is for a VMM that sets the vCPU to run again (KVM_SET_MP_STATE). There is no race
-// with a CPU_ON by another vCPU: that only leaves a request, and this vCPU's own thread carries out the reset, later.
+// with a CPU_ON by another vCPU, which makes a request and makes the state runnable, and never touches this vCPU's registers:
+// this thread finds both when its loop comes around, and resets.
 vhe::Next act_cpu_off(SmcccCall& call) {
     const vhe::Next next = returns(call, Psci::kSuccess);
     call.vcpu.power_off();

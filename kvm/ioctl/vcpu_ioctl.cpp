@@ -59,15 +59,29 @@ Status set_signal_mask(Vcpu& vcpu, u64 user) {
     return error ? Status(static_cast<Errno>(-error)) : kOk;
 }
 
+// Carries out a reset that a CPU_ON has requested: an ioctl must neither see the registers and events of before, nor set any
+// that the reset would drop. The vCPU's mutex held.
+void settle(Vcpu& vcpu) {
+    if (vcpu.take_request(Request::kReset))
+        reset_for_cpu_on(vcpu);
+}
+
 // Events for a vCPU that is not initialised are only checked: the first reset would drop them.
 Status set_events(Vcpu& vcpu, const VcpuEvents& events) {
     NEST_TRY(check_vcpu_events(events, machine().traps.ras));
     if (!vcpu.initialized)
         return kOk;
+    settle(vcpu);
     if (events.ext_dabt_pending)
         vcpu.mmio.abandon();
     set_vcpu_events(vcpu, events, vcpu.mmio.pending());
     return kOk;
+}
+
+Status get_events(Vcpu& vcpu, u64 user) {
+    if (vcpu.initialized)
+        settle(vcpu);
+    return store(user, get_vcpu_events(vcpu, machine().traps.ras));
 }
 
 // No feature here needs finalising.
@@ -76,12 +90,6 @@ Status finalize(const Vcpu& vcpu, u64 user) {
         return Errno::kNoExec;
     (void)NEST_TRY(fetch<s32>(user));
     return Errno::kInval;
-}
-
-// Carries out a reset that a CPU_ON has requested: an ioctl must not see the registers of before. The vCPU's mutex held.
-void settle(Vcpu& vcpu) {
-    if (vcpu.take_request(Request::kReset))
-        reset_for_cpu_on(vcpu);
 }
 
 // After the VMM may have set any register: the vGIC and the timers have to know MPIDR_EL1 and CNTVOFF_EL2.
@@ -125,7 +133,7 @@ Status ioctl(Vcpu& vcpu, unsigned cmd, u64 arg) {
     case KVM_SET_GUEST_DEBUG:
         return set_guest_debug(vcpu, NEST_TRY(fetch<GuestDebug>(arg)));
     case KVM_GET_VCPU_EVENTS:
-        return store(arg, get_vcpu_events(vcpu, machine().traps.ras));
+        return get_events(vcpu, arg);
     case KVM_SET_VCPU_EVENTS:
         return set_events(vcpu, NEST_TRY(fetch<VcpuEvents>(arg)));
     case KVM_SET_DEVICE_ATTR:

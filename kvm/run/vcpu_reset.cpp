@@ -91,8 +91,10 @@ Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
             vcpu.vm.stage2.unmap_gfns(0, arch::gfn_of(vcpu.vm.stage2.tables().limit()));
     }
     vcpu.track_caches = !vcpu.vm.stage2.tables().fwb();
-    (void)vcpu.take_request(Request::kReset);
+    // Under the lock a CPU_ON by another vCPU is either over, and forgotten with its request, or finds the new state. If the
+    // request were dropped first: a CPU_ON gets in between, the state is overwritten, and a vCPU that is off keeps a request.
     Guard guard(vcpu.power.lock);
+    (void)vcpu.take_request(Request::kReset);
     vcpu.power.set(off ? PowerState::kStopped : PowerState::kRunnable);
     return kOk;
 }

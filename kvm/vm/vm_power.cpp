@@ -43,6 +43,8 @@ AffinityState VmPower::affinity_state(u64 target, u64 mask) {
     return state;
 }
 
+// A CPU_ON by a vCPU that has not left the guest yet may turn a stopped one on again. Its VMM is told of the end of the VM in any
+// case, and stops running vCPUs.
 void VmPower::stop_all() {
     vm_.for_each_vcpu([](Vcpu& v) {
         v.power.set(PowerState::kStopped);

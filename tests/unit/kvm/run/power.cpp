@@ -76,6 +76,41 @@ TEST_F(PowerTest, OneThatRunsIsLeftAlone) {
     EXPECT_EQ(cpu_on(0), kAlreadyOn) << "the caller itself";
 }
 
+// Another vCPU's CPU_ON while the VMM initialises this one anew, off: the request must not outlive the state.
+TEST_F(PowerTest, ACpuOnDuringInitialisationIsForgottenWithItsRequest) {
+    Vcpu& v = of(target);
+    bool done = false;
+    test::port().on_mutex_lock = [&](nest_mutex* lock) {
+        if (done || reinterpret_cast<void*>(lock) != static_cast<void*>(&v.power.lock))
+            return;
+        done = true;
+        EXPECT_EQ(v.vm.power.power_on(1, {kEntry, kContextId, false}), PowerOnResult::kDone);
+    };
+    abi::VcpuInit init{abi::KVM_ARM_TARGET_GENERIC_V8, {static_cast<u32>(kPsci | 1 << abi::KVM_ARM_VCPU_POWER_OFF)}};
+    EXPECT_EQ(nest_vcpu_ioctl(target, abi::KVM_ARM_VCPU_INIT, reinterpret_cast<u64>(&init)), 0);
+    test::port().on_mutex_lock = nullptr;
+    EXPECT_TRUE(done);
+    EXPECT_EQ(v.power.get(), PowerState::kStopped);
+    EXPECT_FALSE(v.take_request(Request::kReset));
+}
+
+// A reset that is carried out later would drop what the VMM has set.
+TEST_F(PowerTest, EventsOfAVcpuThatWasTurnedOnAreThoseAfterTheReset) {
+    Vcpu& v = of(target);
+    v.serror.pending = true;
+    ASSERT_EQ(cpu_on(1), 0u);
+    abi::VcpuEvents events{};
+    ASSERT_EQ(nest_vcpu_ioctl(target, abi::KVM_GET_VCPU_EVENTS, reinterpret_cast<u64>(&events)), 0);
+    EXPECT_EQ(events.serror_pending, 0);
+    of(target).power.set(PowerState::kStopped);
+    ASSERT_EQ(cpu_on(1), 0u);
+    events = {};
+    events.serror_pending = 1;
+    ASSERT_EQ(nest_vcpu_ioctl(target, abi::KVM_SET_VCPU_EVENTS, reinterpret_cast<u64>(&events)), 0);
+    EXPECT_FALSE(v.has_requests() && v.take_request(Request::kReset));
+    EXPECT_TRUE(v.serror.pending);
+}
+
 TEST_F(PowerTest, AnAffinityThatNobodyHasIsInvalid) {
     EXPECT_EQ(cpu_on(2), kInvalidParameters);
     EXPECT_EQ(cpu_on(1 << 8), kInvalidParameters);
