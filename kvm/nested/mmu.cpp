@@ -71,7 +71,7 @@ void NestedMmu::report(VmStats& stats) {
     set_stat(stats.shadow_rmap_overflows, now.overflows);
 }
 
-// mmu lock held; `shadow` is held for this vCPU already.
+// mmu lock held; `shadow` is held for this vCPU already, or nullptr: none is to be held.
 void NestedMmu::hold_instead(Vcpu& vcpu, Shadow* shadow) {
     vm_.mmu_lock.assert_held();
     if (vcpu.nested.shadow_use.shadow)

@@ -48,7 +48,7 @@ public:
     // Makes the vCPU hold the shadow that L1's registers name at this moment. Takes no lock if the vCPU holds that shadow
     // already. Tier 0 or 1. False: there is none, or the lock was taken; make_shadow() is needed.
     bool find_shadow(Vcpu& vcpu);
-    // The same as find_shadow(), but makes a shadow if there is none. -ENOMEM. Tier 1; sleeps.
+    // The same as find_shadow(), but makes a shadow if there is none, or evicts one. Errors: ShadowPool::get()'s. Tier 1; sleeps.
     Status make_shadow(Vcpu& vcpu);
     // The vCPU is reset.
     void drop_shadow(Vcpu& vcpu);

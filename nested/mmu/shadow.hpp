@@ -96,8 +96,8 @@ public:
             debt_.emplace(std::move(debt));
     }
     bool owes() const { return debt_.has_value(); }
-    // Invalidates and frees. Nobody walks a shadow without the lock, so that its tables can go at once. False: there was
-    // nothing to invalidate.
+    // Invalidates, then frees. No software walks a shadow without the lock, and after the TLBI hardware walks no table that has
+    // left it: so these go at once. False: there was nothing to invalidate.
     bool settle(Reclaim reclaim = Reclaim::kNow) {
         if (!debt_)
             return false;

@@ -60,7 +60,8 @@ public:
         return s;
     }
     // As find_and_hold(), but makes a shadow, or evicts one. -ENOMEM; -EBUSY: as many as there may be, and each in use
-    // (never, while a vCPU holds no more than kPerVcpu - 1 of them). Sleeps; takes the mmu lock.
+    // (never, as a vCPU holds three at most: the one it had, the one it makes, and the one that another vCPU made meanwhile).
+    // Sleeps; takes the mmu lock.
     Result<Shadow<Memory>*> get(const ShadowKey& key) {
         Change change;
         return get(key, change);
@@ -136,7 +137,9 @@ private:
             take_unused(s);
     }
 
-    // Takes the longest unused shadow out of the hash and holds it. In the array, notifiers still find its leaves.
+    // Takes the longest unused shadow out of the hash and holds it. The shadow stays in the array, so that notifiers still find
+    // its leaves; L1's TLBI passes it over, as it has no key now. One that is not in the hash lost the race in get(), and is
+    // empty.
     Shadow<Memory>* take_victim(Change& change) {
         Shadow<Memory>* s = unused_first_;
         if (!s)
@@ -153,7 +156,9 @@ private:
         }
         return s;
     }
-    // Unmaps a victim, in pieces, so that neither a fault nor the scheduler waits for a whole L2; then cleans its VMID.
+    // Unmaps a victim, in pieces, so that neither a fault nor the scheduler waits for a whole L2. Then the VMID's entries of
+    // stage 1 go, too: the VMID stays, and the next key may be another L2 that uses the same ASIDs on the same vCPU, where
+    // Stage2::change_runner() sees no change.
     Shadow<Memory>* emptied(Shadow<Memory>* s) {
         for (arch::L2Ipa at{}; at < s->tables.limit();) {
             {
