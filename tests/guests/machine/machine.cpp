@@ -10,22 +10,37 @@
 #include <cstring>
 
 #include "kvm_abi.hpp"
+#include "saved.hpp"
 
 extern "C" const char payload_begin[], payload_end[];
 
 namespace nest::guests {
 namespace {
 
-Mapping make_memory() {
-    Mapping ram(kRamSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "guest memory");
-    std::memcpy(ram.bytes().data(), payload_begin, payload_end - payload_begin);
-    return ram;
+constexpr size_t kPage = 0x1000;
+constexpr unsigned kInterrupts = 64;
+
+Mapping make_memory() { return Mapping(kRamSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "guest memory"); }
+
+// The pages that anybody has touched; all others are zero. /proc/PID/pagemap has 64 bits for each, with bit 63 or 62 set if the
+// page is in memory or swapped out.
+std::vector<size_t> present_pages(std::span<char> memory) {
+    std::vector<u64> map(memory.size() / kPage);
+    const File file(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), "/proc/self/pagemap");
+    const size_t bytes = map.size() * sizeof(u64);
+    if (pread(file.number(), map.data(), bytes, reinterpret_cast<u64>(memory.data()) / kPage * sizeof(u64)) != ssize_t(bytes))
+        throw SystemError("reading pagemap");
+    std::vector<size_t> pages;
+    for (size_t page = 0; page < map.size(); page++)
+        if (map[page] >> 62)
+            pages.push_back(page);
+    return pages;
 }
 
-File make_vm(const File& kvm, const Mapping& ram) {
-    File vm(kvm.call(KVM_CREATE_VM, "KVM_CREATE_VM"), "VM");
-    add_memory(vm, 0, kRam, ram.bytes());
-    return vm;
+// Slot 0.
+void set_ram(const File& vm, std::span<char> ram, unsigned flags) {
+    const kvm_userspace_memory_region slot{0, flags, kRam, ram.size(), reinterpret_cast<u64>(ram.data())};
+    vm.call(KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &slot);
 }
 
 File make_gic(const File& vm, Level level) {
@@ -37,7 +52,7 @@ File make_gic(const File& vm, Level level) {
         gic.call(KVM_SET_DEVICE_ATTR, what, &wanted);
     };
     const u64 distributor = kDistributor, redistributor = kRedistributor;
-    const u32 interrupts = 64, maintenance = kMaintenance;
+    const u32 interrupts = kInterrupts, maintenance = kMaintenance;
     set(KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &distributor, "the distributor's address");
     set(KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST, &redistributor, "the redistributors' address");
     set(KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &interrupts, "the number of interrupts");
@@ -132,10 +147,87 @@ bool Vcpu::run() const {
     throw SystemError("KVM_RUN of vCPU " + std::to_string(id_));
 }
 
+struct Machine::Parts {
+    File vm;
+    std::array<Vcpu, 2> vcpus;
+    File gic;
+
+    Parts(const File& kvm, Level level)
+        : vm(kvm.call(KVM_CREATE_VM, "KVM_CREATE_VM"), "VM"), vcpus(make_vcpus(kvm, vm, level)), gic(make_gic(vm, level)) {}
+};
+
 Machine::Machine(const File& kvm, u64 argument, Level level)
-    : ram_(make_memory()), vm_(make_vm(kvm, ram_)), vcpus_(make_vcpus(kvm, vm_, level)), gic_(make_gic(vm_, level)) {
-    vcpus_[0].set(kPc, kRam);
-    vcpus_[0].set(kX0, argument);
+    : level_(level), ram_{make_memory(), make_memory()}, parts_(std::make_unique<Parts>(kvm, level)) {
+    std::memcpy(ram().data(), payload_begin, payload_end - payload_begin);
+    set_ram(vm(), ram(), 0);
+    vcpus()[0].set(kPc, kRam);
+    vcpus()[0].set(kX0, argument);
+}
+
+Machine::~Machine() = default;
+
+std::array<Vcpu, 2>& Machine::vcpus() { return parts_->vcpus; }
+const File& Machine::vm() const { return parts_->vm; }
+
+void Machine::set_slot(unsigned number, u64 address, std::span<char> bytes) {
+    const std::lock_guard guard(slots_lock_);
+    if (slots_.erase(number))
+        add_memory(vm(), number, address, bytes.first(0));
+    if (bytes.empty())
+        return;
+    add_memory(vm(), number, address, bytes);
+    slots_[number] = {address, bytes};
+}
+
+void Machine::touched(size_t offset) {
+    const std::lock_guard guard(slots_lock_);
+    touched_.push_back(offset & ~(kPage - 1));
+}
+
+void Machine::begin_move() {
+    {
+        const std::lock_guard guard(slots_lock_);
+        touched_.clear();
+        set_ram(vm(), ram(), KVM_MEM_LOG_DIRTY_PAGES);
+    }
+    char* const to = ram_[!here_].bytes().data();
+    for (const size_t page : present_pages(ram()))
+        std::memcpy(to + page * kPage, ram().data() + page * kPage, kPage);
+}
+
+void Machine::finish_move(const File& kvm) {
+    const std::lock_guard guard(slots_lock_);
+    char* const to = ram_[!here_].bytes().data();
+    const auto copy = [&](size_t offset) { std::memcpy(to + offset, ram().data() + offset, kPage); };
+    std::vector<u64> dirty(kRamSize / kPage / 64);
+    kvm_dirty_log log{};
+    log.dirty_bitmap = dirty.data();
+    vm().call(KVM_GET_DIRTY_LOG, "KVM_GET_DIRTY_LOG", &log);
+    for (size_t page = 0; page < kRamSize / kPage; page++)
+        if (dirty[page / 64] >> page % 64 & 1)
+            copy(page * kPage);
+    for (const size_t offset : touched_)
+        copy(offset);
+
+    const SavedVcpu vcpus[] = {SavedVcpu(parts_->vcpus[0]), SavedVcpu(parts_->vcpus[1])};
+    const SavedGic gic(parts_->gic, std::size(vcpus), kInterrupts);
+    auto fresh = std::make_unique<Parts>(kvm, level_);
+    here_ = !here_;
+    set_ram(fresh->vm, ram(), 0);
+    for (const auto& [number, slot] : slots_)
+        add_memory(fresh->vm, number, slot.address, slot.bytes);
+    // In either order: VMMs differ.
+    const bool gic_first = moves_++ % 2;
+    if (gic_first)
+        gic.restore(fresh->gic);
+    for (size_t i = 0; i < std::size(vcpus); i++)
+        vcpus[i].restore(fresh->vcpus[i]);
+    if (!gic_first)
+        gic.restore(fresh->gic);
+    parts_ = std::move(fresh);
+    // What the guest sees from now on must not come from there: zeros, and room for the next move.
+    if (madvise(ram_[!here_].bytes().data(), kRamSize, MADV_DONTNEED))
+        throw SystemError("emptying the old memory");
 }
 
 std::string Machine::text(u64 address) const {

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One VM: memory with the payload, two vCPUs with or without EL2, GICv3.
+// One VM: memory with the payload, two vCPUs with or without EL2, GICv3. It can move to another VM, as by a migration.
 #pragma once
 
 #include <linux/kvm.h>
 
 #include <array>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "../protocol.hpp"
 
@@ -82,18 +86,39 @@ class Machine {
 public:
     // Boots at the payload's first instruction, at `level`, with `argument` in x0.
     Machine(const File& kvm, u64 argument, Level level = Level::el2);
+    ~Machine();
 
-    std::array<Vcpu, 2>& vcpus() { return vcpus_; }
-    const File& vm() const { return vm_; }
-    std::span<char> ram() const { return ram_.bytes(); }
+    // Valid until the machine moves.
+    std::array<Vcpu, 2>& vcpus();
+    const File& vm() const;
+    std::span<char> ram() const { return ram_[here_].bytes(); }
     // A C string in guest memory; empty for an address outside.
     std::string text(u64 address) const;
+    // Further memory, which moves along by staying what it is; without bytes the slot goes. Any thread.
+    void set_slot(unsigned number, u64 address, std::span<char> bytes);
+    // The VMM has written to a page of ram(): the dirty log does not know of that. Any thread.
+    void touched(size_t offset);
+
+    // A move has two parts, of one thread. While vCPUs run: the dirty log begins, and what ram() holds is copied.
+    void begin_move();
+    // While none is in KVM_RUN, and no MMIO waits for an answer: what has changed since is copied, a new VM gets all the state
+    // of the old one, and the old one ends.
+    void finish_move(const File& kvm);
 
 private:
-    Mapping ram_;
-    File vm_;
-    std::array<Vcpu, 2> vcpus_;
-    File gic_;
+    struct Parts;
+    struct Slot {
+        u64 address;
+        std::span<char> bytes;
+    };
+
+    const Level level_;
+    Mapping ram_[2];        // the guest's, and where its contents go next
+    unsigned here_ = 0, moves_ = 0;
+    std::mutex slots_lock_;     // of slots_ and touched_, and held while the VM's slots change
+    std::map<unsigned, Slot> slots_;
+    std::vector<size_t> touched_;
+    std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace nest::guests

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// nested_guests [PATTERN …]: the cases of cases.def and traps.def, a line PASS, FAIL or SKIP for each; --list names them.
+// nested_guests [--move-every MICROSECONDS] [PATTERN …]: the cases of cases.def and traps.def, a line PASS, FAIL or SKIP for
+// each; --list names them. With --move-every each machine moves to a new VM again and again.
 #include <fnmatch.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,27 +70,32 @@ void say(const Filter& filter, Verdict verdict, const std::string& name, const s
     std::fflush(stdout);
 }
 
-// The child's part: a byte into `progress` for each verdict, 'F' for a failure.
-[[noreturn]] void child(const Filter& filter, const Unit& unit, size_t first, int progress) {
+// The child's part: a byte into `progress` for each verdict, 'F' for a failure, and 'M' for a move.
+[[noreturn]] void child(const Filter& filter, const Unit& unit, size_t first, unsigned move_every, int progress) {
     size_t next = first;
-    run_case(u64(unit.number) | u64{first} << 32, unit.vcpus, [&](Verdict verdict, const std::string& reason) {
+    const auto put = [&](char byte) {
+        if (write(progress, &byte, 1) != 1)
+            _exit(1);
+    };
+    Teller tell;
+    tell.moved = [&] { put('M'); };
+    tell.verdict = [&](Verdict verdict, const std::string& reason) {
         if (next >= unit.names.size())
             return;
         say(filter, verdict, unit.names[next++], reason);
-        const char byte = verdict == Verdict::fail ? 'F' : '.';
-        if (write(progress, &byte, 1) != 1)
-            _exit(1);
-    });
+        put(verdict == Verdict::fail ? 'F' : '.');
+    };
+    run_case(u64(unit.number) | u64{first} << 32, unit.vcpus, move_every, tell);
 }
 
 struct Progress {
-    size_t verdicts = 0;
+    size_t verdicts = 0, moves = 0;
     bool failed = false;
     int status = 0;
 };
 
 // One VM in a process of its own, so that nothing of it, not even a crash, reaches the next.
-Progress one_vm(const Filter& filter, const Unit& unit, size_t first) {
+Progress one_vm(const Filter& filter, const Unit& unit, size_t first, unsigned move_every) {
     int ends[2];
     if (pipe(ends))
         throw SystemError("pipe");
@@ -98,22 +104,26 @@ Progress one_vm(const Filter& filter, const Unit& unit, size_t first) {
         throw SystemError("fork");
     if (pid == 0) {
         close(ends[0]);
-        child(filter, unit, first, ends[1]);
+        child(filter, unit, first, move_every, ends[1]);
     }
     close(ends[1]);
     Progress progress;
-    for (char byte; read(ends[0], &byte, 1) == 1; progress.verdicts++)
+    for (char byte; read(ends[0], &byte, 1) == 1;) {
+        progress.verdicts += byte != 'M';
+        progress.moves += byte == 'M';
         progress.failed |= byte == 'F';
+    }
     close(ends[0]);
     waitpid(pid, &progress.status, 0);
     return progress;
 }
 
 // True if nothing failed.
-bool run_unit(const Filter& filter, const Unit& unit) {
+bool run_unit(const Filter& filter, const Unit& unit, unsigned move_every, size_t& moves) {
     bool good = true;
     for (size_t first = 0; first < unit.names.size();) {
-        Progress progress = one_vm(filter, unit, first);
+        Progress progress = one_vm(filter, unit, first, move_every);
+        moves += progress.moves;
         const bool complete = first + progress.verdicts >= unit.names.size();
         if (!complete && !progress.failed) {
             say(filter, Verdict::fail, unit.names[first + progress.verdicts++],
@@ -129,11 +139,15 @@ bool run_unit(const Filter& filter, const Unit& unit) {
 int main(const std::vector<const char*>& words) {
     Filter filter;
     bool list = false;
-    for (const char* word : words) {
-        if (std::strcmp(word, "--list") == 0)
+    unsigned move_every = 0;
+    size_t moves = 0;
+    for (auto word = words.begin(); word != words.end(); ++word) {
+        if (std::strcmp(*word, "--list") == 0)
             list = true;
+        else if (std::strcmp(*word, "--move-every") == 0 && word + 1 != words.end())
+            move_every = std::stoul(*++word);
         else
-            filter.patterns.push_back(word);
+            filter.patterns.push_back(*word);
     }
     const bool offered = !list && has_virtual_el2(open_kvm());
     bool good = true;
@@ -144,9 +158,11 @@ int main(const std::vector<const char*>& words) {
             for (const std::string& name : unit.names)
                 list ? void(std::puts(name.c_str())) : say(filter, Verdict::skip, name, "no virtual EL2");
         } else {
-            good &= run_unit(filter, unit);
+            good &= run_unit(filter, unit, move_every, moves);
         }
     }
+    if (move_every)
+        std::printf("%zu moves\n", moves);
     return good ? 0 : 1;
 }
 

@@ -48,17 +48,16 @@ void MemoryRequests::replace(void* page) const {
 void MemoryRequests::discard(void* page) const {
     if (madvise(page, kPageSize, MADV_DONTNEED))
         throw SystemError("discarding a page");
+    machine_.touched(static_cast<char*>(page) - machine_.ram().data());
 }
 
 // Deleted, then added with other memory; the first time only added.
 void MemoryRequests::renew_slot() {
     constexpr unsigned kNumber = 1;
     Mapping fresh(kPageSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "memory of a slot");
-    if (slot_) {
+    if (slot_)
         std::memcpy(fresh.bytes().data(), slot_->bytes().data(), kPageSize);
-        add_memory(machine_.vm(), kNumber, kExtraSlot, slot_->bytes().first(0));
-    }
-    add_memory(machine_.vm(), kNumber, kExtraSlot, fresh.bytes());
+    machine_.set_slot(kNumber, kExtraSlot, fresh.bytes());
     slot_.emplace(std::move(fresh));
 }
 

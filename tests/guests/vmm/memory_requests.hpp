@@ -11,7 +11,7 @@ namespace nest::guests {
 
 class MemoryRequests {
 public:
-    explicit MemoryRequests(const Machine& machine) : machine_(machine) {}
+    explicit MemoryRequests(Machine& machine) : machine_(machine) {}
 
     // False: `address` is no request's register. Throws SystemError, or std::out_of_range for a page that is not RAM.
     bool take(u64 address, u64 value);
@@ -22,7 +22,7 @@ private:
     void discard(void* page) const;
     void renew_slot();
 
-    const Machine& machine_;
+    Machine& machine_;
     std::optional<Mapping> slot_;
 };
 

@@ -11,6 +11,7 @@
 #include "../machine/mmio.hpp"
 #include "../machine/time_limit.hpp"
 #include "memory_requests.hpp"
+#include "mover.hpp"
 
 namespace nest::guests {
 namespace {
@@ -18,8 +19,7 @@ namespace {
 // Both vCPUs' exits meet here; the lock is held for one exit at a time.
 class Judge {
 public:
-    Judge(const Machine& machine, const std::function<void(Verdict, const std::string&)>& tell)
-        : tell_(tell), report_(machine), requests_(machine) {}
+    Judge(Machine& machine, const Teller& tell) : tell_(tell), report_(machine), requests_(machine) {}
 
     // Answers the MMIO of an exit. True: the case is over.
     bool mmio(kvm_run& run) {
@@ -38,7 +38,7 @@ public:
 
     void failed(const std::string& reason) {
         const std::lock_guard guard(mutex_);
-        tell_(Verdict::fail, reason);
+        tell_.verdict(Verdict::fail, reason);
     }
 
     bool reached_end() const { return end_; }
@@ -51,29 +51,31 @@ private:
             end_ = true;
             return true;
         case Verdict::pass:
-            tell_(verdict, "");
+            tell_.verdict(verdict, "");
             return false;
         case Verdict::skip:
-            tell_(verdict, report_.text());
+            tell_.verdict(verdict, report_.text());
             return false;
         default:
-            tell_(Verdict::fail, report_.failure());
+            tell_.verdict(Verdict::fail, report_.failure());
             return true;
         }
     }
 
-    const std::function<void(Verdict, const std::string&)>& tell_;
+    const Teller& tell_;
     std::mutex mutex_;
     Report report_;
     MemoryRequests requests_;
     bool end_ = false;
 };
 
-// Runs a vCPU until the case is over; false: it ended otherwise, and why has been told.
-void run_vcpu(Vcpu& vcpu, Judge& judge) {
+// Runs a vCPU until the case is over, or until something failed, which has been told then.
+void run_vcpu(Machine& machine, unsigned number, Mover& mover, Judge& judge) {
+    mover.enter(number);
     for (;;) {
+        Vcpu& vcpu = machine.vcpus()[number];
         if (!vcpu.run()) {
-            if (!is_late())
+            if (mover.wait_for_move() || !is_late())
                 continue;
             judge.failed("no answer in " + std::to_string(kSecondsPerVerdict) + " s (vCPU 0: PC " + hex(vcpu.get(kPc)) +
                          ", PSTATE " + hex(vcpu.get(kPstate)) + ")");
@@ -92,33 +94,42 @@ void run_vcpu(Vcpu& vcpu, Judge& judge) {
 // A vCPU thread's end is the end of the process: exit() takes the other vCPU's thread down wherever it is.
 [[noreturn]] void finish(const Judge& judge) { _exit(judge.reached_end() ? 0 : 1); }
 
-void guarded(Vcpu& vcpu, Judge& judge) {
+void guarded(Judge& judge, const std::function<void()>& work) {
     try {
-        run_vcpu(vcpu, judge);
+        work();
     } catch (const std::exception& error) {
         judge.failed(error.what());
+        finish(judge);
     }
-    finish(judge);
 }
 
 }  // namespace
 
-void run_case(u64 argument, unsigned vcpus, const std::function<void(Verdict, const std::string&)>& tell) {
+void run_case(u64 argument, unsigned vcpus, unsigned move_every, const Teller& tell) {
     try {
-        Machine machine(open_kvm(), argument);
+        const File kvm = open_kvm();
+        Machine machine(kvm, argument);
         Judge judge(machine, tell);
+        Mover mover(kvm, machine, vcpus, move_every, tell.moved);
         set_time_limit(kSecondsPerVerdict);
-        if (vcpus > 1) {
-            sigset_t alarm_only;
-            sigemptyset(&alarm_only);
-            sigaddset(&alarm_only, SIGALRM);
-            pthread_sigmask(SIG_BLOCK, &alarm_only, nullptr);       // the new thread inherits it: the alarm is vCPU 0's
-            std::thread(guarded, std::ref(machine.vcpus()[1]), std::ref(judge)).detach();
-            pthread_sigmask(SIG_UNBLOCK, &alarm_only, nullptr);
-        }
-        guarded(machine.vcpus()[0], judge);
+        sigset_t alarm_only;
+        sigemptyset(&alarm_only);
+        sigaddset(&alarm_only, SIGALRM);
+        pthread_sigmask(SIG_BLOCK, &alarm_only, nullptr);       // new threads inherit it: the alarm is vCPU 0's
+        if (vcpus > 1)
+            std::thread([&] {
+                guarded(judge, [&] { run_vcpu(machine, 1, mover, judge); });
+                finish(judge);
+            }).detach();
+        if (move_every)
+            std::thread([&] {
+                guarded(judge, [&] { mover.run(); });
+            }).detach();
+        pthread_sigmask(SIG_UNBLOCK, &alarm_only, nullptr);
+        guarded(judge, [&] { run_vcpu(machine, 0, mover, judge); });
+        finish(judge);
     } catch (const std::exception& error) {
-        tell(Verdict::fail, error.what());
+        tell.verdict(Verdict::fail, error.what());
     }
     _exit(1);
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "saved.hpp"
+
+#include <sys/ioctl.h>
+
+#include <cerrno>
+
+#include "machine.hpp"
+#include "mmio.hpp"
+
+namespace nest::guests {
+namespace {
+
+constexpr unsigned kGroupDistributor = 1, kGroupRedistributor = 5, kGroupCpuRegisters = 6, kGroupLevels = 7;
+
+std::vector<u64> list_of_registers(const Vcpu& vcpu) {
+    kvm_reg_list none{};
+    if (ioctl(vcpu.file().number(), KVM_GET_REG_LIST, &none) == 0 || errno != E2BIG)
+        throw SystemError("KVM_GET_REG_LIST's size");
+    std::vector<u64> list(1 + none.n);
+    list[0] = none.n;
+    vcpu.file().call(KVM_GET_REG_LIST, "KVM_GET_REG_LIST", list.data());
+    list.erase(list.begin());
+    return list;
+}
+
+size_t size_of(u64 register_id) { return size_t{1} << ((register_id & KVM_REG_SIZE_MASK) >> KVM_REG_SIZE_SHIFT); }
+
+void access(const Vcpu& vcpu, unsigned long request, u64 id, const void* value) {
+    const kvm_one_reg one{id, reinterpret_cast<u64>(value)};
+    vcpu.file().call(request, (request == KVM_GET_ONE_REG ? "KVM_GET_ONE_REG " : "KVM_SET_ONE_REG ") + hex(id), &one);
+}
+
+// What a register has for each interrupt, in bits; GICD_CTLR and the like have none.
+struct Frame {
+    u32 offset;
+    unsigned bits;
+};
+// GICD_IIDR comes first: what it says decides how others are read. Set and clear registers are one state: the set ones do.
+constexpr Frame kDistributorFrame[] = {{0x008, 0}, {0x000, 0}, {0x080, 1}, {0x400, 8}, {0xc00, 2}, {0x100, 1}, {0x200, 1}, {0x300, 1}};
+constexpr Frame kRedistributorFrame[] = {{0x00000, 0}, {0x10080, 1}, {0x10400, 8}, {0x10c00, 2}, {0x10100, 1}, {0x10200, 1}, {0x10300, 1}};
+constexpr u32 kRouter = 0x6000;
+constexpr unsigned kPrivate = 32;
+
+// S3_0_C4_C6_0 (ICC_PMR_EL1), S3_0_C12_*_*, and for EL2 S3_4_C12_*_*: by their 16-bit encodings.
+constexpr u64 encoding(unsigned op1, unsigned crn, unsigned crm, unsigned op2) {
+    return u64{3} << 14 | u64{op1} << 11 | u64{crn} << 7 | u64{crm} << 3 | op2;
+}
+
+}  // namespace
+
+SavedVcpu::SavedVcpu(const Vcpu& vcpu) {
+    for (const u64 id : list_of_registers(vcpu)) {
+        Register& one = registers_.emplace_back(id, std::vector<char>(size_of(id)));
+        access(vcpu, KVM_GET_ONE_REG, id, one.value.data());
+    }
+    vcpu.file().call(KVM_GET_VCPU_EVENTS, "KVM_GET_VCPU_EVENTS", &events_);
+    vcpu.file().call(KVM_GET_MP_STATE, "KVM_GET_MP_STATE", &power_);
+}
+
+void SavedVcpu::restore(const Vcpu& vcpu) const {
+    for (const Register& one : registers_)
+        access(vcpu, KVM_SET_ONE_REG, one.id, one.value.data());
+    vcpu.file().call(KVM_SET_VCPU_EVENTS, "KVM_SET_VCPU_EVENTS", &events_);
+    vcpu.file().call(KVM_SET_MP_STATE, "KVM_SET_MP_STATE", &power_);
+}
+
+SavedGic::SavedGic(const File& gic, unsigned vcpus, unsigned interrupts) {
+    for (const Frame& frame : kDistributorFrame)
+        for (unsigned at = kPrivate * frame.bits / 8; at < (frame.bits ? interrupts * frame.bits / 8 : 4); at += 4)
+            take(gic, kGroupDistributor, frame.offset + at);
+    for (unsigned at = kPrivate * 8; at < interrupts * 8; at += 4)
+        take(gic, kGroupDistributor, kRouter + at);
+    for (unsigned at = kPrivate; at < interrupts; at += 32)
+        take(gic, kGroupLevels, at);
+    for (u64 vcpu = 0; vcpu < vcpus; vcpu++) {
+        const u64 of = vcpu << 32;      // MPIDR_EL1's affinity, which is the vCPU's number here
+        for (const Frame& frame : kRedistributorFrame)
+            for (unsigned at = 0; at < (frame.bits ? kPrivate * frame.bits / 8 : 4); at += 4)
+                take(gic, kGroupRedistributor, of | (frame.offset + at));
+        take(gic, kGroupLevels, of);
+        take_cpu_registers(gic, of);
+    }
+}
+
+void SavedGic::take(const File& gic, unsigned group, u64 number) {
+    u64 value = 0;
+    const kvm_device_attr wanted{0, group, number, reinterpret_cast<u64>(&value)};
+    gic.call(KVM_GET_DEVICE_ATTR, "reading the vGIC's attribute " + std::to_string(group) + "/" + hex(number), &wanted);
+    attributes_.push_back({group, number, value});
+}
+
+// Those that there are. KVM_HAS_DEVICE_ATTR knows all active priorities registers, and reading one that this number of priority
+// bits does not have is EINVAL.
+void SavedGic::take_cpu_registers(const File& gic, u64 of) {
+    const auto take_if_there = [&](u64 encoding) {
+        u64 value = 0;
+        const kvm_device_attr wanted{0, kGroupCpuRegisters, of | encoding, reinterpret_cast<u64>(&value)};
+        if (ioctl(gic.number(), KVM_HAS_DEVICE_ATTR, &wanted) == 0 &&
+            (ioctl(gic.number(), KVM_GET_DEVICE_ATTR, &wanted) == 0 || errno != EINVAL))
+            take(gic, kGroupCpuRegisters, of | encoding);
+    };
+    take_if_there(encoding(0, 4, 6, 0));
+    for (const unsigned op1 : {0, 4})
+        for (unsigned crm = 0; crm < 16; crm++)
+            for (unsigned op2 = 0; op2 < 8; op2++)
+                take_if_there(encoding(op1, 12, crm, op2));
+}
+
+void SavedGic::restore(const File& gic) const {
+    for (const Attribute& one : attributes_) {
+        const kvm_device_attr wanted{0, one.group, one.number, reinterpret_cast<u64>(&one.value)};
+        gic.call(KVM_SET_DEVICE_ATTR, "writing the vGIC's attribute " + std::to_string(one.group) + "/" + hex(one.number), &wanted);
+    }
+}
+
+}  // namespace nest::guests
