@@ -15,9 +15,13 @@ public:
     ItsList() = default;
     ItsList(const ItsList&) = delete;
     ItsList& operator=(const ItsList&) = delete;
-    ~ItsList() {
+    ~ItsList() { destroy_all(); }
+
+    // The VM ends: no message and no access of a guest comes any more. Sleeps.
+    void destroy_all() {
         for (unsigned i = 0; i < count_.load_relaxed(); i++)
             destroy(all_[i]);
+        count_.store_relaxed(0);
     }
 
     // ENOMEM; ENOSPC: there are kMost. The VM's lock held.

@@ -58,7 +58,7 @@ private:
 
     Vm& vm_;
     Owned<vgic::Distributor> distributor_;  // the VM's lock
-    ItsList its_list_;                      // ends before the distributor that its members unmap their LPIs from
+    ItsList its_list_;
     Atomic<vgic::Distributor*> published_;  // the same, for those without the lock
     Atomic<bool> open_;                     // there is a descriptor of it
 };

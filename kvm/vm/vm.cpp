@@ -41,6 +41,8 @@ Result<Vm*> Vm::create(nest_host_vm* host, unsigned ipa_bits) {
 
 Vm::~Vm() {
     irqfds.release_all();
+    // Before the vCPUs: an ITS that ends unmaps its LPIs, and the vGIC looks at the vCPU that a pending one is for.
+    gic.its_list().destroy_all();
     for (unsigned i = 0; i < online(); i++)
         destroy(vcpus_[i]);
     nested_mmu.destroy();

@@ -17,7 +17,7 @@ constexpr int kSkipped = 4;     // kselftest's exit status for it
 
 Steps all_steps() {
     Steps all;
-    for (const auto& some : {system_steps, memory_steps, irq_steps, device_steps, vcpu_steps, run_steps, nested_steps})
+    for (const auto& some : {system_steps, memory_steps, irq_steps, device_steps, its_steps, vcpu_steps, run_steps, nested_steps})
         for (Step& step : some())
             all.push_back(std::move(step));
     return all;

@@ -34,6 +34,7 @@ Steps memory_steps();
 Steps irq_steps();
 Steps vcpu_steps();
 Steps device_steps();
+Steps its_steps();
 Steps run_steps();
 Steps nested_steps();
 

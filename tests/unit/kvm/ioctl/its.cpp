@@ -104,6 +104,43 @@ TEST_F(ItsAbi, AMessageNamesItsDeviceAndItsIts) {
     EXPECT_EQ(message(kBase + vgic::kItsSize), kEInvalError);
 }
 
+// The VMM closes everything while its guest's devices are set up; under ASan.
+TEST_F(ItsAbi, ItEndsBeforeTheVcpusOfItsLpis) {
+    make_both();
+    constexpr u64 kRam = 0x4000'0000, kValid = u64{1} << 63;
+    constexpr size_t kBytes = 0x2'0000;
+    alignas(0x1000) static u64 memory[kBytes / 8];
+    abi::UserMemoryRegion2 slot{};
+    slot.guest_phys_addr = kRam;
+    slot.memory_size = kBytes;
+    slot.userspace_addr = reinterpret_cast<u64>(memory);
+    ASSERT_EQ(vm_ioctl(abi::KVM_SET_USER_MEMORY_REGION, &slot), 0);
+    const auto store = [](u64 offset, u64 entry) { memory[offset / 8] = entry; };
+    store(0x2000, kValid | 1);                              // collection 1: vCPU 0
+    store(0x1000 + 3 * 8, kValid | (kRam + 0x3000) >> 8 << 5);  // device 3: two events
+    store(0x3000, u64{8192} << 16 | 1);                     // event 0: LPI 8192, collection 1
+
+    u64 written = 0;
+    abi::DeviceAttr wanted{0, vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_DIST, reinterpret_cast<u64>(&written)};
+    const auto set_gic = [&](u32 group, u64 number, u64 value) {
+        written = value;
+        wanted.group = group;
+        wanted.attr = number;
+        return nest_device_ioctl(gic, abi::KVM_SET_DEVICE_ATTR, reinterpret_cast<u64>(&wanted));
+    };
+    ASSERT_EQ(set_gic(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_DIST, 0x800'0000), 0);
+    ASSERT_EQ(set_gic(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_REDIST, 0x80a'0000), 0);
+    ASSERT_EQ(set_gic(vgic::KVM_DEV_ARM_VGIC_GRP_CTRL, vgic::KVM_DEV_ARM_VGIC_CTRL_INIT, 0), 0);
+    ASSERT_EQ(set_gic(vgic::KVM_DEV_ARM_VGIC_GRP_REDIST_REGS, 0x70, (kRam + 0x1'0000) | 15), 0) << "GICR_PROPBASER";
+    ASSERT_EQ(set_base(kBase), 0);
+    ASSERT_EQ(control(vgic::KVM_DEV_ARM_VGIC_CTRL_INIT), 0);
+    ASSERT_EQ(set(vgic::KVM_DEV_ARM_VGIC_GRP_ITS_REGS, 0x100, kValid | (kRam + 0x1000)), 0);
+    ASSERT_EQ(set(vgic::KVM_DEV_ARM_VGIC_GRP_ITS_REGS, 0x108, kValid | (kRam + 0x2000)), 0);
+    ASSERT_EQ(control(vgic::KVM_DEV_ARM_ITS_RESTORE_TABLES), 0);
+    u32 offset = 0;
+    ASSERT_TRUE(core().vm.gic.its_list().find(kBase, offset));
+}
+
 TEST_F(ItsAbi, RoutesToMessagesOnceThereIsOne) {
     struct {
         abi::IrqRouting header{1, 0};
