@@ -252,6 +252,9 @@ void Distributor::set_enabled(bool on) {
     if (enabled() == on)
         return;
     enabled_.store_release(on);
+    // Before the looks at `work`. Without: we read no work; CPU B adds some and kicks vCPU C, which still reads "disabled" and
+    // sleeps; and nobody kicks C any more.
+    memory_barrier();
     // On: the vCPUs take what has waited. Off: they give back what their list registers hold.
     for (unsigned i = 0; i < cpu_count(); i++)
         if (cpus_[i]->work.load_relaxed())

@@ -108,6 +108,10 @@ void set_lpi_property(Distributor& distributor, unsigned intid, u8 property) {
     });
 }
 
+void update_lpi(Distributor& distributor, unsigned intid) {
+    change_lpi_and_kick(distributor, intid, [](LpiBank&, u32) {});
+}
+
 bool pend_lpi(Distributor& distributor, unsigned intid, Kicks& kicks) {
     return change_lpi(distributor, intid, kicks, [&](LpiBank& lpis, u32 bit) {
         const u16 target = lpis.target[intid % 32];

@@ -22,6 +22,9 @@ void set_lpi_target(Distributor& distributor, unsigned intid, unsigned vcpu_inde
 // The byte of the configuration table: priority in 7:2, enable in 0. Any context.
 void set_lpi_property(Distributor& distributor, unsigned intid, u8 property);
 
+// Who holds it is decided anew. Any context.
+void update_lpi(Distributor& distributor, unsigned intid);
+
 // Makes it pending: a message has come. False: nobody took it, because it has no user, no target, or the target's
 // GICR_CTLR.EnableLPIs is clear. Any context, hard interrupts included; no lock of the vGIC but ITS locks held. The kick that is
 // due is noted in `kicks`, to be delivered once the caller has dropped its locks.

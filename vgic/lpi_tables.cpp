@@ -68,20 +68,35 @@ Result<bool> take_lpi_pending(Distributor& distributor, const CpuInterface& cpu,
     return true;
 }
 
+// Takes the properties of those of a bank's LPIs over, and looks whether the guest's bytes have changed meanwhile. Without:
+// vCPU A reads "disabled" for one command; vCPU B writes "enabled" and invalidates, by another command, and "enabled" is set;
+// then A sets "disabled", and the LPI stays so although B's invalidation is complete. A guest that goes on changing the bytes
+// invalidates again.
+void refresh_bank(Distributor& distributor, unsigned bank, u32 which) {
+    constexpr unsigned kTries = 4;
+    u8 now[32], taken[32];
+    const u64 table = property_table(distributor) + (first_intid(bank) - kFirstLpi);
+    for (unsigned tries = 0; which && tries < kTries; tries++) {
+        if (!distributor.callbacks().read_guest(table, now, sizeof(now)).ok())
+            return;
+        for_each_bit(which, [&](unsigned n) {
+            if (tries && now[n] == taken[n])
+                which &= ~(u32{1} << n);
+            else
+                set_lpi_property(distributor, first_intid(bank) + n, now[n]);
+            taken[n] = now[n];
+        });
+    }
+}
+
 void refresh_lpi_property(Distributor& distributor, unsigned intid) {
-    const auto property = read_lpi_property(distributor, intid);
-    if (property.ok())
-        set_lpi_property(distributor, intid, property.value());
+    refresh_bank(distributor, bank_index(intid), u32{1} << intid % 32);
 }
 
 void refresh_lpi_properties(CpuInterface& cpu) {
     Distributor& distributor = *cpu.distributor;
     for_each_mapped_bank(distributor, &cpu, [&](unsigned bank, u32 which) {
-        u8 properties[32];
-        const u64 table = property_table(distributor) + (first_intid(bank) - kFirstLpi);
-        if (!distributor.callbacks().read_guest(table, properties, sizeof(properties)).ok())
-            return;
-        for_each_bit(which, [&](unsigned n) { set_lpi_property(distributor, first_intid(bank) + n, properties[n]); });
+        refresh_bank(distributor, bank, which);
     });
 }
 
@@ -90,6 +105,8 @@ void take_pending_lpis(CpuInterface& cpu) {
     // Messages are taken already; those that the guest left in the table are added.
     const bool empty = Pendbaser::of(cpu.pendbaser.load_relaxed()).get<Pendbaser::PTZ>();
     for_each_mapped_bank(distributor, &cpu, [&](unsigned bank, u32 which) {
+        // Pending since another redistributor, which took LPIs, was their target.
+        for_each_bit(which, [&](unsigned n) { update_lpi(distributor, first_intid(bank) + n); });
         u32 pending = 0;
         const u64 at = pending_table(cpu) + first_intid(bank) / 8;
         if (empty || !distributor.callbacks().read_guest(at, &pending, sizeof(pending)).ok() || !(which & pending))

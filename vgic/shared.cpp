@@ -34,6 +34,10 @@ void Distributor::update_shared(unsigned bank, unsigned n, Kicks& kicks) {
         kicks.add(holder);
         return;
     }
+    // LPIs have no active state: the bit only says that the holder's guest handles the LPI. It does not outlive that, or the next
+    // vCPU would get the LPI as active, never deactivate what it did not acknowledge, and see no message of that LPI any more.
+    if (is_lpi_bank(bank) && (holder == kNobody || holder != shared.target[n] || !cpu(holder).lpis_enabled.load_relaxed()))
+        shared.active &= ~bit;
     const u16 wanted = wanted_holder(bank, n);
     if (holder == wanted) {
         if (wanted != kNobody)

@@ -9,7 +9,7 @@ bool has_base(const Its& its) { return its.base() != Its::kNoBase; }
 
 Status set_its_base(Its& its, DeviceContext& context, const DeviceAttr& attr, u64 ipa_limit) {
     if (attr.attr != KVM_VGIC_ITS_ADDR_TYPE)
-        return Errno::kNxIo;
+        return Errno::kNoDev;
     u64 value;
     if (!context.read_user(&value, attr.addr, sizeof(value)))
         return Errno::kFault;
@@ -61,8 +61,10 @@ Status set_its_attr(Its& its, DeviceContext& context, const DeviceAttr& attr, u6
 Status get_its_attr(Its& its, DeviceContext& context, const DeviceAttr& attr) {
     if (attr.group == KVM_DEV_ARM_VGIC_GRP_ITS_REGS)
         return access_register(its, context, attr, false);
-    if (attr.group != KVM_DEV_ARM_VGIC_GRP_ADDR || attr.attr != KVM_VGIC_ITS_ADDR_TYPE)
+    if (attr.group != KVM_DEV_ARM_VGIC_GRP_ADDR)
         return Errno::kNxIo;
+    if (attr.attr != KVM_VGIC_ITS_ADDR_TYPE)
+        return Errno::kNoDev;
     const u64 base = its.base();
     return context.write_user(attr.addr, &base, sizeof(base)) ? kOk : Status(Errno::kFault);
 }

@@ -108,7 +108,8 @@ u64 load_one(Bank& bank, unsigned n, unsigned intid, u16 host_intid, bool forwar
 u64 compute_hcr(CpuInterface& cpu, const Selection& chosen, unsigned own_spis) {
     auto hcr = ICH_HCR_EL2{}.with<ICH_HCR_EL2::En>(1);
     const bool lacks_active = !chosen.has_all() && chosen.lacks_active();
-    const bool lacks_pending = !chosen.has_all() && chosen.lacks_pending();
+    // An active LPI outside is about to be forgotten (forget_active_lpis()), and may be pending as well.
+    const bool lacks_pending = !chosen.has_all() && (chosen.lacks_pending() || chosen.lacks_active_lpis());
     if (lacks_active || lacks_pending) {
         // Maintenance interrupts end the guest's time when the list registers run dry; when an interrupt outside of them is
         // deactivated; and when a group is enabled or disabled, as that changes the order. "No pending" must not hold at the

@@ -136,7 +136,8 @@ Status Mappings::map_event(Device& device, u32 event_id, u32 lpi, u32 collection
 
 // Left by the guest, or by the VMM's KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES.
 void Mappings::take_pending(const Event& event) {
-    if (event.target == kNobody)
+    // Of a redistributor that takes no LPIs yet, the table is not the GIC's: enabling takes what is there.
+    if (event.target == kNobody || !distributor_.cpu(event.target).lpis_enabled.load_acquire())
         return;
     const auto pending = take_lpi_pending(distributor_, distributor_.cpu(event.target), event.lpi);
     if (!pending.value_or(false))

@@ -205,6 +205,79 @@ TEST_F(Lpi, AnActiveOneWithoutAListRegisterIsForgotten) {
     }
 }
 
+// It has no active state that the next vCPU could inherit.
+TEST_F(Lpi, WhatAVcpuHandlesIsNotActiveOnAnother) {
+    enable(0), enable(1);
+    map(kLpi, 0);
+    send(kLpi);
+    m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), kLpi); });
+    vgic::set_lpi_target(d(), kLpi, vgic::kNobody);     // MAPC, not valid
+    vgic::set_lpi_target(d(), kLpi, 1);
+    m.run(0, [&](FakeCpuInterface& g) { g.eoi(kLpi); });
+    EXPECT_EQ(m.cpu(1).work.load_relaxed(), 0u);
+    send(kLpi);
+    EXPECT_EQ(m.handle(1), kLpi);
+    EXPECT_EQ(m.handle(1), FakeCpuInterface::kSpurious);
+}
+
+TEST_F(Lpi, OneThatIsNeverEndedMovesAllTheSame) {
+    enable(0), enable(1);
+    map(kLpi, 0);
+    send(kLpi);
+    m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), kLpi); });
+    vgic::set_lpi_target(d(), kLpi, 1);                 // MOVI; vCPU 0 goes off in its handler
+    m.run(0, [](FakeCpuInterface&) {});
+    send(kLpi);
+    EXPECT_EQ(m.handle(1), kLpi);
+}
+
+TEST_F(Lpi, TakingLpisNoMoreEndsTheHandling) {
+    enable(0);
+    map(kLpi, 0);
+    send(kLpi);
+    m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), kLpi); });
+    enable(0, false);
+    m.run(0, [&](FakeCpuInterface& g) { g.eoi(kLpi); });
+    enable(0);
+    send(kLpi);
+    EXPECT_EQ(m.handle(0), kLpi);
+}
+
+TEST_F(Lpi, PendingOneThatCameFromAnotherIsTakenWithTheEnabling) {
+    enable(0);
+    map(kLpi, 0);
+    send(kLpi);
+    vgic::set_lpi_target(d(), kLpi, 1);
+    enable(1);
+    EXPECT_EQ(m.handle(1), kLpi);
+}
+
+// Its pending state has no list register and nobody counts it as active any more: the guest's time has to end for it.
+TEST_F(Lpi, AForgottenOneThatIsPendingAgainEndsTheGuestsTime) {
+    enable(0);
+    for (unsigned i = 0; i < 5; i++)
+        map(kLpi + i, 0, static_cast<u8>((5 - i) << 3 | 1));
+    send(kLpi);
+    m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), kLpi); });
+    for (unsigned i = 0; i < 5; i++)
+        send(kLpi + i);
+    m.run(0, [&](FakeCpuInterface&) {
+        EXPECT_TRUE(m.cpu(0).hw.hcr & (arch::ICH_HCR_EL2::UIE::kMask | arch::ICH_HCR_EL2::NPIE::kMask));
+    });
+}
+
+TEST_F(Lpi, OfTwoInvalidationsTheLaterByteStays) {
+    enable(0);
+    map(kLpi, 0, 0xa0);
+    property(kLpi) = 0xa0;
+    m.callbacks.on_read = [&] {
+        property(kLpi) = 0xa1;
+        vgic::refresh_lpi_property(d(), kLpi);
+    };
+    vgic::refresh_lpi_property(d(), kLpi);
+    EXPECT_TRUE(lpi_enabled(kLpi));
+}
+
 TEST_F(Lpi, EnablingReadsThePendingTableUnlessItIsZero) {
     map(kLpi, 0), map(kLpi + 1, 1);
     pending_byte(0, kLpi) |= 1 << kLpi % 8;

@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <set>
 #include <tests/fake/port.hpp>
@@ -47,11 +48,14 @@ struct FakeCallbacks final : vgic::Callbacks {
             on_halt();
     }
     void resume_all() override { resumes++; }
+    std::function<void()> on_read;  // what other threads do behind the next read
     Status read_guest(u64 ipa, void* to, size_t bytes) override {
         might_sleep("read_guest");
         if (ipa < kRamBase || ipa - kRamBase > ram.size() || bytes > ram.size() - (ipa - kRamBase))
             return Errno::kFault;
         std::memcpy(to, ram.data() + (ipa - kRamBase), bytes);
+        if (on_read)
+            std::exchange(on_read, nullptr)();
         return kOk;
     }
     Status write_guest(u64 ipa, const void* from, size_t bytes) override {

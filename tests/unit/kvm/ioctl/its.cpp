@@ -73,7 +73,8 @@ TEST_F(ItsAbi, AddressThenInitialisation) {
     EXPECT_EQ(control(vgic::KVM_DEV_ARM_VGIC_CTRL_INIT), 0);
     EXPECT_EQ(control(vgic::KVM_DEV_ARM_VGIC_CTRL_INIT), 0);
     EXPECT_EQ(control(3), kENxIo);
-    EXPECT_EQ(set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, 2, kBase), kENxIo);
+    EXPECT_EQ(set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, 2, kBase), kENoDevError);
+    EXPECT_EQ(attr(abi::KVM_GET_DEVICE_ATTR, vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, 2, &base), kENoDevError);
     EXPECT_EQ(set(77, 0), kENxIo);
 }
 

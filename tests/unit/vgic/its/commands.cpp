@@ -71,6 +71,16 @@ TEST_F(ItsCommands, MaptiReadsPropertyAndPendingBit) {
     EXPECT_EQ(i.target(8300), kDisabled);
 }
 
+// Taken by the mapping, the bit would be lost: nobody could hold the LPI.
+TEST_F(ItsCommands, ThePendingTableOfARedistributorThatTakesNoLpisIsLeftAlone) {
+    i.m.write(2, Machine::gicr(2, 0x0), 0);
+    i.pending_bit(2, 8301, true);
+    i.run({mapti(7, 2, 8301, 2)});
+    EXPECT_FALSE(i.pending(8301));
+    i.m.write(2, Machine::gicr(2, 0x0), 1);
+    EXPECT_TRUE(i.pending(8301));
+}
+
 TEST_F(ItsCommands, WithoutItsTableAnLpiStaysDisabled) {
     i.m.write(0, Machine::gicr(0, 0x0), 0), i.m.write(1, Machine::gicr(1, 0x0), 0), i.m.write(2, Machine::gicr(2, 0x0), 0);
     i.m.write(0, Machine::gicr(0, 0x70), 0x1000 | 15, 8);
