@@ -118,6 +118,7 @@ move_postcopy() {
 	say "$number" migrate_start_postcopy
 	wait_for_status "$number" completed
 	change_over
+	say "$number" "migrate_set_capability postcopy-ram off"	# or the next QEMU has to expect it, too
 }
 
 move_file() {
