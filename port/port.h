@@ -156,7 +156,8 @@ bool nest_port_vm_is_ours(struct nest_host_vm *vm);
 
 enum nest_fd_kind { NEST_FD_VM, NEST_FD_VCPU, NEST_FD_DEVICE, NEST_FD_ITS, NEST_FD_VM_STATS, NEST_FD_VCPU_STATS };
 /*
- * An anonymous file of that kind, named as Linux names it (a vCPU's two with its id), and a descriptor of the calling process for it, which nobody can use yet. 0, or -EMFILE,
+ * An anonymous file of that kind, named as Linux names it (a vCPU's two with its id), and a descriptor of the calling process
+ * for it, which nobody can use yet. 0, or -EMFILE,
  * -ENFILE, -ENOMEM. Exactly one of the other two follows. All that can fail when an object gets its descriptor fails here, so
  * that the object can be published before install, and never has to be taken back.
  */

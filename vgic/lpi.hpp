@@ -36,7 +36,6 @@ bool lpi_pending(Distributor& distributor, unsigned intid);
 // How many INTIDs the tables have: 2^(GICR_PROPBASER.IDbits + 1), at most 2^16; 0 below the first LPI.
 unsigned lpi_intid_limit(const Distributor& distributor);
 // From the guest's tables; no lock of the vGIC held, sleeps, takes as long as the VMM's memory takes. EFAULT: no memory there.
-Result<u8> read_lpi_property(Distributor& distributor, unsigned intid);
 // The bit of the pending table, which is cleared there: from now on the LPI's state is ours, and a bit that stayed would make it
 // pending again when it is next mapped.
 Result<bool> take_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid);

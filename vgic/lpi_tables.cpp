@@ -50,12 +50,6 @@ unsigned lpi_intid_limit(const Distributor& distributor) {
     return limit > kFirstLpi ? limit : 0;
 }
 
-Result<u8> read_lpi_property(Distributor& distributor, unsigned intid) {
-    u8 property;
-    NEST_TRY(distributor.callbacks().read_guest(property_table(distributor) + intid - kFirstLpi, &property, 1));
-    return property;
-}
-
 Result<bool> take_lpi_pending(Distributor& distributor, const CpuInterface& cpu, unsigned intid) {
     const u64 at = pending_table(cpu) + intid / 8;
     const u8 bit = static_cast<u8>(1u << intid % 8);

@@ -13,7 +13,8 @@ inline constexpr u64 KVM_DEV_ARM_ITS_SAVE_TABLES = 1;
 inline constexpr u64 KVM_DEV_ARM_ITS_RESTORE_TABLES = 2;
 inline constexpr u64 KVM_DEV_ARM_ITS_CTRL_RESET = 4;
 
-// KVM_SET/GET/HAS_DEVICE_ATTR. ENXIO: group or attribute unknown, or the ITS has no address yet; ENODEV: another address; EBUSY: a vCPU runs; EFAULT;
+// KVM_SET/GET/HAS_DEVICE_ATTR. ENXIO: group or attribute unknown, or the ITS has no address yet; ENODEV: another
+// address; EBUSY: a vCPU runs; EFAULT;
 // and what Its says of each. Sleep; the VM's lock held.
 Status set_its_attr(Its& its, DeviceContext& context, const DeviceAttr& attr, u64 ipa_limit);
 Status get_its_attr(Its& its, DeviceContext& context, const DeviceAttr& attr);

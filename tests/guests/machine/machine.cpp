@@ -37,12 +37,6 @@ std::vector<size_t> present_pages(std::span<char> memory) {
     return pages;
 }
 
-// Slot 0.
-void set_ram(const File& vm, std::span<char> ram, unsigned flags) {
-    const kvm_userspace_memory_region slot{0, flags, kRam, ram.size(), reinterpret_cast<u64>(ram.data())};
-    vm.call(KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &slot);
-}
-
 File make_gic(const File& vm, Level level) {
     kvm_create_device device{KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
     vm.call(KVM_CREATE_DEVICE, "creating the vGIC", &device);
@@ -111,8 +105,8 @@ Mapping::~Mapping() {
         munmap(bytes_.data(), bytes_.size());
 }
 
-void add_memory(const File& vm, unsigned number, u64 address, std::span<char> bytes) {
-    const kvm_userspace_memory_region slot{number, 0, address, bytes.size(), reinterpret_cast<u64>(bytes.data())};
+void add_memory(const File& vm, unsigned number, u64 address, std::span<char> bytes, unsigned flags) {
+    const kvm_userspace_memory_region slot{number, flags, address, bytes.size(), reinterpret_cast<u64>(bytes.data())};
     vm.call(KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &slot);
 }
 
@@ -159,7 +153,7 @@ struct Machine::Parts {
 Machine::Machine(const File& kvm, u64 argument, Level level)
     : level_(level), ram_{make_memory(), make_memory()}, parts_(std::make_unique<Parts>(kvm, level)) {
     std::memcpy(ram().data(), payload_begin, payload_end - payload_begin);
-    set_ram(vm(), ram(), 0);
+    add_memory(vm(), 0, kRam, ram());
     vcpus()[0].set(kPc, kRam);
     vcpus()[0].set(kX0, argument);
 }
@@ -188,7 +182,7 @@ void Machine::begin_move() {
     {
         const std::lock_guard guard(slots_lock_);
         touched_.clear();
-        set_ram(vm(), ram(), KVM_MEM_LOG_DIRTY_PAGES);
+        add_memory(vm(), 0, kRam, ram(), KVM_MEM_LOG_DIRTY_PAGES);
     }
     char* const to = ram_[!here_].bytes().data();
     for (const size_t page : present_pages(ram()))
@@ -213,7 +207,7 @@ void Machine::finish_move(const File& kvm) {
     const SavedGic gic(parts_->gic, std::size(vcpus), kInterrupts);
     auto fresh = std::make_unique<Parts>(kvm, level_);
     here_ = !here_;
-    set_ram(fresh->vm, ram(), 0);
+    add_memory(fresh->vm, 0, kRam, ram());
     for (const auto& [number, slot] : slots_)
         add_memory(fresh->vm, number, slot.address, slot.bytes);
     // In either order: VMMs differ.

@@ -59,8 +59,9 @@ private:
     std::span<char> bytes_;
 };
 
-// Memory that guests see at `address`; `number` of the slot. The mapping must outlive the VM.
-void add_memory(const File& vm, unsigned number, u64 address, std::span<char> bytes);
+// Memory that guests see at `address`; `number` of the slot, `flags` KVM_MEM_*. Of a slot that exists already with the same
+// memory only the flags change. The mapping must outlive the VM.
+void add_memory(const File& vm, unsigned number, u64 address, std::span<char> bytes, unsigned flags = 0);
 
 enum class Level { el1, el2 };
 

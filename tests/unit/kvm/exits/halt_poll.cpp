@@ -14,13 +14,18 @@ using vhe::GuestContext;
 
 constexpr nest_halt_polling kDefault{500'000, 2, 10'000, 2};
 
+// Waits that each take so long, and the window behind each.
+void follow(HaltPollWindow& window, u64 waited_ns, std::initializer_list<u64> expected) {
+    for (const u64 ns : expected) {
+        window.adapt(waited_ns, 500'000, kDefault);
+        EXPECT_EQ(window.ns(500'000), ns);
+    }
+}
+
 TEST(HaltPollWindow, GrowsUntilItCoversTheWaits) {
     HaltPollWindow window;
     EXPECT_EQ(window.ns(500'000), 0u);
-    for (const u64 expected : {10'000u, 20'000u, 40'000u, 80'000u, 160'000u, 160'000u, 160'000u}) {
-        window.adapt(100'000, 500'000, kDefault);
-        EXPECT_EQ(window.ns(500'000), expected);
-    }
+    follow(window, 100'000, {10'000, 20'000, 40'000, 80'000, 160'000, 160'000, 160'000});
 }
 
 TEST(HaltPollWindow, IsNeverAboveTheLimit) {
@@ -37,13 +42,8 @@ TEST(HaltPollWindow, IsNeverAboveTheLimit) {
 
 TEST(HaltPollWindow, ShrinksWhereNoWindowWouldDo) {
     HaltPollWindow window;
-    for (int i = 0; i < 3; i++)
-        window.adapt(100'000, 500'000, kDefault);
-    EXPECT_EQ(window.ns(500'000), 40'000u);
-    for (const u64 expected : {20'000u, 10'000u, 0u, 0u}) {
-        window.adapt(500'001, 500'000, kDefault);
-        EXPECT_EQ(window.ns(500'000), expected);
-    }
+    follow(window, 100'000, {10'000, 20'000, 40'000});
+    follow(window, 500'001, {20'000, 10'000, 0, 0});
 }
 
 TEST(HaltPollWindow, ADivisorOfNoneEndsIt) {
