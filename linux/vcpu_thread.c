@@ -282,6 +282,11 @@ void nest_port_relax(void)
 	cond_resched();
 }
 
+bool nest_port_killed(void)
+{
+	return fatal_signal_pending(current);
+}
+
 unsigned long nest_port_irq_save(void)
 {
 	unsigned long flags;

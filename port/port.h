@@ -210,6 +210,8 @@ void nest_port_irq_disable(void);
 void nest_port_irq_enable(void);
 /* For a loop that waits for other threads to change a condition: lets them run. Sleepable context. */
 void nest_port_relax(void);
+/* Is a signal about to end the calling thread's process? Then long work for that process should end, too. Any context. */
+bool nest_port_killed(void);
 unsigned long nest_port_irq_save(void);
 void nest_port_irq_restore(unsigned long flags);
 /* Runs nest_cpu_call(op, argument) on every online CPU with interrupts off, and waits for all. Interrupts must be on, and no

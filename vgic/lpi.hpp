@@ -49,7 +49,7 @@ void drop_pending_lpis(CpuInterface& cpu);
 void refresh_lpi_property(Distributor& distributor, unsigned intid);
 // GICR_INVALLR: the properties of all LPIs that are routed to the vCPU. Sleeps.
 void refresh_lpi_properties(CpuInterface& cpu);
-// KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES. EFAULT: no memory there. No vCPU runs. Sleeps.
+// KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES. EFAULT: no memory there; EINTR: the VMM is being killed. No vCPU runs. Sleeps.
 Status save_pending_tables(Distributor& distributor);
 
 }  // namespace nest::vgic

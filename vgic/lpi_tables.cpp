@@ -5,6 +5,7 @@
 // guest changes meanwhile it tells us by INV, or loses.
 #include <arch/layout.hpp>
 #include <vgic/lpi.hpp>
+#include <vgic/pace.hpp>
 
 namespace nest::vgic {
 namespace {
@@ -37,9 +38,29 @@ u32 mapped_lpis(Distributor& distributor, unsigned bank, const CpuInterface* of)
 
 template <typename F>
 void for_each_mapped_bank(Distributor& distributor, const CpuInterface* of, F&& f) {
-    for (unsigned bank = kMaxSpiBanks; bank < kMaxSpiBanks + kLpiBanks; bank++)
+    Pace pace;
+    for (unsigned bank = kMaxSpiBanks; bank < kMaxSpiBanks + kLpiBanks; bank++) {
         if (const u32 which = mapped_lpis(distributor, bank, of))
             f(bank, which);
+        pace.step();
+    }
+}
+
+// The pending bit of a mapped LPI, in the table of its target.
+Status save_pending(Distributor& distributor, unsigned intid) {
+    u16 target;
+    {
+        IrqGuard guard(distributor.shared_lock());
+        target = distributor.lpi_bank(bank_index(intid))->target[intid % 32];
+    }
+    if (target == kNobody)
+        return kOk;
+    const u64 at = pending_table(distributor.cpu(target)) + intid / 8;
+    const u8 bit = static_cast<u8>(1u << intid % 8);
+    u8 old;
+    NEST_TRY(distributor.callbacks().read_guest(at, &old, 1));
+    const u8 byte = lpi_pending(distributor, intid) ? old | bit : old & ~bit;
+    return byte == old ? Status(kOk) : distributor.callbacks().write_guest(at, &byte, 1);
 }
 
 }  // namespace
@@ -115,24 +136,13 @@ void take_pending_lpis(CpuInterface& cpu) {
 
 Status save_pending_tables(Distributor& distributor) {
     Status status = kOk;
+    Pace pace;
     for_each_mapped_bank(distributor, nullptr, [&](unsigned bank, u32 which) {
         for_each_bit(which, [&](unsigned n) {
-            const unsigned intid = first_intid(bank) + n;
-            u16 target;
-            {
-                IrqGuard guard(distributor.shared_lock());
-                target = distributor.lpi_bank(bank)->target[n];
-            }
-            if (!status.ok() || target == kNobody)
-                return;
-            const u64 at = pending_table(distributor.cpu(target)) + intid / 8;
-            u8 byte;
-            if (status = distributor.callbacks().read_guest(at, &byte, 1); !status.ok())
-                return;
-            const u8 bit = static_cast<u8>(1u << intid % 8), old = byte;
-            byte = lpi_pending(distributor, intid) ? byte | bit : byte & ~bit;
-            if (byte != old)
-                status = distributor.callbacks().write_guest(at, &byte, 1);
+            if (status.ok())
+                status = pace.step_unless_killed();
+            if (status.ok())
+                status = save_pending(distributor, first_intid(bank) + n);
         });
     });
     return status;

@@ -9,7 +9,7 @@ class Vm;
 
 // Sums of histograms. Any thread, several at once.
 void complete(VcpuStats& stats);
-// Sums over the vCPUs, and what the shadow MMU has counted. Any thread, several at once; sleeps.
+// Sums over the vCPUs, and what stage 2, the shadow MMU and NestedVncr have counted. Any thread, several at once; sleeps.
 void complete(Vm& vm);
 
 // Puts a VM on Machine::vms, after it was made, and takes it off, before it is destroyed. Sleeps.

@@ -106,6 +106,8 @@ Result<vgic::Its*> VgicWiring::create_its() {
 }
 
 Result<vgic::Its::Delivery> VgicWiring::send_msi(const abi::Msi& msi) {
+    if (its_list_.empty())
+        return Errno::kNoDev;
     u32 offset;
     vgic::Its* const its = its_list_.find(u64{msi.address_hi} << 32 | msi.address_lo, offset);
     if (!its || !(msi.flags & abi::KVM_MSI_VALID_DEVID))

@@ -32,7 +32,8 @@ public:
     // Makes an ITS, and lets MSI routes be set from now on. ENODEV: there is no vGIC yet; ENOMEM, ENOSPC. The VM's lock.
     Result<vgic::Its*> create_its();
     ItsList& its_list() { return its_list_; }
-    // A message that names a device goes to the ITS at its address. EINVAL: no device is named, or no ITS is there. Any context.
+    // A message that names a device goes to the ITS at its address. ENODEV: the VM has no ITS; EINVAL: no device is named, or no
+    // ITS has that address. Any context.
     Result<vgic::Its::Delivery> send_msi(const abi::Msi& msi);
     // The vGIC is about to be initialised: irqfds get their default routes. ENOMEM. The VM's lock.
     Status make_default_routes();

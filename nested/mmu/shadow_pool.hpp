@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The shadows of a VM: found by hash, held by the vCPUs that run on them, and evicted, the longest unused first, only when
-// a new one is wanted and the pool may not grow.
+// a new one is wanted and the pool may not grow (docs/nested.md, "One fault on a shadow", step 8).
 //
 // The array of shadows has its final size from the beginning and a shadow stays until the VM ends: whoever walks the pool
 // under the mmu lock (a notifier, a TLBI) can never meet one that moved or was freed.
@@ -44,7 +44,7 @@ public:
         count_ = 0;
         unused_first_ = unused_last_ = nullptr;
     }
-    // The pool grows with the vCPUs that hold shadows. mmu lock.
+    // The pool may have kPerVcpu shadows for each vCPU of the VM. mmu lock.
     void set_vcpus(unsigned vcpus) {
         const size_t wanted = size_t{vcpus} * kPerVcpu;
         limit_ = static_cast<unsigned>(wanted < all_.size() ? wanted : all_.size());
@@ -138,7 +138,7 @@ private:
     }
 
     // Takes the longest unused shadow out of the hash and holds it. The shadow stays in the array, so that notifiers still find
-    // its leaves; L1's TLBI passes it over, as it has no key now. One that is not in the hash lost the race in get(), and is
+    // its leaves; L1's TLBI passes it over, as in_hash is clear. One that is not in the hash lost the race in get(), and is
     // empty.
     Shadow<Memory>* take_victim(Change& change) {
         Shadow<Memory>* s = unused_first_;

@@ -114,7 +114,7 @@ Steps irq_steps() {
         {"set-gsi-routing", routing},
         {"irq-line", [] { return irq_line(KVM_IRQ_LINE); }, {EFAULT}},
         {"irq-line-status", [] { return irq_line(KVM_IRQ_LINE_STATUS); }, {EFAULT}},
-        {"signal-msi", signal_msi, {EFAULT}, -EINVAL},
+        {"signal-msi", signal_msi, {EFAULT}, -ENODEV},
     };
 }
 

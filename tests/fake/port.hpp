@@ -89,6 +89,7 @@ struct FakePort {
     void set_cpu(unsigned id);  // of the calling thread
     std::map<const void*, VcpuEvents> vcpus;
     bool signal_pending = false;
+    bool killed = false;  // by a signal that the process cannot handle
     bool entry_blocked = false;
     bool spin_needbreak = false;
     unsigned guest_enters = 0, guest_exits = 0, fpsimd_begins = 0, fpsimd_ends = 0;

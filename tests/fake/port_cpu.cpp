@@ -98,6 +98,7 @@ void nest_port_relax(void) {
     if (port().on_relax)
         port().on_relax();
 }
+bool nest_port_killed(void) { return port().killed; }
 void nest_port_preempt_disable(void) { thread_context().preempt_off++; }
 void nest_port_preempt_enable(void) {
     if (thread_context().preempt_off-- == 0)

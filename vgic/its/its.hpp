@@ -52,7 +52,7 @@ public:
     Delivery send(u32 device_id, u32 event_id);
 
     // KVM_DEV_ARM_VGIC_GRP_ITS_REGS, KVM_DEV_ARM_ITS_SAVE_TABLES, RESTORE_TABLES and CTRL_RESET. No vCPU runs. Errors as
-    // Documentation/virt/kvm/devices/arm-vgic-its.rst has them. Sleep.
+    // Documentation/virt/kvm/devices/arm-vgic-its.rst has them; of the tables also EINTR: the VMM is being killed. Sleep.
     static bool has_register(u64 offset);
     Status user_read(u64 offset, u64& value);
     Status user_write(u64 offset, u64 value);

@@ -2,8 +2,8 @@
 #include <vgic/its/mappings.hpp>
 
 #include <utility>
-#include <vgic/its/pace.hpp>
 #include <vgic/lpi.hpp>
+#include <vgic/pace.hpp>
 
 namespace nest::vgic {
 

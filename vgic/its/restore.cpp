@@ -4,9 +4,9 @@
 // A distance to the next entry only ever leads on, so that no table has a circle, and none is longer than what the guest said.
 #include <vgic/its/entry_reader.hpp>
 #include <vgic/its/its.hpp>
-#include <vgic/its/pace.hpp>
 #include <vgic/its/saved_tables.hpp>
 #include <vgic/lpi.hpp>
+#include <vgic/pace.hpp>
 
 namespace nest::vgic {
 namespace {
@@ -42,7 +42,7 @@ Status Its::restore_collections() {
         if (!CollectionEntry::of(entry).get<CollectionEntry::Valid>())
             break;
         NEST_TRY(restore_collection(entry));
-        pace.step();
+        NEST_TRY(pace.step_unless_killed());
     }
     return kOk;
 }
@@ -90,7 +90,7 @@ Result<bool> Its::restore_device_run(u32 first, u64 address, u32 count) {
     EntryReader reader(memory());
     Pace pace;
     for (u32 n = 0; n < count;) {
-        pace.step();
+        NEST_TRY(pace.step_unless_killed());
         const auto entry = DeviceEntry::of(NEST_TRY(reader.read(address + n * kTableEntrySize, count - n)));
         if (!entry.get<DeviceEntry::Valid>()) {
             n++;
@@ -121,7 +121,7 @@ Status Its::restore_events(Device& device) {
     EntryReader reader(memory());
     Pace pace;
     for (u32 id = 0; id < limit;) {
-        pace.step();
+        NEST_TRY(pace.step_unless_killed());
         const auto entry = EventEntry::of(NEST_TRY(reader.read(device.itt + id * kTableEntrySize, limit - id)));
         if (!entry.get<EventEntry::Lpi>()) {
             id++;

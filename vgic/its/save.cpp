@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM_DEV_ARM_ITS_SAVE_TABLES: what is mapped goes into the guest's tables.
 #include <vgic/its/its.hpp>
-#include <vgic/its/pace.hpp>
 #include <vgic/its/saved_tables.hpp>
+#include <vgic/pace.hpp>
 
 namespace nest::vgic {
 namespace {
@@ -42,7 +42,7 @@ Status Its::save_events(Device& device) {
                                .with<EventEntry::Lpi>(event->lpi)
                                .with<EventEntry::CollectionId>(event->collection_id);
         NEST_TRY(write_entry(memory(), device.itt + event->event_id * kTableEntrySize, entry.raw));
-        pace.step();
+        NEST_TRY(pace.step_unless_killed());
     }
     return kOk;
 }
@@ -57,7 +57,8 @@ Status Its::save_devices() {
         if (status.ok() && previous)
             status = write_device(memory(), table, *previous, u32{device.id} - previous->id);
         previous = &device;
-        pace.step();
+        if (status.ok())
+            status = pace.step_unless_killed();
         return status.ok();
     });
     NEST_TRY(status);
@@ -82,7 +83,8 @@ Status Its::save_collections() {
         // Of distinct numbers below the limit there are no more than the table has entries.
         const u64 address = table.address() + count++ * kTableEntrySize;
         status = id < limit ? write_entry(memory(), address, entry.raw) : Status(Errno::kInval);
-        pace.step();
+        if (status.ok())
+            status = pace.step_unless_killed();
         return status.ok();
     });
     NEST_TRY(status);

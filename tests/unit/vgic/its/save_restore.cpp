@@ -296,6 +296,22 @@ TEST_F(ItsTables, MoreEventsThanThereMayBe) {
     tables_are_wrong(Errno::kInval);
 }
 
+// A VMM that is killed in the middle of tables that go on and on: 65,536 devices may name one table of 65,536 events.
+TEST_F(ItsTables, EndWithTheVmm) {
+    i.run({mapc(0, 1), mapd(0x10, kItts, 8)});
+    for (unsigned n = 0; n < 200; n++)
+        i.run({mapti(0x10, n, 9000 + n, 0)});
+    Machine::ok(i.its().save_tables());
+    port().killed = true;
+    EXPECT_EQ(i.its().save_tables().error(), Errno::kIntr);
+    EXPECT_EQ(save_pending_tables(*i.m.distributor).error(), Errno::kIntr);
+    EXPECT_EQ(i.target(9199), 1) << "saving changes nothing";
+    tables_are_wrong(Errno::kIntr);
+    port().killed = false;
+    EXPECT_TRUE(i.its().restore_tables().ok());
+    EXPECT_EQ(i.target(9199), 1);
+}
+
 TEST_F(ItsTables, RestoringWithoutMemory) {
     i.run({mapc(0x100, 1), mapd(0x300, kItts, 8), mapti(0x300, 3, 9000, 0x100), mapti(0x300, 4, 9001, 0x100)});
     Machine::ok(i.its().save_tables());
