@@ -13,6 +13,9 @@ inline constexpr u64 kRam = 0x4000'0000;
 inline constexpr u64 kRamSize = 16 << 20;
 inline constexpr u64 kDistributor = 0x0800'0000;
 inline constexpr u64 kRedistributor = 0x080a'0000;
+// An ITS, where the machine has one: GITS_CTLR, and GITS_TRANSLATER, to which device kMessageDevice sends its messages.
+inline constexpr u64 kIts = 0x0808'0000, kTranslater = kIts + 0x1'0040;
+inline constexpr u32 kMessageDevice = 8;
 inline constexpr u64 kReport = 0x0900'0000;
 
 // No memory slot is here. The VMM answers reads with kNothingValue and drops writes.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// IPIs, EOI, timer, WFI, KVM_IRQ_LINE.
+// IPIs, EOI, timer, WFI, KVM_IRQ_LINE, LPIs.
 #include "../../../tests/guests/bare/gic.hpp"
+#include "../../../tests/guests/bare/its.hpp"
 #include "../../../tests/guests/bare/smp.hpp"
 #include "operation.hpp"
 
@@ -117,6 +118,29 @@ u64 sample_line(u64) {
     return interrupt[0].time - before;
 }
 
+void setup_lpi() {
+    its_init();
+    its_take_lpis();
+    its_map(kEvent, kFirstLpi, 0);
+    unmask();
+}
+u64 sample_lpi(u64) {
+    const u64 count = interrupt[0].count;
+    const u64 before = now();
+    its_interrupt(kEvent);
+    await(count);
+    const u64 took = interrupt[0].time - before;
+    its_told();
+    return took;
+}
+u64 sample_message(u64) {
+    const u64 count = interrupt[0].count;
+    const u64 before = now();
+    memory64(command::kMessage) = 1;
+    await(count);
+    return interrupt[0].time - before;
+}
+
 }  // namespace
 
 const Op op_ipi{[] { start(second_runs); }, sample_ipi, nullptr};
@@ -125,6 +149,8 @@ const Op op_eoi{[] { gic_enable(kSgi); }, sample_eoi, [](u64) { send_unseen(); }
 const Op op_timer{setup_timer, sample_timer, nullptr};
 const Op op_wfi_wakeup{setup_timer, sample_wfi, nullptr};
 const Op op_irq_line{setup_line, sample_line, [](u64) { memory64(command::kNothing) = 0; }};
+const Op op_lpi{setup_lpi, sample_lpi, [](u64) { its_told(); }};
+const Op op_lpi_irqfd{setup_lpi, sample_message, [](u64) { memory64(command::kNothing) = 0; }};
 
 }  // namespace nest::bench
 

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace nest::bench {
 namespace {
 
 using guests::File;
+using guests::HasIts;
 using guests::Level;
 using guests::Machine;
 using guests::Mapping;
@@ -39,7 +41,8 @@ public:
     Session(const File& kvm, const Plan& plan, unsigned mode)
         : plan_(plan),
           fresh_(kFreshSize, MAP_PRIVATE | MAP_ANONYMOUS, -1, "fresh memory"),
-          machine_(kvm, u64(plan.operation) | u64{plan.samples} << 32, mode == kFlat ? Level::el1 : Level::el2) {
+          machine_(kvm, u64(plan.operation) | u64{plan.samples} << 32, mode == kFlat ? Level::el1 : Level::el2,
+                   needs_its(plan.operation) ? HasIts::yes : HasIts::no) {
         const auto fresh = fresh_.bytes(), ram = machine_.ram();
         // A page each: a huge page would be one fault for 512 of them.
         madvise(fresh.data(), fresh.size(), MADV_NOHUGEPAGE);
@@ -48,6 +51,8 @@ public:
             for (size_t i = 0; i < fresh.size(); i += 4096)
                 fresh[i] = 1;
         guests::add_memory(machine_.vm(), 1, kFresh, fresh);
+        if (needs_its(plan.operation))
+            route_message();
         for (const Vcpu& vcpu : machine_.vcpus())
             stats_.emplace_back(vcpu);
     }
@@ -110,6 +115,10 @@ private:
             return set_line(run.mmio.phys_addr == command::kRaise);
         case command::kDiscard:
             return discard(value);
+        case command::kMessage:
+            if (eventfd_write(message_.number(), 1))
+                throw guests::SystemError("signalling the eventfd");
+            return;
         case guests::kReport + guests::report::kVerdict:
             throw std::runtime_error("payload: " + report_.failure());
         default:
@@ -142,6 +151,21 @@ private:
         machine_.vm().call(KVM_IRQ_LINE, "KVM_IRQ_LINE", &line);
     }
 
+    // What the eventfd says goes to the ITS, as a message of the device.
+    void route_message() {
+        struct {
+            kvm_irq_routing head;
+            kvm_irq_routing_entry entry;
+        } table{{1, 0}, {0, KVM_IRQ_ROUTING_MSI, KVM_MSI_VALID_DEVID, 0, {}}};
+        table.entry.u.msi.address_lo = guests::kTranslater;
+        table.entry.u.msi.data = kEvent;
+        table.entry.u.msi.devid = guests::kMessageDevice;
+        machine_.vm().call(KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING", &table);
+        kvm_irqfd irqfd{};
+        irqfd.fd = message_.number();
+        machine_.vm().call(KVM_IRQFD, "KVM_IRQFD", &irqfd);
+    }
+
     void discard(u64 address) {
         if (address < guests::kRam || address >= guests::kRam + guests::kRamSize)
             throw std::runtime_error("payload: a page that is none");
@@ -151,6 +175,7 @@ private:
 
     const Plan& plan_;
     Mapping fresh_;
+    const File message_{eventfd(0, EFD_CLOEXEC), "eventfd"};
     Machine machine_;
     std::vector<Stats> stats_;
     std::atomic<bool> over_ = false;

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "kvm_abi.hpp"
 #include "saved.hpp"
@@ -37,13 +38,21 @@ std::vector<size_t> present_pages(std::span<char> memory) {
     return pages;
 }
 
+File make_device(const File& vm, unsigned type, const char* what) {
+    kvm_create_device device{type, 0, 0};
+    vm.call(KVM_CREATE_DEVICE, what, &device);
+    return File(device.fd, what);
+}
+
+void set_attribute(const File& device, unsigned group, u64 attribute, const void* value, const char* what) {
+    const kvm_device_attr wanted{0, group, attribute, reinterpret_cast<u64>(value)};
+    device.call(KVM_SET_DEVICE_ATTR, what, &wanted);
+}
+
 File make_gic(const File& vm, Level level) {
-    kvm_create_device device{KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
-    vm.call(KVM_CREATE_DEVICE, "creating the vGIC", &device);
-    File gic(device.fd, "vGIC");
+    File gic = make_device(vm, KVM_DEV_TYPE_ARM_VGIC_V3, "creating the vGIC");
     const auto set = [&](unsigned group, u64 attribute, const void* value, const char* what) {
-        const kvm_device_attr wanted{0, group, attribute, reinterpret_cast<u64>(value)};
-        gic.call(KVM_SET_DEVICE_ATTR, what, &wanted);
+        set_attribute(gic, group, attribute, value, what);
     };
     const u64 distributor = kDistributor, redistributor = kRedistributor;
     const u32 interrupts = kInterrupts, maintenance = kMaintenance;
@@ -54,6 +63,14 @@ File make_gic(const File& vm, Level level) {
         set(kVgicGroupMaintenance, 0, &maintenance, "the maintenance interrupt");
     set(KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, nullptr, "the vGIC's init");
     return gic;
+}
+
+File make_its(const File& vm) {
+    File its = make_device(vm, KVM_DEV_TYPE_ARM_VGIC_ITS, "creating the ITS");
+    const u64 address = kIts;
+    set_attribute(its, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, &address, "the ITS' address");
+    set_attribute(its, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, nullptr, "the ITS' init");
+    return its;
 }
 
 std::array<Vcpu, 2> make_vcpus(const File& kvm, const File& vm, Level level) {
@@ -145,13 +162,17 @@ struct Machine::Parts {
     File vm;
     std::array<Vcpu, 2> vcpus;
     File gic;
+    std::optional<File> its;
 
-    Parts(const File& kvm, Level level)
-        : vm(kvm.call(KVM_CREATE_VM, "KVM_CREATE_VM"), "VM"), vcpus(make_vcpus(kvm, vm, level)), gic(make_gic(vm, level)) {}
+    Parts(const File& kvm, Level level, HasIts has_its)
+        : vm(kvm.call(KVM_CREATE_VM, "KVM_CREATE_VM"), "VM"), vcpus(make_vcpus(kvm, vm, level)), gic(make_gic(vm, level)) {
+        if (has_its == HasIts::yes)
+            its.emplace(make_its(vm));
+    }
 };
 
-Machine::Machine(const File& kvm, u64 argument, Level level)
-    : level_(level), ram_{make_memory(), make_memory()}, parts_(std::make_unique<Parts>(kvm, level)) {
+Machine::Machine(const File& kvm, u64 argument, Level level, HasIts its)
+    : level_(level), has_its_(its), ram_{make_memory(), make_memory()}, parts_(std::make_unique<Parts>(kvm, level, its)) {
     std::memcpy(ram().data(), payload_begin, payload_end - payload_begin);
     add_memory(vm(), 0, kRam, ram());
     vcpus()[0].set(kPc, kRam);
@@ -191,6 +212,8 @@ void Machine::begin_move() {
 
 void Machine::finish_move(const File& kvm) {
     const std::lock_guard guard(slots_lock_);
+    if (parts_->its)
+        save_tables(parts_->gic, *parts_->its);
     char* const to = ram_[!here_].bytes().data();
     const auto copy = [&](size_t offset) { std::memcpy(to + offset, ram().data() + offset, kPage); };
     std::vector<u64> dirty(kRamSize / kPage / 64);
@@ -205,7 +228,8 @@ void Machine::finish_move(const File& kvm) {
 
     const SavedVcpu vcpus[] = {SavedVcpu(parts_->vcpus[0]), SavedVcpu(parts_->vcpus[1])};
     const SavedGic gic(parts_->gic, std::size(vcpus), kInterrupts);
-    auto fresh = std::make_unique<Parts>(kvm, level_);
+    const auto its = parts_->its ? std::make_optional<SavedIts>(*parts_->its) : std::nullopt;
+    auto fresh = std::make_unique<Parts>(kvm, level_, has_its_);
     here_ = !here_;
     add_memory(fresh->vm, 0, kRam, ram());
     for (const auto& [number, slot] : slots_)
@@ -218,6 +242,8 @@ void Machine::finish_move(const File& kvm) {
         vcpus[i].restore(fresh->vcpus[i]);
     if (!gic_first)
         gic.restore(fresh->gic);
+    if (its)
+        its->restore(*fresh->its);
     parts_ = std::move(fresh);
     // What the guest sees from now on must not come from there: zeros, and room for the next move.
     if (madvise(ram_[!here_].bytes().data(), kRamSize, MADV_DONTNEED))

@@ -64,6 +64,7 @@ private:
 void add_memory(const File& vm, unsigned number, u64 address, std::span<char> bytes, unsigned flags = 0);
 
 enum class Level { el1, el2 };
+enum class HasIts : bool { no, yes };
 
 class Vcpu {
 public:
@@ -86,7 +87,7 @@ private:
 class Machine {
 public:
     // Boots at the payload's first instruction, at `level`, with `argument` in x0.
-    Machine(const File& kvm, u64 argument, Level level = Level::el2);
+    Machine(const File& kvm, u64 argument, Level level = Level::el2, HasIts its = HasIts::no);
     ~Machine();
 
     // Valid until the machine moves.
@@ -114,6 +115,7 @@ private:
     };
 
     const Level level_;
+    const HasIts has_its_;
     Mapping ram_[2];        // the guest's, and where its contents go next
     unsigned here_ = 0, moves_ = 0;
     std::mutex slots_lock_;     // of slots_ and touched_, and held while the VM's slots change

@@ -11,7 +11,9 @@
 namespace nest::guests {
 namespace {
 
-constexpr unsigned kGroupDistributor = 1, kGroupRedistributor = 5, kGroupCpuRegisters = 6, kGroupLevels = 7;
+constexpr unsigned kGroupDistributor = 1, kGroupControl = 4, kGroupRedistributor = 5, kGroupCpuRegisters = 6, kGroupLevels = 7,
+                   kGroupIts = 8;
+constexpr u64 kSaveItsTables = 1, kRestoreItsTables = 2, kSavePendingTables = 3;
 
 std::vector<u64> list_of_registers(const Vcpu& vcpu) {
     kvm_reg_list none{};
@@ -37,8 +39,13 @@ struct Frame {
     unsigned bits;
 };
 // GICD_IIDR comes first: what it says decides how others are read. Set and clear registers are one state: the set ones do.
+// GICR_PROPBASER and GICR_PENDBASER come before GICR_CTLR, whose EnableLPIs closes them.
 constexpr Frame kDistributorFrame[] = {{0x008, 0}, {0x000, 0}, {0x080, 1}, {0x400, 8}, {0xc00, 2}, {0x100, 1}, {0x200, 1}, {0x300, 1}};
-constexpr Frame kRedistributorFrame[] = {{0x00000, 0}, {0x10080, 1}, {0x10400, 8}, {0x10c00, 2}, {0x10100, 1}, {0x10200, 1}, {0x10300, 1}};
+constexpr Frame kRedistributorFrame[] = {{0x00070, 0}, {0x00074, 0}, {0x00078, 0}, {0x0007c, 0}, {0x00000, 0}, {0x10080, 1},
+                                         {0x10400, 8}, {0x10c00, 2}, {0x10100, 1}, {0x10200, 1}, {0x10300, 1}};
+// GITS_IIDR, GITS_CBASER, GITS_CREADR, GITS_CWRITER, GITS_BASER0 to 7; behind the tables, GITS_CTLR.
+constexpr u32 kItsRegisters[] = {0x4, 0x80, 0x90, 0x88, 0x100, 0x108, 0x110, 0x118, 0x120, 0x128, 0x130, 0x138};
+constexpr u32 kItsControl = 0;
 constexpr u32 kRouter = 0x6000;
 constexpr unsigned kPrivate = 32;
 
@@ -83,11 +90,18 @@ SavedGic::SavedGic(const File& gic, unsigned vcpus, unsigned interrupts) {
     }
 }
 
-void SavedGic::take(const File& gic, unsigned group, u64 number) {
+void SavedDevice::take(const File& device, unsigned group, u64 number) {
     u64 value = 0;
     const kvm_device_attr wanted{0, group, number, reinterpret_cast<u64>(&value)};
-    gic.call(KVM_GET_DEVICE_ATTR, "reading the vGIC's attribute " + std::to_string(group) + "/" + hex(number), &wanted);
-    attributes_.push_back({group, number, value});
+    device.call(KVM_GET_DEVICE_ATTR, "reading the attribute " + std::to_string(group) + "/" + hex(number), &wanted);
+    push(group, number, value);
+}
+
+void SavedDevice::restore(const File& device) const {
+    for (const Attribute& one : attributes_) {
+        const kvm_device_attr wanted{0, one.group, one.number, reinterpret_cast<u64>(&one.value)};
+        device.call(KVM_SET_DEVICE_ATTR, "writing the attribute " + std::to_string(one.group) + "/" + hex(one.number), &wanted);
+    }
 }
 
 // Those that there are. KVM_HAS_DEVICE_ATTR knows all active priorities registers, and reading one that this number of priority
@@ -107,11 +121,17 @@ void SavedGic::take_cpu_registers(const File& gic, u64 of) {
                 take_if_there(encoding(op1, 12, crm, op2));
 }
 
-void SavedGic::restore(const File& gic) const {
-    for (const Attribute& one : attributes_) {
-        const kvm_device_attr wanted{0, one.group, one.number, reinterpret_cast<u64>(&one.value)};
-        gic.call(KVM_SET_DEVICE_ATTR, "writing the vGIC's attribute " + std::to_string(one.group) + "/" + hex(one.number), &wanted);
-    }
+void save_tables(const File& gic, const File& its) {
+    const kvm_device_attr tables{0, kGroupControl, kSaveItsTables, 0}, pending{0, kGroupControl, kSavePendingTables, 0};
+    its.call(KVM_SET_DEVICE_ATTR, "KVM_DEV_ARM_ITS_SAVE_TABLES", &tables);
+    gic.call(KVM_SET_DEVICE_ATTR, "KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES", &pending);
+}
+
+SavedIts::SavedIts(const File& its) {
+    for (const u32 offset : kItsRegisters)
+        take(its, kGroupIts, offset);
+    push(kGroupControl, kRestoreItsTables);
+    take(its, kGroupIts, kItsControl);
 }
 
 }  // namespace nest::guests

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// All that KVM's ABI offers of a vCPU and of a vGIC: to be read from one VM and written into another, as a migration does it.
+// All that KVM's ABI offers of a vCPU, a vGIC and an ITS: to be read from one VM and written into another, as a migration does it.
 #pragma once
 
 #include <linux/kvm.h>
@@ -30,12 +30,15 @@ private:
     kvm_mp_state power_{};
 };
 
-// All vCPUs of the VM are out of KVM_RUN.
-class SavedGic {
+// The attributes of a device. All vCPUs of the VM are out of KVM_RUN.
+class SavedDevice {
 public:
-    SavedGic(const File& gic, unsigned vcpus, unsigned interrupts);
-    // Into one that is initialised, with as many vCPUs and interrupts. Throws SystemError.
-    void restore(const File& gic) const;
+    // Into one that is initialised alike, with as many vCPUs and interrupts. Throws SystemError.
+    void restore(const File& device) const;
+
+protected:
+    void take(const File& device, unsigned group, u64 number);
+    void push(unsigned group, u64 number, u64 value = 0) { attributes_.push_back({group, number, value}); }
 
 private:
     struct Attribute {
@@ -43,10 +46,24 @@ private:
         u64 number;
         u64 value;
     };
-    void take(const File& gic, unsigned group, u64 number);
-    void take_cpu_registers(const File& gic, u64 of);
-
     std::vector<Attribute> attributes_;     // in the order in which they are to be written
+};
+
+class SavedGic : public SavedDevice {
+public:
+    SavedGic(const File& gic, unsigned vcpus, unsigned interrupts);
+
+private:
+    void take_cpu_registers(const File& gic, u64 of);
+};
+
+// What both have in tables of the guest's goes there. To be done before the memory is copied.
+void save_tables(const File& gic, const File& its);
+
+// To be restored when the guest's memory and the redistributors are.
+class SavedIts : public SavedDevice {
+public:
+    explicit SavedIts(const File& its);
 };
 
 }  // namespace nest::guests

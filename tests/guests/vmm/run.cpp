@@ -108,7 +108,7 @@ void guarded(Judge& judge, const std::function<void()>& work) {
 void run_case(u64 argument, unsigned vcpus, unsigned move_every, const Teller& tell) {
     try {
         const File kvm = open_kvm();
-        Machine machine(kvm, argument);
+        Machine machine(kvm, argument, Level::el2, HasIts::yes);
         Judge judge(machine, tell);
         Mover mover(kvm, machine, vcpus, move_every, tell.moved);
         set_time_limit(kSecondsPerVerdict);

@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 
 from nestlab import paths, proc, say
-from nestlab.setup import apt, hosttools, images, initramfs, kernels, staging
+from nestlab.setup import debian, hosttools, images, initramfs, kernels, staging
 
 PACKAGES = ["busybox-static", "kexec-tools", "qemu-system-arm"]
 GUESTS = ["6.12", "7.2"]                # cloud kernels: /guest/linux-<v> and /guest/initrd-<v>
 FOLDERS = ["dev", "proc", "sys", "run", "mnt", "root", "var", "guest"]
 IN_RAM = {"tmp": "run/tmp", "var/tmp": "../run/tmp", "mnt": "run/mnt"}     # the disk itself is mounted read-only
-UNUSED = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian", "var/lib/dpkg",
-          "var/cache", "usr/share/zoneinfo"]
+PINS = "Package: src:qemu\nPin: release n=trixie-backports\nPin-Priority: 990\n"
 
 
 def busybox() -> Path:
@@ -30,29 +29,14 @@ def tree() -> Path:
             staging.need_space(top, 1)
             say.step("making the arm64 root file system (QEMU 11, busybox, kexec)")
             with staging.staged(top) as work:
-                bootstrap(work, work / top.name)
+                debian.unpack(work / top.name, PACKAGES, ["trixie", "trixie-backports"], PINS)
                 furnish(work / top.name)
     return top
 
 
-def bootstrap(work: Path, top: Path) -> None:
-    """Unpack PACKAGES and what they need to `top`; no program of theirs runs."""
-    apt.configured()
-    sources, pins, tar = apt.root() / "root.list", apt.root() / "root.pref", work / "tree.tar"
-    sources.write_text(apt.entries(["trixie", "trixie-backports"], "arm64"))
-    pins.write_text("Package: src:qemu\nPin: release n=trixie-backports\nPin-Priority: 990\n")
-    mode = "root" if os.geteuid() == 0 else "chrootless"        # only unpacking, so no user name space is needed
-    proc.run(["mmdebstrap", "--quiet", f"--mode={mode}", "--variant=extract", "--arch=arm64", "--skip=output/dev",
-              f'--aptopt=Dir::Etc::preferences "{pins}"', '--aptopt=APT::Install-Recommends "false"',
-              "--include=" + ",".join(PACKAGES), "trixie", str(tar), str(sources)], "mmdebstrap")
-    top.mkdir()
-    proc.run(["tar", "-xf", str(tar), "-C", str(top), "--no-same-owner", "--exclude=./dev/*"], "unpacking the root")
-
-
 def furnish(top: Path) -> None:
     """What the packages' scripts would have done, as far as we need it."""
-    for name in UNUSED:
-        proc.run(["rm", "-rf", str(top / name)], "trimming the root")
+    proc.run(["rm", "-rf", str(top / "var/lib/dpkg")], "trimming the root")
     for name in ("bin", "sbin", "lib"):
         if not (top / name).exists():
             (top / name).symlink_to(f"usr/{name}")

@@ -13,8 +13,8 @@ from nestlab import paths, say
 from nestlab.errors import LabError
 from nestlab.machine import campaign
 from nestlab.machine.boot import Boot
-from nestlab.machine.machine import FIRMWARES, KVM_MODES, Machine
-from nestlab.setup import built, kernels, module
+from nestlab.machine.machine import FIRMWARES, KVM_MODES, Disk, Machine
+from nestlab.setup import built, clients, kernels, module
 from nestlab.tests import census, fuzz_kvm, guests, judge, selftests
 from nestlab.tests.results import FAIL, SKIP, Result
 
@@ -22,6 +22,8 @@ from nestlab.tests.results import FAIL, SKIP, Result
 # What a test may need, and who makes the folder that it sees at /mnt/share.
 SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm.get,
           "census": census.get, "guest-module": lambda: guest_module()}
+# And who makes the disk that it finds at /run/lab/disk.
+DISKS = {"clients": clients.image}
 
 
 @dataclass(frozen=True)
@@ -126,12 +128,14 @@ def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...])
     """The boot that such tests share."""
     flavour = "cloud-arm64" if machine.kvm_mode == "nested" else "arm64"
     chosen = kernels.get(kernel, flavour)
-    if unknown := set(needs) - set(SHARES):
-        raise LabError(f"needs knows {' and '.join(SHARES)}, not {' '.join(unknown)}")
-    if len(needs) > 1:
-        raise LabError(f"a test needs one share, not {' and '.join(needs)}")
-    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen.version),
-                load=policy == "loaded", share=SHARES[needs[0]]() if needs else None, scripts=scripts())
+    if unknown := set(needs) - set(SHARES) - set(DISKS):
+        raise LabError(f"needs knows {' and '.join([*SHARES, *DISKS])}, not {' '.join(unknown)}")
+    shares, disks = [name for name in needs if name in SHARES], [name for name in needs if name in DISKS]
+    if len(shares) > 1 or len(disks) > 1:
+        raise LabError(f"a test needs one share and one disk at most, not {' and '.join(needs)}")
+    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen.version), load=policy == "loaded",
+                share=SHARES[shares[0]]() if shares else None,
+                disk=Disk(DISKS[disks[0]](), "lab-disk") if disks else None, scripts=scripts())
 
 
 @functools.cache

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The disk of the clients: QEMU 10.0, libvirt and libguestfs as Debian 13 has them, for L0 to chroot into (client.sh)."""
+
+import hashlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from nestlab import paths, proc, say
+from nestlab.setup import debian, hosttools, images, kernels, staging
+
+PACKAGES = ["qemu-system-arm", "qemu-utils", "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients",
+            "libguestfs-tools", "coreutils", "findutils", "grep", "gawk", "tar", "gzip", "libc-bin"]
+FOLDERS = ["dev", "proc", "sys", "run", "tmp", "guest", "scripts", "var/tmp", "var/log/libvirt/qemu", "var/lib/libvirt"]
+# No daemon of L0's drops rights or has cgroups of its own, and nothing there has another user.
+LIBVIRT = {
+    "qemu.conf": 'user = "root"\ngroup = "root"\nremember_owner = 0\nsecurity_driver = "none"\nnamespaces = []\n'
+                 'cgroup_controllers = []\n',
+    "libvirtd.conf": 'auth_unix_rw = "none"\n',
+}
+SPARE = 2 << 30         # libguestfs makes its appliance there
+
+
+def image() -> Path:
+    """The disk, made at first use."""
+    kernel = kernels.get("6.12", "cloud-arm64")
+    recipe = [kernel.version, *PACKAGES, *FOLDERS, str(LIBVIRT), *(inspect.getsource(module) for module in (debian, images)),
+              inspect.getsource(furnish), inspect.getsource(database)]
+    made = paths.cache("clients", hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12] + ".ext4")
+    with staging.locked(paths.cache("clients", "image")):
+        if not made.exists():
+            hosttools.need(hosttools.IMAGES + ["kmod"])
+            staging.need_space(made, 4)
+            say.step("making the clients' disk (QEMU 10.0, libvirt, libguestfs)")
+            with staging.staged(made) as work:
+                top, archives = work / "clients", work / "archives"
+                debian.unpack(top, PACKAGES, archives=archives)
+                database(sorted(archives.glob("*.deb")), top / "var" / "lib" / "dpkg")
+                furnish(top, kernel)
+                images.ext4(top, work / made.name, SPARE)
+            for old in made.parent.glob("*.ext4"):
+                if old != made:
+                    old.unlink()
+    return made
+
+
+def database(debs: list[Path], dpkg: Path) -> None:
+    """What dpkg would know of the packages: libguestfs asks for their names, versions, needs and files."""
+    status = []
+    for deb in debs:
+        control = proc.run(["dpkg-deb", "-f", str(deb)], f"reading {deb.name}").rstrip("\n")
+        name = next(line.split()[1] for line in control.splitlines() if line.startswith("Package:"))
+        same = "\nMulti-Arch: same" in control
+        status.append(control.replace("\n", "\nStatus: install ok installed\n", 1) + "\n")
+        (dpkg / "info" / f"{name}{':arm64' if same else ''}.list").write_text("".join(f"{file}\n" for file in files(deb)))
+    (dpkg / "status").write_text("\n".join(status))
+    (dpkg / "info" / "format").write_text("1\n")
+
+
+def files(deb: Path) -> Iterator[str]:
+    """Names of all that a package brings, as dpkg lists them."""
+    listing = proc.run(["sh", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar -tf -', "sh", str(deb)], f"listing {deb.name}")
+    for name in listing.splitlines():
+        yield name.removeprefix(".").rstrip("/") or "/."
+
+
+def furnish(top: Path, kernel: kernels.Kernel) -> None:
+    """What the packages' scripts would have done, as far as their programs need it, and a kernel's modules."""
+    for name in FOLDERS:
+        (top / name).mkdir(parents=True, exist_ok=True)
+    for name in ("passwd", "group"):
+        (top / "etc" / name).write_text((top / "usr/share/base-passwd" / f"{name}.master").read_text())
+    for name, text in LIBVIRT.items():
+        (top / "etc" / "libvirt" / name).write_text(text)
+    (top / "usr" / "bin" / "awk").symlink_to("gawk")
+    modules = top / "usr" / "lib" / "modules"
+    modules.mkdir(exist_ok=True)
+    proc.run(["cp", "-a", str(kernel.modules), str(modules / kernel.version)], "copying modules")
+    proc.run(["/sbin/depmod", "-b", str(top), kernel.version], "depmod")
