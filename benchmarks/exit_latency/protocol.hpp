@@ -34,11 +34,13 @@ inline constexpr u64 kRaise = guests::kReport + 0x108;      // KVM_IRQ_LINE: the
 inline constexpr u64 kLower = guests::kReport + 0x110;      // its level is 0
 inline constexpr u64 kDiscard = guests::kReport + 0x118;    // the page at this address goes back to the VMM's kernel
 inline constexpr u64 kNothing = guests::kReport + 0x120;
-inline constexpr u64 kMessage = guests::kReport + 0x128;     // an eventfd is signalled, whose irqfd sends kEvent by an MSI route
+// An eventfd is signalled, whose irqfd sends kEvent by an MSI route. CNTVCT_EL0 before that is left at kMessageTime.
+inline constexpr u64 kMessage = guests::kReport + 0x128;
 }
 inline constexpr u32 kSpi = 40;
 // Of the ITS (tests/guests/bare/its.hpp).
 inline constexpr u32 kEvent = 3;
+inline constexpr u64 kMessageTime = guests::kRam + (7 << 20);
 constexpr bool needs_its(Operation operation) { return operation == Operation::lpi || operation == Operation::lpi_irqfd; }
 
 // The same number of samples runs twice: measured, then as `control` with all but the measured part. The difference of

@@ -26,8 +26,15 @@ struct Descriptors {
             if (counter.offset<Stats>() == Counter::kAbsent)
                 continue;
             *row = {counter.flags, counter.exponent, counter.words, counter.offset<Stats>(), counter.bucket, {}};
-            for (size_t i = 0; counter.name[i]; i++)
-                row->name[i] = counter.name[i];
+            size_t length = 0;
+            const auto add = [&](const char* text) {
+                while (*text)
+                    row->name[length++] = *text++;
+            };
+            // libvirt takes no statistics at all of a hypervisor where a VM's and a vCPU's have one name.
+            if (std::is_same_v<Stats, VmStats> && counter.is_sum())
+                add("vm_");
+            add(counter.name);
             row++;
         }
     }

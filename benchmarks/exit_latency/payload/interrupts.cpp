@@ -135,10 +135,9 @@ u64 sample_lpi(u64) {
 }
 u64 sample_message(u64) {
     const u64 count = interrupt[0].count;
-    const u64 before = now();
     memory64(command::kMessage) = 1;
     await(count);
-    return interrupt[0].time - before;
+    return interrupt[0].time - memory64(kMessageTime);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <exception>
 #include <thread>
 
+#include "../../../tests/guests/machine/kvm_abi.hpp"
 #include "../../../tests/guests/machine/mmio.hpp"
 #include "../../../tests/guests/machine/time_limit.hpp"
 
@@ -116,9 +117,7 @@ private:
         case command::kDiscard:
             return discard(value);
         case command::kMessage:
-            if (eventfd_write(message_.number(), 1))
-                throw guests::SystemError("signalling the eventfd");
-            return;
+            return send_message();
         case guests::kReport + guests::report::kVerdict:
             throw std::runtime_error("payload: " + report_.failure());
         default:
@@ -154,16 +153,27 @@ private:
     // What the eventfd says goes to the ITS, as a message of the device.
     void route_message() {
         struct {
-            kvm_irq_routing head;
-            kvm_irq_routing_entry entry;
-        } table{{1, 0}, {0, KVM_IRQ_ROUTING_MSI, KVM_MSI_VALID_DEVID, 0, {}}};
+            u32 entries = 1, flags = 0;     // kvm_irq_routing, whose array has no length
+            kvm_irq_routing_entry entry{0, KVM_IRQ_ROUTING_MSI, KVM_MSI_VALID_DEVID, 0, {}};
+        } table;
         table.entry.u.msi.address_lo = guests::kTranslater;
         table.entry.u.msi.data = kEvent;
         table.entry.u.msi.devid = guests::kMessageDevice;
         machine_.vm().call(KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING", &table);
+        const u64 no_offset[2] = {};        // the guest's counter is the VMM's
+        machine_.vm().call(guests::kSetCounterOffset, "KVM_ARM_SET_COUNTER_OFFSET", &no_offset);
         kvm_irqfd irqfd{};
         irqfd.fd = message_.number();
         machine_.vm().call(KVM_IRQFD, "KVM_IRQFD", &irqfd);
+    }
+
+    void send_message() {
+        auto* time = reinterpret_cast<volatile u64*>(machine_.ram().data() + (kMessageTime - guests::kRam));
+        u64 now;
+        asm volatile("isb; mrs %0, cntvct_el0" : "=r"(now)::"memory");
+        *time = now;
+        if (eventfd_write(message_.number(), 1))
+            throw guests::SystemError("signalling the eventfd");
     }
 
     void discard(u64 address) {

@@ -5,7 +5,7 @@ namespace nest::guests {
 namespace {
 
 constexpr u64 kProperties = kItsTables, kPendings = kItsTables + 0x1'0000, kEvents = kItsTables + 0x4'0000;
-constexpr u64 kQueue = kItsTables + 0x5'0000, kQueueSize = 0x1'0000, kTypedTables = kItsTables + 0x6'0000;
+constexpr u64 kQueue = kItsTables + 0x5'0000, kQueueSize = 0x1'0000, kTypedTables = kItsTables + 0x8'0000;
 constexpr u64 kIdBits = 14, kEventBits = 5, kValid = bit(63);
 constexpr u64 kCtlr = 0, kCbaser = 0x80, kCwriter = 0x88, kCreadr = 0x90, kBaser = 0x100;
 constexpr unsigned char kEnabled = 0xa0 | 1;    // priority 0xa0
@@ -29,12 +29,13 @@ void tell() {
     its(kCwriter) = tail;
 }
 
-// Those that the ITS wants, a page each: of type 1, devices, and 4, collections.
+// Those that the ITS wants, a page each: of type 1, devices, and 4, collections. An ITS may know but one size of pages, 64 KiB,
+// where bits 15:12 of the register are the address' bits 51:48. [IHI0069] 12.19.1
 void give_tables() {
     for (u64 n = 0; n < 8; n++) {
         const u64 type = its(kBaser + 8 * n) >> 56 & 7;
         if (type == 1 || type == 4)
-            its(kBaser + 8 * n) = kValid | (kTypedTables + n * 0x1000);
+            its(kBaser + 8 * n) = kValid | (kTypedTables + n * 0x1'0000);
     }
 }
 

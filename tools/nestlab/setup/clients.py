@@ -3,14 +3,15 @@
 
 import hashlib
 import inspect
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from nestlab import paths, proc, say
 from nestlab.setup import debian, hosttools, images, kernels, staging
 
-PACKAGES = ["qemu-system-arm", "qemu-utils", "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients",
-            "libguestfs-tools", "coreutils", "findutils", "grep", "gawk", "tar", "gzip", "libc-bin"]
+PACKAGES = ["qemu-system-arm", "qemu-utils", "ipxe-qemu", "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients",
+            "libguestfs-tools", "gawk", "?essential"]
 FOLDERS = ["dev", "proc", "sys", "run", "tmp", "guest", "scripts", "var/tmp", "var/log/libvirt/qemu", "var/lib/libvirt"]
 # No daemon of L0's drops rights or has cgroups of its own, and nothing there has another user.
 LIBVIRT = {
@@ -18,13 +19,16 @@ LIBVIRT = {
                  'cgroup_controllers = []\n',
     "libvirtd.conf": 'auth_unix_rw = "none"\n',
 }
+# libvirt looks for this user even where it is told of another.
+ACCOUNTS = {"passwd": "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n",
+            "group": "kvm:x:106:\nlibvirt-qemu:x:64055:\n"}
 SPARE = 2 << 30         # libguestfs makes its appliance there
 
 
 def image() -> Path:
     """The disk, made at first use."""
     kernel = kernels.get("6.12", "cloud-arm64")
-    recipe = [kernel.version, *PACKAGES, *FOLDERS, str(LIBVIRT), *(inspect.getsource(module) for module in (debian, images)),
+    recipe = [kernel.version, *PACKAGES, *FOLDERS, str(LIBVIRT), str(ACCOUNTS), *(inspect.getsource(module) for module in (debian, images)),
               inspect.getsource(furnish), inspect.getsource(database)]
     made = paths.cache("clients", hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12] + ".ext4")
     with staging.locked(paths.cache("clients", "image")):
@@ -68,8 +72,10 @@ def furnish(top: Path, kernel: kernels.Kernel) -> None:
     """What the packages' scripts would have done, as far as their programs need it, and a kernel's modules."""
     for name in FOLDERS:
         (top / name).mkdir(parents=True, exist_ok=True)
-    for name in ("passwd", "group"):
-        (top / "etc" / name).write_text((top / "usr/share/base-passwd" / f"{name}.master").read_text())
+    for name, more in ACCOUNTS.items():
+        (top / "etc" / name).write_text((top / "usr/share/base-passwd" / f"{name}.master").read_text() + more)
+    shutil.rmtree(top / "var" / "run", ignore_errors=True)
+    (top / "var" / "run").symlink_to("/run")
     for name, text in LIBVIRT.items():
         (top / "etc" / "libvirt" / name).write_text(text)
     (top / "usr" / "bin" / "awk").symlink_to("gawk")

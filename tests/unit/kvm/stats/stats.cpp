@@ -94,6 +94,21 @@ TEST_F(StatsTest, LayoutIsWhatUserSpaceExpects) {
     check_layout(vm_file(), sizeof(vm));
 }
 
+// As libvirt wants it: one table for both.
+TEST_F(StatsTest, NoNameIsAVmsAndAVcpus) {
+    const std::string vms = vm_file(), vcpus = vcpu_file();
+    std::set<std::string> names;
+    for (const std::string& file : {vms, vcpus}) {
+        const auto header = at<StatsHeader>(file, 0);
+        for (u32 i = 0; i < header.num_desc; i++) {
+            const auto d = at<StatsDesc>(file, header.desc_offset + i * sizeof(StatsDesc));
+            EXPECT_TRUE(names.insert(d.name).second) << d.name;
+        }
+    }
+    vm.exits = 44;
+    EXPECT_EQ(value(vm_file(), "vm_exits"), 44u);
+}
+
 TEST_F(StatsTest, IdentityNamesVmAndVcpu) {
     EXPECT_STREQ(vcpu_file().data() + sizeof(StatsHeader), "kvm-42/vcpu-7");
     EXPECT_STREQ(vm_file().data() + sizeof(StatsHeader), "kvm-4294967295");
