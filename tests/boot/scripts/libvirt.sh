@@ -82,7 +82,7 @@ daemons=$!
 libvirtd >"$work/libvirtd.log" 2>&1 &
 daemons="$daemons $!"
 wait_until 300 "no answer from libvirtd" virsh -q version
-echo "versions: $(tr '\n' ';' <"$work/said")"
+versions=$(sed -n 's/^Using library: libvirt /libvirt-/p; s/^Running hypervisor: QEMU /-qemu-/p' "$work/said" | tr -d '\n')
 
 must domcapabilities --virttype kvm --arch aarch64 --machine virt
 grep -A4 "<gic supported='yes'>" "$work/said" | grep -q "<value>3</value>" || fail "libvirt finds no GICv3"
@@ -119,4 +119,4 @@ must destroy lab
 must undefine lab
 # Its network has nobody to talk to.
 if grep -a "GUEST load disk differs\|GUEST log" "$console"; then fail "its guest found a mistake"; fi
-echo "PASS libvirt-$kind"
+echo "PASS $versions-$kind"
