@@ -36,12 +36,16 @@ inline constexpr u64 kDiscard = guests::kReport + 0x118;    // the page at this 
 inline constexpr u64 kNothing = guests::kReport + 0x120;
 // An eventfd is signalled, whose irqfd sends kEvent by an MSI route. CNTVCT_EL0 before that is left at kMessageTime.
 inline constexpr u64 kMessage = guests::kReport + 0x128;
+// The same by an ioeventfd: no exit to the VMM.
+inline constexpr u64 kDoorbell = guests::kReport + 0x130;
 }
 inline constexpr u32 kSpi = 40;
 // Of the ITS (tests/guests/bare/its.hpp).
 inline constexpr u32 kEvent = 3;
 inline constexpr u64 kMessageTime = guests::kRam + (7 << 20);
-constexpr bool needs_its(Operation operation) { return operation == Operation::lpi || operation == Operation::lpi_irqfd; }
+constexpr bool needs_its(Operation operation) {
+    return operation == Operation::lpi || operation == Operation::lpi_irqfd || operation == Operation::lpi_irqfd_user;
+}
 
 // The same number of samples runs twice: measured, then as `control` with all but the measured part. The difference of
 // exits belongs to the measured part.

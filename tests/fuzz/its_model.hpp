@@ -186,27 +186,19 @@ public:
         });
     }
 
-    bool can_save() {
-        bool can = true;
-        for (const auto& [id, d] : devices)
-            can &= has_device(id);
-        if (collection_table == kInvalid)
-            return can;
-        for (const auto& [icid, target] : collections)
-            can &= has_collection(icid);
-        each_event([&](Mapped& e) { can &= has_collection(e.icid); });
-        return can;
-    }
-    // After a save.
+    // After a save, which leaves out what has no place.
     void restore() {
         const std::map<u32, ModelDevice> saved = devices;
         if (collection_table == kInvalid)
             collections.clear();
         drop_devices();
         for (const auto& [id, d] : saved) {
+            if (!has_device(id))
+                continue;
             devices[id].bits = d.bits;
             for (const auto& [event, e] : d.events)
-                add(devices[id], event, e.lpi, e.icid);
+                if (collection_table == kInvalid || has_collection(e.icid))
+                    add(devices[id], event, e.lpi, e.icid);
         }
     }
 };

@@ -80,6 +80,9 @@ private:
     const CpuInterface* find_processor(u64 number) const;
     void clear_entry(Result<u64> address);
 
+    bool has_room_for_collection(u32 id) const;
+    const Event* first_to_save(const Device& device, const Event* event) const;
+    Status clear_left_out(const Device& device);
     Status save_events(Device& device);
     Status save_devices();
     Status save_collections();

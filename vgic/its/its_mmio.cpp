@@ -58,12 +58,11 @@ void Its::write_control(bool on) {
         mappings_.translations().set_open(on);
 }
 
+// What another table described is gone. A driver that resumes writes the same value again, and keeps all.
 void Its::write_table(Baser& table, Baser value) {
-    if (mappings_.translations().open())
+    if (mappings_.translations().open() || table.raw == value.raw)
         return;
     table = value;
-    if (GuestTable(table).valid())
-        return;
     if (&table == &devices_)
         mappings_.clear_devices();
     else

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // KVM_DEV_ARM_ITS_SAVE_TABLES: what is mapped goes into the guest's tables.
+//
+// A guest can break its own tables without telling the ITS, and a VMM must be able to save all the same: a device that the device
+// table has no entry for any more, a collection beyond the collection table, and an event of such a collection are left out.
 #include <vgic/its/its.hpp>
 #include <vgic/its/saved_tables.hpp>
 #include <vgic/pace.hpp>
@@ -32,11 +35,35 @@ Status Its::save_tables() {
     return save_collections();
 }
 
-Status Its::save_events(Device& device) {
-    device.events.sort();
+bool Its::has_room_for_collection(u32 id) const {
+    const GuestTable table(collections_);
+    return !table.valid() || id < table.first_level_entries();
+}
+
+const Event* Its::first_to_save(const Device& device, const Event* event) const {
+    while (event && !has_room_for_collection(event->collection_id))
+        event = device.events.next(*event);
+    return event;
+}
+
+// An earlier save may have left entries for events that this one leaves out.
+Status Its::clear_left_out(const Device& device) {
     Pace pace;
     for (const Event* event = device.events.first(); event; event = device.events.next(*event)) {
-        const Event* const next = device.events.next(*event);
+        NEST_TRY(pace.step_unless_killed());
+        if (!has_room_for_collection(event->collection_id))
+            NEST_TRY(write_entry(memory(), device.itt + event->event_id * kTableEntrySize, 0));
+    }
+    return kOk;
+}
+
+Status Its::save_events(Device& device) {
+    NEST_TRY(clear_left_out(device));
+    device.events.sort();
+    Pace pace;
+    const Event* next = nullptr;
+    for (const Event* event = first_to_save(device, device.events.first()); event; event = next) {
+        next = first_to_save(device, device.events.next(*event));
         const auto entry = EventEntry{}
                                .with<EventEntry::Next>(next ? next->event_id - event->event_id : 0)
                                .with<EventEntry::Lpi>(event->lpi)
@@ -53,12 +80,13 @@ Status Its::save_devices() {
     Status status = kOk;
     Pace pace;
     mappings_.for_each_device([&](Device& device) {
+        status = pace.step_unless_killed();
+        if (!status.ok() || !table.has_entry(memory(), device.id))
+            return status.ok();
         status = save_events(device);
         if (status.ok() && previous)
             status = write_device(memory(), table, *previous, u32{device.id} - previous->id);
         previous = &device;
-        if (status.ok())
-            status = pace.step_unless_killed();
         return status.ok();
     });
     NEST_TRY(status);
@@ -70,11 +98,12 @@ Status Its::save_collections() {
     const GuestTable table(collections_);
     if (!table.valid())
         return kOk;
-    const u32 limit = table.limit(65536);
     u32 count = 0;
     Status status = kOk;
     Pace pace;
     mappings_.for_each_collection([&](u32 id, const Collection& collection) {
+        if (!has_room_for_collection(id))
+            return true;
         const auto entry =
             CollectionEntry{}
                 .with<CollectionEntry::Valid>(1)
@@ -82,7 +111,7 @@ Status Its::save_collections() {
                 .with<CollectionEntry::CollectionId>(id);
         // Of distinct numbers below the limit there are no more than the table has entries.
         const u64 address = table.address() + count++ * kTableEntrySize;
-        status = id < limit ? write_entry(memory(), address, entry.raw) : Status(Errno::kInval);
+        status = write_entry(memory(), address, entry.raw);
         if (status.ok())
             status = pace.step_unless_killed();
         return status.ok();

@@ -133,6 +133,13 @@ u64 sample_lpi(u64) {
     its_told();
     return took;
 }
+u64 sample_doorbell(u64) {
+    const u64 count = interrupt[0].count;
+    const u64 before = now();
+    memory64(command::kDoorbell) = 1;
+    await(count);
+    return interrupt[0].time - before;
+}
 u64 sample_message(u64) {
     const u64 count = interrupt[0].count;
     memory64(command::kMessage) = 1;
@@ -149,7 +156,8 @@ const Op op_timer{setup_timer, sample_timer, nullptr};
 const Op op_wfi_wakeup{setup_timer, sample_wfi, nullptr};
 const Op op_irq_line{setup_line, sample_line, [](u64) { memory64(command::kNothing) = 0; }};
 const Op op_lpi{setup_lpi, sample_lpi, [](u64) { its_told(); }};
-const Op op_lpi_irqfd{setup_lpi, sample_message, [](u64) { memory64(command::kNothing) = 0; }};
+const Op op_lpi_irqfd{setup_lpi, sample_doorbell, nullptr};
+const Op op_lpi_irqfd_user{setup_lpi, sample_message, [](u64) { memory64(command::kNothing) = 0; }};
 
 }  // namespace nest::bench
 

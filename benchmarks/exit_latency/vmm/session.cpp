@@ -150,7 +150,7 @@ private:
         machine_.vm().call(KVM_IRQ_LINE, "KVM_IRQ_LINE", &line);
     }
 
-    // What the eventfd says goes to the ITS, as a message of the device.
+    // What the eventfd says goes to the ITS, as a message of the device; a doorbell of the guest's and the VMM say something.
     void route_message() {
         struct {
             u32 entries = 1, flags = 0;     // kvm_irq_routing, whose array has no length
@@ -160,6 +160,11 @@ private:
         table.entry.u.msi.data = kEvent;
         table.entry.u.msi.devid = guests::kMessageDevice;
         machine_.vm().call(KVM_SET_GSI_ROUTING, "KVM_SET_GSI_ROUTING", &table);
+        kvm_ioeventfd doorbell{};
+        doorbell.addr = command::kDoorbell;
+        doorbell.len = 8;
+        doorbell.fd = message_.number();
+        machine_.vm().call(KVM_IOEVENTFD, "KVM_IOEVENTFD", &doorbell);
         const u64 no_offset[2] = {};        // the guest's counter is the VMM's
         machine_.vm().call(guests::kSetCounterOffset, "KVM_ARM_SET_COUNTER_OFFSET", &no_offset);
         kvm_irqfd irqfd{};

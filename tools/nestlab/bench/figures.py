@@ -98,7 +98,7 @@ GOALS = {
     ("flat", "hypercall"): Goal(300, 5000),
     ("flat", "mmio-vgic"): Goal(600, 6500),
     ("flat", "lpi"): Goal(6400, 24000),
-    ("flat", "lpi-irqfd"): Goal(3857),
+    ("flat", "lpi-irqfd"): Goal(2340),
     ("flat", "mmio-user-qemu"): Goal(8000, 46000),
     ("flat", "ipi"): Goal(4000, 19000),
     ("flat", "timer"): Goal(4400, 20000),

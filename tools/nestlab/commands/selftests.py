@@ -25,10 +25,10 @@ HUGE_PAGE = "hugepagesz=1G hugepages=1"         # sea_to_user's memory
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kernel", choices=selftests.SUITES, action="append", dest="suites",
-                        help="the selftests of this kernel version only (default: both)")
+                        help="the selftests of this kernel version only (default: all)")
     parser.add_argument("--only", metavar="GLOB", default="*", help="tests with such names only, for instance 'arm64/vgic*'; "
                         "such a run leaves docs/conformance.md alone")
-    parser.add_argument("--vel2", action="store_true", help="the guests of the 7.2 tests run at virtual EL2")
+    parser.add_argument("--vel2", action="store_true", help="the guests of the tests of 7.2 and 7.3 run at virtual EL2")
     parser.add_argument("--l0", choices=L0S, default=L0S[0], help="L0's kernel: Debian's 6.12, or the one that checks "
                         "(tools/lab debug-kernel), on which nothing may stay allocated either (default: 6.12)")
     parser.add_argument("--list", action="store_true", help="say what would run, with limits and arguments")
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     if args.peer and args.l0 != L0S[0]:
         raise LabError("--l0 is a kernel for the module; Linux's own KVM is that of Linux 7.2")
     if args.vel2 and "6.12" in (args.suites or []):
-        raise LabError("the tests of 6.12 know no virtual EL2: --vel2 goes with --kernel 7.2")
-    for suite in args.suites or (["7.2"] if args.vel2 else selftests.SUITES):
+        raise LabError("the tests of 6.12 know no virtual EL2: --vel2 goes with --kernel 7.2 or 7.3")
+    for suite in args.suites or [suite for suite in selftests.SUITES if not (args.vel2 and suite == "6.12")]:
         plans = [plan for plan in selftest_plan.plans(suite, selftests.tests(suite)) if matches(plan.name, args.only)]
         if args.list:
             for plan in plans:
@@ -67,7 +67,7 @@ def one_suite(args: argparse.Namespace, suite: str, plans: list[selftest_plan.Pl
     run = conformance.Run(suite, "peer" if args.peer else "ours", args.cpu, args.vel2, args.l0)
     machine = options.machine(args)
     machine = replace(machine, append=f"{HUGE_PAGE} {machine.append}".strip())
-    boot = Boot(machine, kernel, file, share=selftests.get(), scripts=boottests.scripts())
+    boot = Boot(machine, kernel, file, share=selftests.get(suite), scripts=boottests.scripts())
     header = {"kernel": kernel.version, "machine": f"-cpu {args.cpu}, {args.smp} CPUs", "date": time.strftime("%Y-%m-%d")}
     say.step(f"{len(plans)} selftests of {suite} under Linux {kernel.version}" + ("" if args.peer else " and the module"))
     done = []

@@ -9,13 +9,14 @@ from nestlab import paths, proc, say
 from nestlab.errors import LabError
 from nestlab.setup import apt, host, hosttools, staging
 
-SUITES = ["6.12", "7.2"]
+SUITES = ["6.12", "7.2", "7.3"]
+FOR_BOOT_TESTS = ["6.12", "7.2"]
 
 
-def get() -> Path:
-    """The folder with 6.12/ and 7.2/, each holding the tests at the paths that the source has."""
+def get(*suites: str) -> Path:
+    """The folder with a folder for each suite (FOR_BOOT_TESTS if none is named), the tests at the paths that the source has."""
     top = paths.cache("selftests")
-    for suite in SUITES:
+    for suite in suites or FOR_BOOT_TESTS:
         with staging.locked(top / suite):
             if not (top / suite).exists():
                 build(suite, top / suite)
@@ -24,7 +25,7 @@ def get() -> Path:
 
 def tests(suite: str) -> list[str]:
     """The names of a suite's tests, for instance arm64/psci_test."""
-    top = get() / suite
+    top = get(suite) / suite
     return sorted(str(file.relative_to(top)) for file in top.rglob("*") if file.is_file())
 
 

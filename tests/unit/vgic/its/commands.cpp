@@ -109,7 +109,7 @@ TEST_F(ItsCommands, MapcChecksItsNumbers) {
     i.set(kCtlr, 0);
     i.set64(kBaser1, kValid | kCollections | 0);  // 4 KiB: 512 collections
     i.set(kCtlr, 1);
-    i.run({mapc(0, 3), mapc(0, 0x10001), mapc(0, 0xffff'ffff), mapc(512, 1), mapc(511, 1)});
+    i.run({mapc(0, 0), mapc(0, 3), mapc(0, 0x10001), mapc(0, 0xffff'ffff), mapc(512, 1), mapc(511, 1)});
     i.run({mapti(7, 0, 8200, 0), mapti(7, 1, 8201, 512), mapti(7, 2, 8202, 511)});
     EXPECT_EQ(i.taker(7, 0, 8200), 0);
     EXPECT_FALSE(i.send(7, 1));
