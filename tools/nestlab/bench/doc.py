@@ -33,6 +33,11 @@ WHAT = {
     "timer": "from CNTV_CVAL to the handler's first instruction, the vCPU running",
     "wfi-wakeup": "from CNTV_CVAL to the instruction behind WFI",
     "irq-line": "a write that the VMM answers with KVM_IRQ_LINE, to the handler's first instruction",
+    "lpi": "an INT command by the ITS' queue, to the handler's first instruction",
+    "lpi-irqfd": "a write to an ioeventfd whose eventfd is an irqfd with an MSI route, to the handler's first instruction: the "
+                 "VMM has no part",
+    "lpi-irqfd-user": "from the VMM's write to that eventfd, the vCPU's thread being in the VMM, to the handler's first "
+                      "instruction: two system calls of L0's kernel are in it",
     "stage2-fault-fresh": "first write to a page that the VMM's kernel must allocate and clear",
     "stage2-fault-populated": "first write to a page that the VMM has touched",
     "eret-hvc": "ERET of virtual EL2 to L2, whose first instruction is an HVC, seen from virtual EL2",
@@ -53,6 +58,8 @@ NEXT_STEPS = {
                              "entry and exit path for the two exits that change the world",
         ("l2", "shadow-fault-first"): FAULT_STEP,
         ("l2", "shadow-fault-after-tlbi"): FAULT_STEP,
+        ("flat", "lpi-irqfd"): "an LPI for a vCPU whose thread makes it pending goes into a list register at once, without the way "
+                               "through the distributor's banks; a doorbell is looked up before the vGIC's frames",
     },
     Run(nested=True): {
         ("flat", "mmio-vgic"): "as for l2/hypercall",
