@@ -40,6 +40,13 @@ TEST(HaltPollWindow, IsNeverAboveTheLimit) {
     EXPECT_EQ(window.ns(0xffff'ffff), 0xffff'ffffu);
 }
 
+TEST(HaltPollWindow, ALowerLimitOutlivesItself) {
+    HaltPollWindow window;
+    follow(window, 100'000, {10'000, 20'000, 40'000, 80'000});
+    window.adapt(1'000, 30'000, kDefault);
+    EXPECT_EQ(window.ns(500'000), 30'000u) << "the VMM has raised it again";
+}
+
 TEST(HaltPollWindow, ShrinksWhereNoWindowWouldDo) {
     HaltPollWindow window;
     follow(window, 100'000, {10'000, 20'000, 40'000});

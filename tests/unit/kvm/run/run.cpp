@@ -3,6 +3,7 @@
 #include <tests/unit/kvm/run/fixture.hpp>
 
 #include <kvm/vm/machine.hpp>
+#include <thread>
 
 namespace nest::kvm {
 namespace {
@@ -217,7 +218,7 @@ TEST_F(VmTest, TheVmmsInterruptPinIsTheGuestsInterrupt) {
     u64 hcr = 0;
     guest_does({[&](GuestContext&) {
         hcr = cpu().registers[arch::SysReg::HCR_EL2];
-        core().kick();  // as KVM_IRQ_LINE does on another thread
+        std::thread([&] { EXPECT_EQ(vm_ioctl(abi::KVM_IRQ_LINE, &line), 0); }).join();
         return ExitKind::kIrq;
     }});
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
