@@ -23,6 +23,15 @@ inline void await(u64 count) {
         relax();
 }
 
+// From a write to a device until the handler's first instruction.
+inline u64 write_until_handler(u64 address) {
+    const u64 count = interrupt[0].count;
+    const u64 before = now();
+    memory64(address) = 1;
+    await(count);
+    return interrupt[0].time - before;
+}
+
 void second_runs() {
     gic_enable(kSgi);
     unmask();
@@ -110,13 +119,7 @@ void setup_line() {
     distributor(0x100 + kWord) = 1u << kSpi % 32;       // GICD_ISENABLER
     unmask();
 }
-u64 sample_line(u64) {
-    const u64 count = interrupt[0].count;
-    const u64 before = now();
-    memory64(command::kRaise) = 1;
-    await(count);
-    return interrupt[0].time - before;
-}
+u64 sample_line(u64) { return write_until_handler(command::kRaise); }
 
 void setup_lpi() {
     its_init();
@@ -133,13 +136,7 @@ u64 sample_lpi(u64) {
     its_told();
     return took;
 }
-u64 sample_doorbell(u64) {
-    const u64 count = interrupt[0].count;
-    const u64 before = now();
-    memory64(command::kDoorbell) = 1;
-    await(count);
-    return interrupt[0].time - before;
-}
+u64 sample_doorbell(u64) { return write_until_handler(command::kDoorbell); }
 u64 sample_message(u64) {
     const u64 count = interrupt[0].count;
     memory64(command::kMessage) = 1;

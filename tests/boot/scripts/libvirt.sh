@@ -35,7 +35,7 @@ must() { virsh -q "$@" >"$work/said" 2>&1 || fail "virsh $1: $(tail -n 1 "$work/
 
 beats() { grep -a "^GUEST beat $1 " "$console" | tail -n +$(($2 + 1)); }
 alive_since() { for cpu in $(seq 0 $((cpus - 1))); do [ -n "$(beats "$cpu" "$1")" ] || return 1; done; }
-# The timers of all CPUs are alive from now on. serial's file is begun anew by each QEMU.
+# The timers of all CPUs are alive from now on.
 wait_for_beats() {
 	before=$(grep -ac "^GUEST beat 0 " "$console")
 	wait_until 300 "after $1 a CPU's timer is dead" alive_since "$before"

@@ -4,9 +4,7 @@
 namespace nest::guests {
 namespace {
 
-volatile u32& redistributor(u64 offset) {
-    return memory32(kRedistributor + (READ("mpidr_el1") & 0xff) * 0x20000 + offset);
-}
+volatile u32& redistributor(u64 offset) { return memory32(redistributor_base() + offset); }
 constexpr u64 kSgiFrame = 0x10000;
 
 }  // namespace

@@ -9,6 +9,8 @@ namespace nest::guests {
 // Distributor, and this vCPU's redistributor and CPU interface; all group 1. HCR_EL2.IMO stays the caller's.
 void gic_init();
 inline volatile u32& distributor(u64 offset) { return memory32(kDistributor + offset); }
+// Where this vCPU's redistributor begins.
+inline u64 redistributor_base() { return kRedistributor + (READ("mpidr_el1") & 0xff) * 0x2'0000; }
 void gic_enable(u32 intid);     // an SGI or PPI of this vCPU
 // SGI to the vCPU of affinity 0.0.0.`cpu`.
 inline void gic_send(u64 sgi, unsigned cpu) {

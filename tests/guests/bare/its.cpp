@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "its.hpp"
 
+#include "gic.hpp"
+
 namespace nest::guests {
 namespace {
 
@@ -14,8 +16,6 @@ u64 tail;
 
 volatile u64& its(u64 offset) { return memory64(kIts + offset); }
 volatile unsigned char& property(u32 lpi) { return *reinterpret_cast<volatile unsigned char*>(kProperties + lpi - kFirstLpi); }
-u64 this_vcpu() { return READ("mpidr_el1") & 0xff; }
-volatile u64& redistributor64(u64 offset) { return memory64(kRedistributor + this_vcpu() * 0x2'0000 + offset); }
 
 // The caller tells the ITS of several at once.
 void put(u64 w0, u64 w1, u64 w2) {
@@ -54,11 +54,11 @@ void its_init() {
 }
 
 void its_take_lpis() {
-    const u64 vcpu = this_vcpu();
-    redistributor64(0x70) = kProperties | (kIdBits - 1);        // GICR_PROPBASER
-    redistributor64(0x78) = kPendings + vcpu * 0x1'0000;        // GICR_PENDBASER
+    const u64 vcpu = READ("mpidr_el1") & 0xff;
+    memory64(redistributor_base() + 0x70) = kProperties | (kIdBits - 1);        // GICR_PROPBASER
+    memory64(redistributor_base() + 0x78) = kPendings + vcpu * 0x1'0000;        // GICR_PENDBASER
     dsb();
-    memory32(kRedistributor + vcpu * 0x2'0000) = 1;             // GICR_CTLR.EnableLPIs
+    memory32(redistributor_base()) = 1;                         // GICR_CTLR.EnableLPIs
     put(9, 0, kValid | vcpu << 16 | vcpu);                      // MAPC: GITS_TYPER.PTA is 0, so processors have numbers
     tell();
     its_told();
