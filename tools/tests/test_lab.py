@@ -118,6 +118,10 @@ class Lists(unittest.TestCase):
         self.assertTrue(boottests.read(boottests.paths.BOOT_TESTS / "soak.toml"))
         self.assertTrue(selftest_plan.plans("7.2", ["arch_timer"])[0].args)
 
+    def test_parts_are_tests_of_their_own(self):
+        first, second = self.read('[[test]]\nname = "a"\nparts = 2\nrun = "b --seed $PART"\n')
+        self.assertEqual((first.name, second.name, second.run), ("a-1", "a-2", "b --seed 2"))
+
     def test_mistakes_are_errors(self):
         for bad in ('[[test]]\nname = "a"\n', '[[test]]\nname = "a"\nrun = "b"\nlimt = 3\n',
                     '[[test]]\nname = "a"\nrun = "b"\nenabled = false\n', '[[test]]\nname = "a"\nrun = "b"\n' * 2):

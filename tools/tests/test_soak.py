@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from nestlab.tests import results, soak
+from nestlab.tests import boottests, results, soak
 from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
 
@@ -17,6 +17,15 @@ class Soak(unittest.TestCase):
             results.save(soak.STATE, {"stamp": "this module", "entries": ["good", "bad"]}, kept)
             self.assertEqual(soak.done("this module"), {"good": kept[:1]})
             self.assertEqual(soak.done("another"), {})
+
+    def test_entries_run_side_by_side_and_are_remembered(self):
+        def one(_tests, entry, log):
+            yield Result(PASS, f"{entry}/{log}")
+
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(soak, "STATE", Path(folder, "state.json")), mock.patch.object(boottests, "run", one):
+            came = {entry: (found, again) for entry, found, again in soak.run(["a", "b", "c"], "this module", fresh=False, jobs=2)}
+            self.assertEqual(came, {name: ([Result(PASS, f"{name}/{name}")], False) for name in "abc"})
+            self.assertEqual([again for _, _, again in soak.run(["a", "b", "c"], "this module", fresh=False, jobs=2)], [True] * 3)
 
     def test_an_entry_of_many_parts_is_one_row(self):
         few = [Result(PASS, "few/a"), Result(PASS, "few/b")]

@@ -2,7 +2,7 @@
 """Repetitions and long loads (tests/boot/soak.toml), each with a limit of its own.
 
 Broken off, it goes on with the next entry when started again (state: build/soak/); a new module starts it anew.
-The last result goes to docs/conformance.md.
+Each result goes to docs/conformance.md as it comes.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from nestlab.tests import conformance, results, soak
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run has done")
     parser.add_argument("--only", metavar="GLOB", default="*", help="such entries only, as in 'host-*' or 'host-acpi@max'; the document keeps the others' results")
+    parser.add_argument("--jobs", metavar="N", type=int, choices=range(1, 9), default=1, help="machines side by side (default: 1); an L0 whose kernel checks idles a third of its time")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,14 +25,14 @@ def run(args: argparse.Namespace) -> int:
     file = module.artefact(version)
     if not file.exists():
         module.build(version)
+    header = {"kernel": version, "date": time.strftime("%Y-%m-%d")}
     report = results.Report()
-    for result, remembered in soak.run(entries, soak.stamp(file), args.fresh):
+    for entry, came, remembered in soak.run(entries, soak.stamp(file), args.fresh, args.jobs):
         if remembered:
-            say.step(f"done before: {result.name}")
-        report.add(result)
+            say.step(f"done before: {entry}")
+        report.add(*came)
+        results.save(conformance.SOAK, header, soak.merged(conformance.SOAK, [entry], came))
+        conformance.write()
     if args.only == "*":
         soak.finished()
-    header = {"kernel": version, "date": time.strftime("%Y-%m-%d")}
-    results.save(conformance.SOAK, header, soak.merged(conformance.SOAK, entries, report.results))
-    say.step(f"wrote {conformance.write()}")
     return report.close()

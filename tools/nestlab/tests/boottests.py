@@ -14,7 +14,7 @@ from nestlab.errors import LabError
 from nestlab.machine import campaign
 from nestlab.machine.boot import Boot
 from nestlab.machine.machine import FIRMWARES, KVM_MODES, Disk, Machine
-from nestlab.setup import built, clients, kernels, module
+from nestlab.setup import built, clients, kernels, module, staging
 from nestlab.tests import census, fuzz_kvm, guests, judge, selftests
 from nestlab.tests.results import FAIL, SKIP, Result
 
@@ -24,7 +24,6 @@ SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm
           "census": census.get, "guest-module": lambda: guest_module()}
 # And who makes the disk that it finds at /run/lab/disk.
 DISKS = {"clients": clients.image}
-
 
 @dataclass(frozen=True)
 class BootTest:
@@ -64,7 +63,7 @@ def read(file: Path) -> list[BootTest]:
         data = tomllib.loads(file.read_text())
     except tomllib.TOMLDecodeError as error:
         raise LabError(f"{file}: {error}") from None
-    known = {field.name for field in fields(BootTest)}
+    known = {field.name for field in fields(BootTest)} | {"parts"}
     tests = []
     for entry in data.get("test", []):
         entry = {**data.get("defaults", {}), **entry}
@@ -82,11 +81,19 @@ def read(file: Path) -> list[BootTest]:
             raise LabError(f"{test}: module is loaded, carried or none; kvm_mode is {', '.join(KVM_MODES)}")
         if entry.get("firmware", "none") not in FIRMWARES:
             raise LabError(f"{test}: firmware is {' or '.join(FIRMWARES)}")
-        tests.append(BootTest(**entry))
+        tests += parts(entry)
     names = [test.name for test in tests]
     if twice := {name for name in names if names.count(name) > 1}:
         raise LabError(f"{file}: two tests have the name {' '.join(twice)}")
     return tests
+
+
+def parts(entry: dict) -> list[BootTest]:
+    """The entry, or as many as its `parts` says: name-1, name-2, …, each with its number for $PART in `run`."""
+    count = entry.pop("parts", None)
+    if count is None:
+        return [BootTest(**entry)]
+    return [BootTest(**{**entry, "name": f"{entry['name']}-{part}", "run": entry["run"].replace("$PART", str(part))}) for part in range(1, count + 1)]
 
 
 def selected(tests: list[BootTest], only: str) -> Iterator[tuple[str, BootTest, Machine]]:
@@ -102,8 +109,8 @@ def own_kernels(tests: list[BootTest], only: str = "*") -> list[str]:
     return sorted({test.kernel for _, test, _ in selected(tests, only) if test.enabled and built.variant(test.kernel)})
 
 
-def run(tests: list[BootTest], only: str = "*") -> Iterator[Result]:
-    """Results as they come; tests with equal machines share a boot."""
+def run(tests: list[BootTest], only: str = "*", log: str = "boot") -> Iterator[Result]:
+    """Results as they come; tests with equal machines share a boot. The consoles' logs have names that begin with `log`."""
     groups: dict[tuple, list[tuple[str, BootTest]]] = {}
     for name, test, machine in selected(tests, only):
         if not test.enabled:
@@ -116,7 +123,7 @@ def run(tests: list[BootTest], only: str = "*") -> Iterator[Result]:
         by_name = dict(members)
         items = [campaign.Item(name, test.run, test.limit) for name, test in members]
         try:
-            for outcome in campaign.run(items, boot_for(machine, kernel, policy, needs), f"boot-{number}"):
+            for outcome in campaign.run(items, boot_for(machine, kernel, policy, needs), f"{log}-{number}"):
                 test = by_name.pop(outcome.item.name)
                 yield from judge.verdicts(outcome, outcome.item.name, list(test.must), test.must_not)
         except LabError as error:
@@ -125,7 +132,12 @@ def run(tests: list[BootTest], only: str = "*") -> Iterator[Result]:
 
 
 def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...]) -> Boot:
-    """The boot that such tests share."""
+    """The boot that such tests share, with all that has to be built for it. Of two that boot side by side one builds."""
+    with staging.locked(paths.BUILD / "boot"):
+        return built_boot(machine, kernel, policy, needs)
+
+
+def built_boot(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...]) -> Boot:
     flavour = "cloud-arm64" if machine.kvm_mode == "nested" else "arm64"
     chosen = kernels.get(kernel, flavour)
     if unknown := set(needs) - set(SHARES) - set(DISKS):

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from nestlab import paths
@@ -47,18 +48,26 @@ def names(only: str = "*") -> list[str]:
     return found
 
 
-def run(entries: list[str], belongs_to: str, fresh: bool) -> Iterator[tuple[Result, bool]]:
-    """(result, was it remembered) for each; the state is written after each entry."""
+def run(entries: list[str], belongs_to: str, fresh: bool, jobs: int) -> Iterator[tuple[str, list[Result], bool]]:
+    """(entry, results, were they remembered) for each as it ends, `jobs` machines at a time; the state is written after each."""
     tests = boottests.read(LIST)
     before = {} if fresh else done(belongs_to)
-    through, kept = [], []
-    for entry in entries:
-        remembered = before.get(entry)
-        for result in remembered if remembered is not None else boottests.run(tests, entry):
-            kept.append(result)
-            yield result, remembered is not None
-        through.append(entry)
-        results.save(STATE, {"stamp": belongs_to, "entries": through}, kept)
+    through = [entry for entry in entries if entry in before]
+    kept = [result for entry in through for result in before[entry]]
+    for entry in through:
+        yield entry, before[entry], True
+    # Processes, as a machine's console minds signals.
+    with ProcessPoolExecutor(jobs) as pool:
+        running = {pool.submit(run_one, tests, entry): entry for entry in entries if entry not in before}
+        for end in as_completed(running):
+            through.append(running[end])
+            kept += end.result()
+            results.save(STATE, {"stamp": belongs_to, "entries": through}, kept)
+            yield running[end], end.result(), False
+
+
+def run_one(tests: list[boottests.BootTest], entry: str) -> list[Result]:
+    return list(boottests.run(tests, entry, log=entry))
 
 
 def summed(ran: list[Result]) -> list[Result]:
