@@ -170,7 +170,12 @@ void nest_port_rwsem_init(struct nest_rwsem *lock, enum nest_lock_class kind)
 
 void nest_port_rwsem_read_lock(struct nest_rwsem *lock)
 {
-	down_read(rwsem(lock));
+	/*
+	 * Mostly nobody writes. down_read() would ask first whether the CPU is wanted otherwise, as the run loop does before each
+	 * entry. A lock that is only tried teaches lockdep no order.
+	 */
+	if (IS_ENABLED(CONFIG_LOCKDEP) || !down_read_trylock(rwsem(lock)))
+		down_read(rwsem(lock));
 }
 
 void nest_port_rwsem_read_unlock(struct nest_rwsem *lock)

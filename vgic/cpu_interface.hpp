@@ -79,7 +79,7 @@ struct CpuInterface {
         lock.assert_held();
         work.store_relaxed((private_irqs.relevant() != 0) | (held_count.load_relaxed() != 0));
     }
-    // The same after a change of `private_irqs` that can only have added work. `lock` held.
+    // The same after a change that can only have added work. `lock` held.
     void note_work() {
         lock.assert_held();
         work.store_relaxed(1);
@@ -95,8 +95,9 @@ struct CpuInterface {
             held_banks |= u32{1} << bank;
         }
         held_count.store_relaxed(held_count.load_relaxed() + 1);
-        refresh();
+        note_work();
     }
+    // refresh() is the caller's, before the lock is dropped.
     void release(unsigned bank, u32 bit) {
         lock.assert_held();
         held_word(bank) &= ~bit;
@@ -107,7 +108,6 @@ struct CpuInterface {
                 held_lpi_words &= ~(u32{1} << lpi_word(bank));
         }
         held_count.store_relaxed(held_count.load_relaxed() - 1);
-        refresh();
     }
     u32& held_word(unsigned bank) { return is_lpi_bank(bank) ? held_lpis[bank - kMaxSpiBanks] : held[bank]; }
 

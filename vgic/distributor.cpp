@@ -13,7 +13,7 @@ constexpr u64 kPendbaserReset = u64{3} << 7 | u64{1} << 10;
 
 }  // namespace
 
-void Kicks::deliver(const Distributor& distributor) {
+void Kicks::deliver_some(const Distributor& distributor) {
     if (everyone_) {
         for (unsigned i = 0; i < distributor.cpu_count(); i++)
             distributor.callbacks().kick(i);
@@ -205,8 +205,21 @@ Status Distributor::check_ready() {
         return Errno::kInval;
     if (!initialized())
         return Errno::kBusy;
+    note_frames();
     ready_.store_release(true);
     return kOk;
+}
+
+void Distributor::note_frames() {
+    config_.assert_held();
+    u64 first = base_, end = base_ + kFrameSize;
+    for (unsigned i = 0; i < cpu_count(); i++) {
+        const u64 base = cpus_[i]->redist_base;
+        first = base < first ? base : first;
+        end = base + kRedistributorSize > end ? base + kRedistributorSize : end;
+    }
+    frames_start_ = first;
+    frames_bytes_ = end - first;
 }
 
 CpuInterface* Distributor::find_affinity(u64 affinity) const {

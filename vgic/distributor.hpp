@@ -11,6 +11,7 @@
 #include <arch/address.hpp>
 #include <base/memory.hpp>
 #include <base/result.hpp>
+#include <base/uninitialized.hpp>
 #include <vgic/callbacks.hpp>
 #include <vgic/cpu_interface.hpp>
 #include <vgic/host_gic.hpp>
@@ -34,9 +35,14 @@ public:
         }
         vcpus_[count_++] = static_cast<u16>(vcpu);
     }
-    void deliver(const Distributor& distributor);
+    void deliver(const Distributor& distributor) {
+        if (count_)
+            deliver_some(distributor);
+    }
 
 private:
+    void deliver_some(const Distributor& distributor);
+
     static constexpr unsigned kCapacity = 48;
     u16 vcpus_[kCapacity];
     unsigned count_ = 0;
@@ -109,6 +115,8 @@ public:
     CpuInterface* find_affinity(u64 affinity) const;
     // Whose redistributor frame pair holds the address, and the offset in it; null: none.
     CpuInterface* find_redistributor(u64 address, u64& offset) const;
+    // False: the address is in no frame, which is known by two comparisons. For a vCPU that has passed check_ready().
+    bool may_have_frame(u64 address) const { return address - frames_start_ < frames_bytes_; }
     bool is_last_redistributor(const CpuInterface& cpu) const;
 
     bool enabled() const { return enabled_.load_relaxed(); }
@@ -136,6 +144,15 @@ public:
     // Shared lock held, interrupts off, no CpuInterface's lock: brings the holder in line with the interrupt's state and
     // notes whom to kick.
     void update_shared(unsigned bank, unsigned bit, Kicks& kicks);
+    // The interrupt is nobody's from here on: it is in no list register, and not relevant(). `from` holds it, and
+    // from.refresh() is due. The shared lock and from's lock held.
+    void let_go(CpuInterface& from, unsigned bank, unsigned bit) {
+        shared_lock_.assert_held();
+        shared_bank(bank).holder[bit] = kNobody;
+        from.release(bank, u32{1} << bit);
+        if (!is_lpi_bank(bank))
+            held_spis_.fetch_add_relaxed(-1u);
+    }
     // SPIs held by any vCPU: while there are some, DIR of one vCPU may mean a list register of another.
     unsigned held_spis() const { return held_spis_.load_relaxed(); }
     // The vCPU's EOImode changed, as sync() saw it.
@@ -147,6 +164,7 @@ public:
 
 private:
     bool bases_sound() const;
+    void note_frames();
     Status assign_redistributor(CpuInterface& cpu);
     Status init_lpis();
     u16 wanted_holder(unsigned bank, unsigned n) const;
@@ -160,6 +178,7 @@ private:
     unsigned spis_ = 0;
     u64 base_ = ~u64{0};
     Atomic<bool> enabled_, initialized_, ready_;
+    u64 frames_start_ = 0, frames_bytes_ = ~u64{0};  // no frame lies outside; final with ready_
     Atomic<unsigned> held_spis_, split_eoi_cpus_, maintenance_ppi_;
     Buffer<SpiBank> banks_;
     Buffer<LpiBank*> lpi_banks_;  // by INTID; each stays once it is there

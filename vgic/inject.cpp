@@ -26,7 +26,7 @@ Status inject_spi(Distributor& distributor, unsigned intid, bool level) {
     if (!distributor.valid_spi(intid))
         return Errno::kInval;
     const unsigned bank = intid / 32 - 1;
-    Kicks kicks;
+    NEST_UNINITIALIZED Kicks kicks;
     {
         IrqGuard guard(distributor.shared_lock());
         if (apply_line(distributor.shared_lock(), distributor.spi_bank(bank), bit_of(intid), level))

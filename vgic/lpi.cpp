@@ -26,7 +26,7 @@ bool change_lpi(Distributor& distributor, unsigned intid, Kicks& kicks, F&& chan
 
 template <typename F>
 void change_lpi_and_kick(Distributor& distributor, unsigned intid, F&& change) {
-    Kicks kicks;
+    NEST_UNINITIALIZED Kicks kicks;
     (void)change_lpi(distributor, intid, kicks, [&](LpiBank& lpis, u32 bit) {
         change(lpis, bit);
         return true;

@@ -6,7 +6,7 @@ namespace nest::vgic {
 
 // The rule: an active interrupt stays with the vCPU that acknowledged it; a pending, enabled one goes to its target; nobody
 // holds any other. An LPI goes to a redistributor only while that takes LPIs, and nowhere without a user.
-u16 Distributor::wanted_holder(unsigned bank, unsigned n) const {
+inline u16 Distributor::wanted_holder(unsigned bank, unsigned n) const {
     const SharedBank& b = shared_bank(bank);
     const u32 bit = u32{1} << n;
     const u16 target = b.target[n];
@@ -29,6 +29,7 @@ void Distributor::update_shared(unsigned bank, unsigned n, Kicks& kicks) {
     SharedBank& shared = shared_bank(bank);
     const u32 bit = u32{1} << n;
     const u16 holder = shared.holder[n];
+    const bool lpi = is_lpi_bank(bank);
     if (shared.on_lr & bit) {
         // The interrupt is in a list register of its holder, whose sync() comes here again.
         kicks.add(holder);
@@ -36,7 +37,7 @@ void Distributor::update_shared(unsigned bank, unsigned n, Kicks& kicks) {
     }
     // LPIs have no active state: the bit only says that the holder's guest handles the LPI. It does not outlive that, or the next
     // vCPU would get the LPI as active, never deactivate what it did not acknowledge, and see no message of that LPI any more.
-    if (is_lpi_bank(bank) && (holder == kNobody || holder != shared.target[n] || !cpu(holder).lpis_enabled.load_relaxed()))
+    if (lpi && (holder == kNobody || holder != shared.target[n] || !cpu(holder).lpis_enabled.load_relaxed()))
         shared.active &= ~bit;
     const u16 wanted = wanted_holder(bank, n);
     if (holder == wanted) {
@@ -44,24 +45,24 @@ void Distributor::update_shared(unsigned bank, unsigned n, Kicks& kicks) {
             kicks.add(wanted);
         return;
     }
-    const unsigned spi = is_lpi_bank(bank) ? 0 : 1;
     if (holder != kNobody) {
         CpuInterface& from = cpu(holder);
         Guard guard(from.lock);
-        from.release(bank, bit);
-        held_spis_.fetch_add_relaxed(-spi);
+        let_go(from, bank, n);
+        from.refresh();
     }
-    shared.holder[n] = wanted;
     if (wanted == kNobody)
         return;
+    shared.holder[n] = wanted;
     {
         CpuInterface& to = cpu(wanted);
         Guard guard(to.lock);
         to.hold(bank, bit);
-        held_spis_.fetch_add_relaxed(spi);
+        if (!lpi)
+            held_spis_.fetch_add_relaxed(1);
     }
     kicks.add(wanted);
-    if (spi)
+    if (!lpi)
         told_of_new_spi(wanted, kicks);
 }
 

@@ -104,7 +104,11 @@ Mmio::Outcome Mmio::handle(CpuState& state, const Abort& abort, MmioDevices& dev
         const MmioDevices::Written written = devices.mmio_write(access.ipa, access.bytes, access.value);
         if (written == MmioDevices::Written::kAgain)
             return Outcome::kAgain;
-        done = written == MmioDevices::Written::kDone || bus.write(access.ipa, access.bytes, access.value);
+        done = written == MmioDevices::Written::kDone;
+        if (!done && bus.write(access.ipa, access.bytes, access.value)) {
+            bus_page_ = access.ipa.align_down(arch::kPageSize);
+            done = true;
+        }
     } else {
         done = devices.mmio_read(access.ipa, access.bytes, value);
     }
@@ -118,6 +122,19 @@ Mmio::Outcome Mmio::handle(CpuState& state, const Abort& abort, MmioDevices& dev
     access_ = access;
     pending_ = true;
     return Outcome::kUser;
+}
+
+bool Mmio::ring(CpuState& state, const Abort& abort, IoBus& bus, VcpuStats& stats) {
+    const auto iss = AbortIss::of(abort.esr);
+    constexpr u64 kStore = AbortIss::mask<AbortIss::ISV, AbortIss::WnR>();
+    if ((iss.raw & (kStore | AbortIss::mask<AbortIss::S1PTW, AbortIss::CM, AbortIss::SET>())) != kStore)
+        return false;
+    const MmioAccess access = decode_mmio(iss, abort.ipa, state, abort.sctlr);
+    if (!bus.write(access.ipa, access.bytes, access.value))
+        return false;
+    stats.mmio_exit_kernel++;
+    finish_mmio(state, access, 0);
+    return true;
 }
 
 void Mmio::complete(CpuState& state, const abi::Run& run) {

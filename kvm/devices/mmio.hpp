@@ -74,6 +74,11 @@ public:
     Outcome handle(CpuState& state, const Abort& abort, MmioDevices& devices, IoBus& bus, abi::Run& run,
                    VcpuStats& stats);
 
+    // A store to the page in which the bus took this vCPU's last one, as a guest's stores to doorbells are: decoded and offered to
+    // the bus only. False, and nothing done: handle() has to look. The caller knows that neither a slot nor a device has the page.
+    bool repeats_bus_page(arch::Ipa ipa) const { return ipa.align_down(arch::kPageSize) == bus_page_; }
+    bool ring(CpuState& state, const Abort& abort, IoBus& bus, VcpuStats& stats);
+
     // At the start of KVM_RUN: takes the VMM's answer to a load, and steps over the instruction. Does nothing when no
     // access waits.
     void complete(CpuState& state, const abi::Run& run);
@@ -83,6 +88,7 @@ public:
 
 private:
     MmioAccess access_;
+    arch::Ipa bus_page_{~u64{0}};
     bool pending_ = false;  // the VMM has access_
 };
 

@@ -105,7 +105,11 @@ Next debug_exception(Vcpu& vcpu) {
 Next handle_exit(Vcpu& vcpu) {
     const u64 esr = vcpu.context.esr;
     vcpu.stats.tier1_exits++;
-    switch (vhe::exception_class(esr)) {
+    const Ec what = vhe::exception_class(esr);
+    // The most frequent ones, ahead of the switch's comparisons.
+    if (what == Ec::kDataAbortLower || what == Ec::kInstrAbortLower)
+        return vcpu.vel2.in_l2() ? vcpu.vm.nested_mmu.resolve_l2_fault(vcpu) : handle_guest_abort(vcpu);
+    switch (what) {
     case Ec::kWfx:
         return wait_for_event(vcpu);
     case Ec::kCp15Rt:
@@ -131,9 +135,6 @@ Next handle_exit(Vcpu& vcpu) {
         return firmware_call(vcpu, true, !(esr & ESR_EL2::IL::kMask));
     case Ec::kSysReg:
         return sysreg(vcpu);
-    case Ec::kInstrAbortLower:
-    case Ec::kDataAbortLower:
-        return vcpu.vel2.in_l2() ? vcpu.vm.nested_mmu.resolve_l2_fault(vcpu) : handle_guest_abort(vcpu);
     case Ec::kBreakpointLower:
     case Ec::kSoftStepLower:
     case Ec::kWatchpointLower:

@@ -115,30 +115,8 @@ Next make_young(Vcpu& vcpu, Ipa page) {
     return Next::kResume;
 }
 
-}  // namespace
-
-Next handle_guest_abort(Vcpu& vcpu) {
-    release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
-    const Fault f = decode(vcpu);
-    if (f.type == kFscAddressSize) {
-        inject(vcpu, f, AbortKind::kAddressSize);
-        return Next::kResume;
-    }
-    if (f.type != kFscTranslation && f.type != kFscPermission && f.type != kFscAccessFlag)
-        return handle_other_abort(vcpu);
-    if (f.ipa >= vcpu.vm.stage2.tables().limit())
-        return handle_no_memory(vcpu, f.ipa, FaultInResult::kNone);
-    if (f.type == kFscAccessFlag && make_young(vcpu, f.ipa.align_down(kPageSize)) == Next::kResume)
-        return Next::kResume;
-    switch (const FaultInResult result = fault_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission, f.on_walk})) {
-    case FaultInResult::kMapped: return Next::kResume;
-    case FaultInResult::kError: return Next::kError;
-    default: return handle_no_memory(vcpu, f.ipa, result);
-    }
-}
-
-Next handle_no_memory(Vcpu& vcpu, Ipa ipa, FaultInResult why) {
-    const Fault f = decode(vcpu);
+// `ipa`: that of the fault or, for L2, the output of L1's stage 2.
+Next no_memory(Vcpu& vcpu, const Fault& f, Ipa ipa, FaultInResult why) {
     // An address beyond the machine's size is an address size fault of stage 1's output. One between the VM's size and the
     // machine's has no memory, and gives an external abort.
     if (ipa.raw >> machine().ipa_limit) {
@@ -156,6 +134,35 @@ Next handle_no_memory(Vcpu& vcpu, Ipa ipa, FaultInResult why) {
     // not be able to end L1, so L2 gets an abort.
     return next == Next::kError && vcpu.vel2.in_l2() ? external_abort(vcpu, f) : next;
 }
+
+}  // namespace
+
+Next handle_guest_abort(Vcpu& vcpu) {
+    if (ring_doorbell(vcpu))
+        return report_emulated_step(vcpu, *vcpu.run) ? Next::kUser : Next::kResume;
+    release_fpsimd(vcpu);  // what follows may fault the VMM's pages in
+    const Fault f = decode(vcpu);
+    if (f.type == kFscAddressSize) {
+        inject(vcpu, f, AbortKind::kAddressSize);
+        return Next::kResume;
+    }
+    if (f.type != kFscTranslation && f.type != kFscPermission && f.type != kFscAccessFlag)
+        return handle_other_abort(vcpu);
+    if (f.ipa >= vcpu.vm.stage2.tables().limit())
+        return no_memory(vcpu, f, f.ipa, FaultInResult::kNone);
+    if (f.type == kFscAccessFlag && make_young(vcpu, f.ipa.align_down(kPageSize)) == Next::kResume)
+        return Next::kResume;
+    // Known without a lock for what a device has.
+    if (vcpu.vm.slots.is_hole(gfn_of(f.ipa), vcpu.slot_hint))
+        return no_memory(vcpu, f, f.ipa, FaultInResult::kNone);
+    switch (const FaultInResult result = fault_in(vcpu, {f.ipa, f.write, f.exec, f.type == kFscPermission, f.on_walk})) {
+    case FaultInResult::kMapped: return Next::kResume;
+    case FaultInResult::kError: return Next::kError;
+    default: return no_memory(vcpu, f, f.ipa, result);
+    }
+}
+
+Next handle_no_memory(Vcpu& vcpu, Ipa ipa, FaultInResult why) { return no_memory(vcpu, decode(vcpu), ipa, why); }
 
 Next handle_other_abort(Vcpu& vcpu) {
     const Fault f = decode(vcpu);

@@ -9,4 +9,8 @@ namespace nest::kvm {
 // access (Documentation/virt/kvm/api.rst, KVM_CAP_ARM_NISV_TO_USER).
 Next handle_mmio(Vcpu& vcpu, arch::Ipa ipa, bool in_slot);
 
+// The first look at a stage-2 abort, which must be no L2's: a store to a doorbell, like the vCPU's last one, is done here. False,
+// and nothing done, for all others. Takes no lock but the bus'; interrupts and preemption on.
+bool ring_doorbell(Vcpu& vcpu);
+
 }  // namespace nest::kvm

@@ -151,7 +151,7 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
 void Memslots::index_changed() {
     lock_.assert_held_for_writing();
     mmu_lock_.assert_held();
-    generation_++;
+    generation_.store_release(generation() + 1);
     stage2_.slots_changed();
 }
 
@@ -226,11 +226,17 @@ const Memslot* Memslots::find(u64 gfn) const {
 
 const Memslot* Memslots::find(u64 gfn, MemslotHint& hint) const {
     assert_either_held(lock_, mmu_lock_);
-    if (hint.generation == generation_ && hint.slot->contains(gfn))
+    const u64 now = generation();
+    if (hint.generation == now && hint.slot->contains(gfn))
         return hint.slot;
-    const Memslot* slot = find(gfn);
-    if (slot)
-        hint = {slot, generation_};
+    const Memslot* const slot = find(gfn);
+    if (slot) {
+        hint.slot = slot;
+        hint.generation = now;
+    } else {
+        hint.hole = gfn;
+        hint.hole_generation = now;
+    }
     return slot;
 }
 

@@ -43,10 +43,13 @@ protected:
     ~StageTwoUser() = default;
 };
 
-// The slot that a vCPU used last; its own, so that a lookup mostly costs one comparison.
+// What a vCPU's last lookups found: a slot, and a frame of none, which a device has. Its own, so that a lookup mostly costs one
+// comparison.
 struct MemslotHint {
     const Memslot* slot = nullptr;
     u64 generation = 0;
+    u64 hole = 0;
+    u64 hole_generation = 0;
 };
 
 class Memslots {
@@ -86,6 +89,11 @@ public:
     // nullptr: no memory there.
     const Memslot* find(u64 gfn) const;
     const Memslot* find(u64 gfn, MemslotHint& hint) const;
+    // Without a lock, any context. True: no slot has the frame, as the last find() with this hint saw, and no change has ended
+    // since. (Of one that is under way the access may see either side.)
+    bool is_hole(u64 gfn, const MemslotHint& hint) const {
+        return gfn == hint.hole && hint.hole_generation == generation_.load_acquire();
+    }
     // visit(const Memslot&, u64 first_gfn, u64 end_gfn) for each slot that the VMM's range [start, end) backs.
     template <typename Visit>
     void for_each_hva_range(arch::Hva start, arch::Hva end, Visit visit) const {
@@ -116,7 +124,7 @@ public:
     }
     size_t count() const { return by_gfn_.size(); }
     // Grows with every change of any slot.
-    u64 generation() const { return generation_; }
+    u64 generation() const { return generation_.load_relaxed(); }
     unsigned ipa_bits() const { return ipa_bits_; }
 
 private:
@@ -146,7 +154,7 @@ private:
     Buffer<Memslot*> by_id_;    // mutex_
     Index by_gfn_;              // the intervals are disjoint
     Index by_hva_;              // they may overlap
-    u64 generation_ = 1;        // 0 is what a fresh hint holds
+    Atomic<u64> generation_{1}; // 0 is what a fresh hint holds; written under both locks
     Grace grace_;               // of `lock`
 };
 

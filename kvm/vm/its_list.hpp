@@ -41,7 +41,7 @@ public:
     vgic::Its* find(u64 address, u32& offset) const {
         for (unsigned i = 0; i < count_.load_acquire(); i++) {
             const u64 base = all_[i]->base();
-            if (base != vgic::Its::kNoBase && all_[i]->initialized() && address - base < vgic::kItsSize) {
+            if (address - base < vgic::kItsSize && base != vgic::Its::kNoBase && all_[i]->initialized()) {
                 offset = static_cast<u32>(address - base);
                 return all_[i];
             }

@@ -59,8 +59,10 @@ public:
     }
     // Makes the vCPU leave the guest, or end its wait, and look at its requests and interrupts. Any context.
     void kick() {
-        memory_barrier();  // pairs with the one in pass_through_guest() (kvm/run/run.cpp)
-        nest_port_vcpu_wake(host);
+        memory_barrier();  // pairs with those in pass_through_guest() (kvm/run/run.cpp) and in nest_port_vcpu_wait()
+        // Else the vCPU's thread will look at what has changed before it sleeps: waiting_for is set before that look.
+        if (waiting_for.load_relaxed())
+            nest_port_vcpu_wake(host);
         // Else the vCPU is yet to look, or polls, and needs no IPI.
         if (in_guest.load_relaxed())
             nest_port_vcpu_kick(host);

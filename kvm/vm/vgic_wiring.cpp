@@ -115,10 +115,15 @@ Result<vgic::Its::Delivery> VgicWiring::send_msi(const abi::Msi& msi) {
     return its->send(msi.devid, msi.data);
 }
 
+bool VcpuDevices::may_have(arch::Ipa ipa) const {
+    u32 offset;
+    return vcpu_.has_gic() && (vcpu_.gic.distributor->may_have_frame(ipa.raw) || vcpu_.vm.gic.its_list().find(ipa.raw, offset));
+}
+
 bool VcpuDevices::mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) {
     if (!vcpu_.has_gic())
         return false;
-    if (vgic::mmio_read(vcpu_.gic, ipa, bytes, value))
+    if (vcpu_.gic.distributor->may_have_frame(ipa.raw) && vgic::mmio_read(vcpu_.gic, ipa, bytes, value))
         return true;
     u32 offset;
     vgic::Its* const its = vcpu_.vm.gic.its_list().find(ipa.raw, offset);
@@ -130,7 +135,7 @@ bool VcpuDevices::mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) {
 MmioDevices::Written VcpuDevices::mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) {
     if (!vcpu_.has_gic())
         return Written::kNobody;
-    if (vgic::mmio_write(vcpu_.gic, ipa, bytes, value))
+    if (vcpu_.gic.distributor->may_have_frame(ipa.raw) && vgic::mmio_write(vcpu_.gic, ipa, bytes, value))
         return Written::kDone;
     u32 offset;
     vgic::Its* const its = vcpu_.vm.gic.its_list().find(ipa.raw, offset);

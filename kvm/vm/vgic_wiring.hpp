@@ -68,6 +68,8 @@ private:
 class VcpuDevices final : public MmioDevices {
 public:
     explicit VcpuDevices(Vcpu& vcpu) : vcpu_(vcpu) {}
+    // False: an access would find no device.
+    bool may_have(arch::Ipa ipa) const;
     bool mmio_read(arch::Ipa ipa, unsigned bytes, u64& value) override;
     Written mmio_write(arch::Ipa ipa, unsigned bytes, u64 value) override;
 

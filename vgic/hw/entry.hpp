@@ -135,7 +135,7 @@ inline void note_eoi_mode(CpuInterface& state) {
 
 inline void sync(arch::Cpu& cpu, CpuInterface& state) {
     HardwareState& hw = state.hw;
-    __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
+    NEST_UNINITIALIZED u64 now[kMaxListRegisters];
     if (hw.used)
         detail::take_list_registers(cpu, hw.lr, hw.used, now);
     hw.vmcr = cpu.read<arch::ICH_VMCR_EL2>().raw;

@@ -48,8 +48,12 @@ void Fold::take_back(ListRegister before, ListRegister now) {
         deactivate_physical(intid);
     if (done)
         ended(bank, intid);
-    if (!is_private(intid))
+    if (is_private(intid))
+        return;
+    if (bank.relevant() & bit)
         touched(intid);
+    else
+        distributor_.let_go(cpu_, bank_index(intid), intid % 32);
 }
 
 void Fold::deactivate_one(unsigned intid, bool done_by_hardware) {
@@ -95,17 +99,6 @@ void Fold::deactivate_outside(unsigned eoi_count, bool spis) {
             return;
         deactivate_one(best & 1023);
     }
-}
-
-void Fold::requeue_shared() {
-    for (unsigned i = 0; i < touched_count_; i++)
-        distributor_.update_shared(bank_index(touched_[i]), touched_[i] % 32, kicks_);
-}
-
-void Fold::finish() {
-    kicks_.deliver(distributor_);
-    for (unsigned i = 0; i < ended_count_; i++)
-        distributor_.callbacks().eoi(ended_[i]);
 }
 
 }  // namespace nest::vgic

@@ -23,9 +23,16 @@ public:
     // SPI. The SPI lock held.
     void deactivate_spi(unsigned intid);
     // Distributor::update_shared() for all SPIs and LPIs that have changed. The shared lock held, the vCPU's not.
-    void requeue_shared();
+    void requeue_shared() {
+        for (unsigned i = 0; i < touched_count_; i++)
+            distributor_.update_shared(bank_index(touched_[i]), touched_[i] % 32, kicks_);
+    }
     // Kicks and notifies; no lock held. The vCPU itself is not kicked: it is out of the guest, and will flush before it enters.
-    void finish();
+    void finish() {
+        kicks_.deliver(distributor_);
+        for (unsigned i = 0; i < ended_count_; i++)
+            distributor_.callbacks().eoi(ended_[i]);
+    }
 
 private:
     Bank& bank_of(unsigned intid) {

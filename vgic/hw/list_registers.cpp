@@ -23,7 +23,7 @@ class Selection {
 public:
     Selection(unsigned capacity, u64 vmcr, bool forward) : capacity_(capacity), vmcr_(vmcr), forward_(forward) {}
 
-    void consider(const Bank& bank, u32 which, unsigned first_intid) {
+    [[gnu::always_inline]] void consider(const Bank& bank, u32 which, unsigned first_intid) {
         const u32 pending = forward_ ? bank.enabled & bank.pending() : 0;
         for_each_bit((pending | bank.active) & which, [&](unsigned n) {
             const u32 bit = u32{1} << n;
@@ -131,11 +131,9 @@ void forget_active_lpis(CpuInterface& cpu, Distributor& distributor) {
         SharedBank& bank = distributor.shared_bank(b);
         const u32 outside = held & bank.active & ~bank.on_lr;
         bank.active &= ~outside;
-        for_each_bit(outside & ~bank.relevant(), [&](unsigned n) {
-            bank.holder[n] = kNobody;
-            cpu.release(b, u32{1} << n);
-        });
+        for_each_bit(outside & ~bank.relevant(), [&](unsigned n) { distributor.let_go(cpu, b, n); });
     });
+    cpu.refresh();
 }
 
 }  // namespace
@@ -149,7 +147,7 @@ void fill_list_registers(CpuInterface& cpu) {
         distributor.shared_lock().lock();
     cpu.lock.lock();
 
-    Selection chosen(distributor.gic().list_registers(), cpu.hw.vmcr, forward);
+    NEST_UNINITIALIZED Selection chosen(distributor.gic().list_registers(), cpu.hw.vmcr, forward);
     chosen.consider(cpu.private_irqs, ~u32{0}, 0);
     if (shared)
         cpu.for_each_held([&](unsigned b, u32 held) { chosen.consider(distributor.shared_bank(b), held, first_intid(b)); });
@@ -176,7 +174,7 @@ void fill_list_registers(CpuInterface& cpu) {
 void fold_list_registers(CpuInterface& cpu, const u64 (&now)[kMaxListRegisters], unsigned eoi_count) {
     Distributor& distributor = *cpu.distributor;
     const bool shared = cpu.lr_has_shared || cpu.lr_lacks_active;
-    Fold fold(cpu, distributor);
+    NEST_UNINITIALIZED Fold fold(cpu, distributor);
     if (shared)
         distributor.shared_lock().lock();
     cpu.lock.lock();
@@ -204,7 +202,7 @@ bool fold_ended_list_registers(CpuInterface& cpu) {
         which |= bit_of(static_cast<unsigned>(ListRegister::of(cpu.hw.lr[i]).get<ListRegister::vINTID>()));
     const bool may = !(which & cpu.private_irqs.hw_level());
     if (may) {
-        Fold fold(cpu, *cpu.distributor);
+        NEST_UNINITIALIZED Fold fold(cpu, *cpu.distributor);
         for (unsigned i = 0; i < cpu.hw.used; i++)
             fold.take_back(ListRegister::of(cpu.hw.lr[i]), ListRegister{});
         cpu.hw.used = 0;

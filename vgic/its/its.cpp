@@ -42,7 +42,7 @@ void Its::reset() {
 Its::Delivery Its::send(u32 device_id, u32 event_id) {
     if (!initialized())
         return Delivery::kLost;
-    Kicks kicks;
+    NEST_UNINITIALIZED Kicks kicks;
     bool taken = false;
     {
         IrqGuard guard(mappings_.translations().lock());

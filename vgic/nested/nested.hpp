@@ -84,7 +84,7 @@ inline void flush_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nest
 }
 
 inline void sync_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nested, vncr::RegisterFile& file) {
-    __attribute__((uninitialized)) u64 now[kMaxListRegisters];  // no -ftrivial-auto-var-init
+    NEST_UNINITIALIZED u64 now[kMaxListRegisters];
     if (nested.used)
         detail::take_list_registers(cpu, nested.lr, nested.used, now);
     detail::read_l2_controls(cpu, file);
