@@ -19,6 +19,8 @@ if ! grep -aq "VHE mode initialized successfully" "$work/console"; then
 	why="L1 has no KVM: $(grep -a 'GUEST kvm' "$work/console" | tail -n 1)"
 elif ! grep -aq "GUEST cpus $cpus of $cpus" "$work/console"; then
 	why="not all $cpus CPUs of L1 came up"
+elif ! grep -aq "^GUEST net answers" "$work/console" || ! grep -aq "^GUEST messages of virtio_net: [1-9]" "$work/console"; then
+	why="L1's network: $(grep -a '^GUEST net\|^GUEST messages' "$work/console" | tr '\n' ' ')"
 elif ! grep -aq "^PASS linux-" "$work/console" || grep -aq "^FAIL linux-" "$work/console"; then
 	why="L2: $(grep -a '^FAIL linux-' "$work/console" | head -n 1)"
 elif grep -aq "^GUEST log" "$work/console"; then

@@ -27,7 +27,7 @@ SHARE = "/mnt/share/qemu_guest"         # the guest's folder in L0
 FOLDER = {False: SHARE, True: "/run/lab/qemu_guest"}
 # A device behind the transport that the guest reads, as kvm-unit-tests' own runner puts one there. CNTVCT_EL0 is to
 # count all instructions, those of QEMU included: no adjustment.
-QEMU = ["qemu-system-aarch64", "-M", "virt,gic-version=3,its=off", "-accel", "kvm", "-cpu", "host,kvm-no-adjvtime=on",
+QEMU = ["qemu-system-aarch64", "-M", "virt", "-accel", "kvm", "-cpu", "host,kvm-no-adjvtime=on",
         "-smp", "1", "-m", "128M", "-nographic", "-nic", "none", "-no-reboot", "-device", "virtio-serial-device"]
 VERSION = "QEMU emulator version "
 

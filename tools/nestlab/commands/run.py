@@ -67,7 +67,7 @@ def guest_files(args: argparse.Namespace, share: Path) -> bool:
 def guest_command(args: argparse.Namespace, has_initrd: bool) -> str:
     """The script that L0 runs on the terminal."""
     words = ["console=ttyAMA0", *(["root=/dev/vda", "rw"] if args.disk and not has_initrd else []), args.append]
-    command = ["qemu-system-aarch64", "-M", "virt,gic-version=3", "-accel", "kvm", "-cpu", "host",
+    command = ["qemu-system-aarch64", "-M", "virt", "-accel", "kvm", "-cpu", "host",
                "-smp", str(args.smp), "-m", args.mem, "-nographic", "-nic", "none", "-no-reboot",
                "-kernel", "/mnt/share/kernel", "-append", " ".join(filter(None, words))]
     if has_initrd:

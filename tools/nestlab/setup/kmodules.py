@@ -5,10 +5,10 @@ import lzma
 import re
 from pathlib import Path
 
-# What guests load, and L0, which can swap to compressed memory besides; a kernel that has one built in simply has no such file.
+# What guests load, and L0, which can swap to compressed memory and carry guests' packets besides; a kernel that has one built in simply has no such file.
 # ext4 asks for crc32c by name, so nothing in its module says that it needs it.
-WANTED = ["crc32c_generic", "virtio_pci", "virtio_mmio", "virtio_blk", "ext4", "tun", "virtio_net"]
-FOR_L0 = [*WANTED, "zram"]
+WANTED = ["crc32c_generic", "virtio_pci", "virtio_mmio", "virtio_blk", "ext4", "tun", "virtio_net", "virtio_rng"]
+FOR_L0 = [*WANTED, "zram", "vhost_net"]
 
 
 def load_order(folder: Path, wanted: list[str] = WANTED) -> list[tuple[str, bytes]]:

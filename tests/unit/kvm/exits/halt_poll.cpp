@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Halt polling: how a vCPU's window follows its waits, and what ends a poll.
 #include <kvm/abi/capability.hpp>
-#include <kvm/abi/device.hpp>
 #include <kvm/vm/halt_poll.hpp>
 #include <tests/unit/kvm/run/fixture.hpp>
-#include <vgic/device/device_abi.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -68,30 +66,12 @@ TEST(HaltPollWindow, AFactorOfNoneKeepsIt) {
 }
 
 struct HaltPoll : VmTest {
-    void* gic = nullptr;
     unsigned polls = 0, waits = 0;
 
     void SetUp() override {
         VmTest::SetUp();
         test::port().halt_polling = kDefault;
         test::port().on_wait = [&](nest_host_vcpu*) { waits++; };
-    }
-    void TearDown() override {
-        if (gic)
-            nest_device_release(gic);
-        VmTest::TearDown();
-    }
-    void make_gic() {
-        abi::CreateDevice device{abi::KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
-        ASSERT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &device), 0);
-        gic = test::port().files.at(static_cast<int>(device.fd)).object;
-        set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_DIST, 0x800'0000);
-        set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_REDIST, 0x80a'0000);
-        set(vgic::KVM_DEV_ARM_VGIC_GRP_CTRL, vgic::KVM_DEV_ARM_VGIC_CTRL_INIT, 0);
-    }
-    void set(u32 group, u64 number, u64 value) {
-        vgic::DeviceAttr attr{0, group, number, reinterpret_cast<u64>(&value)};
-        ASSERT_EQ(nest_device_ioctl(gic, abi::KVM_SET_DEVICE_ATTR, reinterpret_cast<u64>(&attr)), 0);
     }
     // As if the guest's waits had taken so long that the window is 40 us.
     void open_window() {

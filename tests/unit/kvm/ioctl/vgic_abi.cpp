@@ -14,16 +14,7 @@ using arch::SysReg;
 
 struct VgicAbi : VmTest {
     void* device = nullptr;
-    void make_gic() {
-        abi::CreateDevice gic{abi::KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
-        ASSERT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &gic), 0);
-        device = test::port().files.at(static_cast<int>(gic.fd)).object;
-    }
-    void TearDown() override {
-        if (device)
-            nest_device_release(device);
-        VmTest::TearDown();
-    }
+    void open_gic() { device = make_device(abi::KVM_DEV_TYPE_ARM_VGIC_V3); }
     template <typename T>
     long access(unsigned cmd, u32 group, u64 number, T& value) {
         abi::DeviceAttr attr{0, group, number, reinterpret_cast<u64>(&value)};
@@ -44,7 +35,7 @@ struct VgicAbi : VmTest {
 // 1024 is a number that the ABI allows; the last four are no interrupts.
 TEST_F(VgicAbi, AllInterruptsThereCanBe) {
     make_vcpu();
-    make_gic();
+    open_gic();
     ASSERT_EQ(set(vgic::KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, u32{1024}), 0);
     u32 nothing = 0;
     EXPECT_EQ(access(abi::KVM_SET_DEVICE_ATTR, vgic::KVM_DEV_ARM_VGIC_GRP_CTRL, vgic::KVM_DEV_ARM_VGIC_CTRL_INIT, nothing), 0);
@@ -61,7 +52,7 @@ TEST_F(VgicAbi, AllInterruptsThereCanBe) {
 // MPIDR_EL1 is the VMM's to set at any time, as with Linux's KVM, and all that goes by it follows.
 TEST_F(VgicAbi, AnotherMpidr) {
     make_vcpu();
-    make_gic();
+    open_gic();
     u32 nothing = 0;
     ASSERT_EQ(access(abi::KVM_SET_DEVICE_ATTR, vgic::KVM_DEV_ARM_VGIC_GRP_CTRL, vgic::KVM_DEV_ARM_VGIC_CTRL_INIT, nothing), 0);
     set_mpidr(0x8000'0300);

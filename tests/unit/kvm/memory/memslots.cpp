@@ -128,6 +128,23 @@ TEST_F(Memslots, HintsDieWithEveryChange) {
     EXPECT_EQ(find(0x10f, hint)->id, 0u);
 }
 
+TEST_F(Memslots, AHoleIsOneUntilAnythingChanges) {
+    kvm::MemslotHint hint;
+    EXPECT_FALSE(slots.is_hole(0, hint)) << "a fresh hint knows of none";
+    ASSERT_EQ(set(0, 0x100, 0x10), 0);
+    EXPECT_EQ(find(0x200, hint), nullptr);
+    EXPECT_TRUE(slots.is_hole(0x200, hint));
+    EXPECT_FALSE(slots.is_hole(0x201, hint));
+    EXPECT_EQ(find(0x100, hint)->id, 0u);
+    EXPECT_TRUE(slots.is_hole(0x200, hint)) << "beside the slot";
+    ASSERT_EQ(set(1, 0x300, 0x10, kHva + 0x100000), 0);
+    EXPECT_FALSE(slots.is_hole(0x200, hint));
+    EXPECT_EQ(find(0x200, hint), nullptr);
+    ASSERT_EQ(set(1, 0x200, 0x10, kHva + 0x100000), 0) << "the slot moves";
+    EXPECT_FALSE(slots.is_hole(0x200, hint));
+    EXPECT_EQ(find(0x200, hint)->id, 1u);
+}
+
 TEST_F(Memslots, TakesEverySlotAndNotOneMore) {
     for (u32 i = 0; i < kvm::Memslots::kMaxSlots; i++)
         ASSERT_EQ(set(i, i * 2, 1, kHva + i * kPage), 0) << i;

@@ -2,6 +2,7 @@
 // A whole VM on the fake machine, driven through entry.h as the kernel would.
 #pragma once
 #include <gtest/gtest.h>
+#include <kvm/abi/device.hpp>
 #include <kvm/abi/ioctl.hpp>
 #include <kvm/abi/registers.hpp>
 #include <kvm/abi/run.hpp>
@@ -11,6 +12,7 @@
 #include <tests/fake/guest.hpp>
 #include <tests/fake/port.hpp>
 #include <vector>
+#include <vgic/device/device_abi.hpp>
 
 namespace nest::kvm {
 
@@ -49,6 +51,8 @@ struct VmTest : testing::Test {
         ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);
     }
     void TearDown() override {
+        for (void* device : devices_)
+            nest_device_release(device);
         for (nest_vcpu* each : others_)
             nest_vcpu_release(each);
         if (vcpu)
@@ -78,6 +82,29 @@ struct VmTest : testing::Test {
             others_.push_back(made);
         return made;
     }
+    // A device of such a type (KVM_DEV_TYPE_*), gone with the test; nullptr, and a failure of the test: it could not be made.
+    void* make_device(u32 type) {
+        abi::CreateDevice device{type, 0, 0};
+        EXPECT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &device), 0);
+        const auto found = test::port().files.find(static_cast<int>(device.fd));
+        if (found == test::port().files.end())
+            return nullptr;
+        devices_.push_back(found->second.object);
+        return devices_.back();
+    }
+    static long set_device(void* device, u32 group, u64 number, u64 value = 0) {
+        abi::DeviceAttr attr{0, group, number, reinterpret_cast<u64>(&value)};
+        return nest_device_ioctl(device, abi::KVM_SET_DEVICE_ATTR, reinterpret_cast<u64>(&attr));
+    }
+    // An initialised GICv3, its frames where QEMU's virt board has them. Once the vCPUs are there.
+    void* make_gic() {
+        void* const gic = make_device(abi::KVM_DEV_TYPE_ARM_VGIC_V3);
+        EXPECT_EQ(set_device(gic, vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_DIST, kGicBase), 0);
+        EXPECT_EQ(set_device(gic, vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_REDIST, kGicBase + 0xa'0000), 0);
+        EXPECT_EQ(set_device(gic, vgic::KVM_DEV_ARM_VGIC_GRP_CTRL, vgic::KVM_DEV_ARM_VGIC_CTRL_INIT), 0);
+        return gic;
+    }
+    static constexpr u64 kGicBase = 0x800'0000;
     long ioctl(unsigned cmd, void* arg = nullptr) { return nest_vcpu_ioctl(vcpu, cmd, reinterpret_cast<u64>(arg)); }
     long vm_ioctl(unsigned cmd, void* arg = nullptr) { return nest_vm_ioctl(vm, cmd, reinterpret_cast<u64>(arg)); }
     Vcpu& core() { return *reinterpret_cast<Vcpu*>(vcpu); }
@@ -104,6 +131,7 @@ private:
         return made;
     }
     std::vector<nest_vcpu*> others_;
+    std::vector<void*> devices_;
 };
 
 }  // namespace nest::kvm

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Tier 0 takes a vCPU from L2 to virtual EL2 and back, again and again in one stay: what L1 writes meanwhile into memory,
 // where nobody sees it, must act at the next entry all the same.
-#include <kvm/abi/device.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/report.hpp>
 #include <tests/unit/kvm/nested/fixture.hpp>
-#include <vgic/device/device_abi.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -17,29 +15,14 @@ using Step = std::function<ExitKind(GuestContext&)>;
 
 struct RunInGuestTest : NestedVmTest {
     static constexpr u64 kVector = 0xffff'0400;
-    void* gic = nullptr;
 
     void SetUp() override {
         NestedVmTest::SetUp();
-        abi::CreateDevice device{abi::KVM_DEV_TYPE_ARM_VGIC_V3, 0, 0};
-        ASSERT_EQ(vm_ioctl(abi::KVM_CREATE_DEVICE, &device), 0);
-        gic = test::port().files.at(static_cast<int>(device.fd)).object;
-        const u64 distributor = 0x800'0000, redistributors = 0x80a'0000;
-        set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_DIST, &distributor);
-        set(vgic::KVM_DEV_ARM_VGIC_GRP_ADDR, vgic::KVM_VGIC_V3_ADDR_TYPE_REDIST, &redistributors);
-        set(vgic::KVM_DEV_ARM_VGIC_GRP_CTRL, vgic::KVM_DEV_ARM_VGIC_CTRL_INIT, nullptr);
+        make_gic();
         set_hcr(H::mask<H::VM, H::IMO, H::FMO>());
         set_l1(SysReg::ICH_HCR_EL2, 1);
         // The first switches make the shadow, and show whether L1 has run L2.
         stay({});
-    }
-    void TearDown() override {
-        nest_device_release(gic);
-        NestedVmTest::TearDown();
-    }
-    void set(u32 group, u64 number, const u64* value) {
-        vgic::DeviceAttr attr{0, group, number, reinterpret_cast<u64>(value)};
-        ASSERT_EQ(nest_device_ioctl(gic, abi::KVM_SET_DEVICE_ATTR, reinterpret_cast<u64>(&attr)), 0);
     }
     static u64 hardware(SysReg reg) { return cpu().registers[reg]; }
     static Step hvc() {
