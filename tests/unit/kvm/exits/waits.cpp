@@ -44,6 +44,20 @@ TEST_F(WaitTest, RequestsDoNotKeepASuspendedVcpuAwake) {
     EXPECT_FALSE(core().has_requests()) << "they are served";
 }
 
+TEST_F(WaitTest, AKickWakesWhoeverMaySleep) {
+    make_vcpu();
+    auto wakes = [&] { return test::port().vcpus[core().host].wakes; };
+    core().kick();
+    EXPECT_EQ(wakes(), 0u) << "nobody sleeps";
+    set_power(abi::KVM_MP_STATE_SUSPENDED);
+    test::port().on_wait = [&](nest_host_vcpu*) {
+        core().kick();
+        raise_signal();
+    };
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(wakes(), 1u);
+}
+
 TEST_F(WaitTest, NorAStoppedOne) {
     make_vcpu();
     set_power(abi::KVM_MP_STATE_STOPPED);

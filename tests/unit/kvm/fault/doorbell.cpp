@@ -62,6 +62,8 @@ TEST_F(Doorbell, OnlyAStoreOfARegisterRings) {
     ASSERT_EQ(run_steps({abort(kBell, kTranslation3 | kWrite | kSt64b)}), 0);
     EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_ARM_LDST64B);
     EXPECT_EQ(run_steps({abort(kBell, kTranslation3 | kWrite | kWalk)}), kInterrupted) << "the guest's own external abort";
+    constexpr u64 kExternal = 0x10;
+    EXPECT_EQ(run_steps({abort(kBell, kExternal | kWrite)}), kInterrupted) << "a bus error; the address is the last fault's";
     EXPECT_EQ(rung(), 1u);
 }
 

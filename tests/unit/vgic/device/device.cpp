@@ -118,6 +118,7 @@ TEST_F(Device, Regions) {
     EXPECT_EQ(code(d.check_ready()), ENXIO) << "the fourth vCPU has none";
     EXPECT_EQ(redist_region(region(1, 0x280000, 0, 2)), 0) << "the failed attempt left nothing behind";
     EXPECT_EQ(code(d.check_ready()), EBUSY);
+    EXPECT_TRUE(d.may_have_frame(0)) << "nothing is known yet";
     EXPECT_EQ(init(), 0);
     EXPECT_EQ(code(d.check_ready()), 0);
     EXPECT_EQ(d.cpu(3).redist_base, 0x280000u);
@@ -126,6 +127,10 @@ TEST_F(Device, Regions) {
     EXPECT_EQ(d.find_redistributor(0x290004, offset), &d.cpu(3));
     EXPECT_EQ(offset, 0x10004u);
     EXPECT_EQ(d.find_redistributor(0x260000, offset), nullptr);
+    for (const u64 inside : {0x200000, 0x260000, 0x29ffff})
+        EXPECT_TRUE(d.may_have_frame(inside)) << std::hex << inside;
+    for (const u64 outside : {0x1fffff, 0x2a0000})
+        EXPECT_FALSE(d.may_have_frame(outside)) << std::hex << outside;
 }
 
 TEST_F(Device, UserPointers) {
