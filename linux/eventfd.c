@@ -26,7 +26,7 @@ static struct workqueue_struct *shutdown_queue;
 
 int nest_eventfd_init(void)
 {
-	shutdown_queue = alloc_workqueue("nestvisor-irqfd", 0, 0);
+	shutdown_queue = alloc_workqueue("nestvisor-irqfd", WQ_UNBOUND, 0);
 	return shutdown_queue ? 0 : -ENOMEM;
 }
 

@@ -25,7 +25,7 @@ struct nest_host_vcpu {
 	struct rcuwait wait;
 	sigset_t sigmask; /* for KVM_RUN, if sigmask_active */
 	bool sigmask_active, sigmask_entered;
-	struct kvm_vcpu *entry_work; /* what xfer_to_guest_mode_handle_work() wants to write its exit reason to */
+	struct user_fpsimd_state fpsimd; /* the guest's, while its thread is preempted, on kernels that want room for them */
 };
 
 extern const struct file_operations nest_dev_fops;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* MMU notifiers: the kernel tells of a page of the VMM before it takes that page away. */
 #include <linux/glue.h>
+#include <linux/host_compat.h>
 
 static struct nest_vm *vm_of(struct mmu_notifier *notifier)
 {
@@ -19,18 +20,18 @@ static void invalidate_end(struct mmu_notifier *notifier, const struct mmu_notif
 	nest_mmu_invalidate_end(vm_of(notifier), range->start, range->end);
 }
 
-static int clear_flush_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long start, unsigned long end)
+static nest_young_t clear_flush_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	return nest_mmu_age(vm_of(notifier), start, end, true);
 }
 
 /* No TLB maintenance is due here: a stale access flag only makes a page look older than it is. */
-static int clear_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long start, unsigned long end)
+static nest_young_t clear_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	return nest_mmu_age(vm_of(notifier), start, end, true);
 }
 
-static int test_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long address)
+static nest_young_t test_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long address)
 {
 	return nest_mmu_age(vm_of(notifier), address, address + 1, false);
 }

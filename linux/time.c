@@ -36,8 +36,7 @@ bool nest_port_clock_snapshot(uint64_t *realtime_ns, uint64_t *counter)
 {
 	struct system_time_snapshot snapshot;
 
-	ktime_get_snapshot(&snapshot);
-	*realtime_ns = ktime_to_ns(snapshot.real);
+	*realtime_ns = ktime_to_ns(nest_clock_snapshot(&snapshot));
 	*counter = snapshot.cycles;
 	return snapshot.cs_id == CSID_ARM_ARCH_COUNTER;
 }

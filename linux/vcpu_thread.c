@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The thread of a vCPU: notifiers at each context switch, kicks, waits, signals, and the way into guest state. */
-#include <asm/neon.h>
-#include <linux/entry-kvm.h>
 #include <linux/glue.h>
+#include <linux/host_compat.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
@@ -10,7 +9,7 @@
 #include <linux/uaccess.h>
 
 /*
- * xfer_to_guest_mode_handle_work() writes KVM_EXIT_INTR into the struct kvm_vcpu that it is given. The core reports
+ * Up to 6.17 xfer_to_guest_mode_handle_work() writes KVM_EXIT_INTR into the struct kvm_vcpu that it is given. The core reports
  * KVM_EXIT_INTR by itself, so all vCPUs share one stand-in, which nobody reads.
  */
 static struct kvm_vcpu *stand_in;
@@ -157,7 +156,7 @@ bool nest_port_may_poll(void)
 int nest_port_vcpu_before_entry(struct nest_host_vcpu *vcpu)
 {
 	cond_resched();
-	return xfer_to_guest_mode_handle_work(stand_in);
+	return nest_work_before_guest(stand_in);
 }
 
 bool nest_port_vcpu_entry_blocked(void)
@@ -246,14 +245,14 @@ uint64_t nest_port_run_delay_ns(void)
 	return READ_ONCE(current->sched_info.run_delay);
 }
 
-void nest_port_fpsimd_begin(void)
+void nest_port_fpsimd_begin(struct nest_host_vcpu *vcpu)
 {
-	kernel_neon_begin();
+	nest_neon_begin(&vcpu->fpsimd);
 }
 
-void nest_port_fpsimd_end(void)
+void nest_port_fpsimd_end(struct nest_host_vcpu *vcpu)
 {
-	kernel_neon_end();
+	nest_neon_end(&vcpu->fpsimd);
 }
 
 void nest_port_preempt_disable(void)

@@ -257,9 +257,10 @@ void nest_port_sigmask_leave(struct nest_host_vcpu *vcpu);
 /* KVM_SET_SIGNAL_MASK. `clear`: no mask any more. -EINVAL for a size that is not a sigset's, -EFAULT. */
 int nest_port_sigmask_set(struct nest_host_vcpu *vcpu, uint64_t user_set, unsigned size, bool clear);
 
-/* FP/SIMD registers for the calling thread's use, which may be preempted meanwhile; preemptible context, interrupts on. */
-void nest_port_fpsimd_begin(void);
-void nest_port_fpsimd_end(void);
+/* FP/SIMD registers for the use of the calling thread, which is the vCPU's and may be preempted meanwhile; preemptible context,
+ * interrupts on. */
+void nest_port_fpsimd_begin(struct nest_host_vcpu *vcpu);
+void nest_port_fpsimd_end(struct nest_host_vcpu *vcpu);
 
 /* The system-wide safe value of an ID register, by its 16-bit encoding (sysreg.hpp). */
 uint64_t nest_port_feature_register(unsigned encoding);

@@ -11,7 +11,7 @@ namespace nest::kvm {
 inline void acquire_fpsimd(Vcpu& vcpu) {
     if (vcpu.fp_loaded)
         return;
-    nest_port_fpsimd_begin();
+    nest_port_fpsimd_begin(vcpu.host);
     nest_fpsimd_load(&vcpu.fp);
     vcpu.fp_loaded = true;
 }
@@ -21,7 +21,7 @@ inline void release_fpsimd(Vcpu& vcpu) {
         return;
     nest_fpsimd_save(&vcpu.fp);
     vcpu.fp_loaded = false;
-    nest_port_fpsimd_end();
+    nest_port_fpsimd_end(vcpu.host);
 }
 
 }  // namespace nest::kvm

@@ -199,13 +199,13 @@ int nest_port_sigmask_set(struct nest_host_vcpu* vcpu, uint64_t user_set, unsign
     return 0;
 }
 
-void nest_port_fpsimd_begin(void) {
+void nest_port_fpsimd_begin(struct nest_host_vcpu*) {
     might_sleep(__func__);
     if (port().fpsimd_begins++ != port().fpsimd_ends)
         die("nested FP/SIMD section");
     thread_context().owns_fpsimd = true;
 }
-void nest_port_fpsimd_end(void) {
+void nest_port_fpsimd_end(struct nest_host_vcpu*) {
     might_sleep(__func__);
     if (++port().fpsimd_ends != port().fpsimd_begins)
         die("FP/SIMD section ended twice");

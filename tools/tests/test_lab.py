@@ -5,11 +5,12 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from nestlab.errors import LabError
 from nestlab.machine import campaign
 from nestlab.machine.machine import Machine
-from nestlab.setup import cpio, flavours, kernels, mirror, module
+from nestlab.setup import cpio, flavours, kernels, mirror, module, toolroot
 from nestlab.tests import boottests, conformance, judge, selftest_plan
 from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
@@ -62,6 +63,14 @@ class Kernels(unittest.TestCase):
             self.assertFalse(kernels.fits(name, "7.2", "arm64"), name)
         self.assertTrue(kernels.fits("7.2.12+deb13-arm64", "7.2", "arm64"))
 
+    def test_debian_12s_own_kernels_have_a_number_for_each_build(self):
+        self.assertTrue(kernels.fits("6.1.0-50-arm64", "6.1", "arm64"))
+        self.assertFalse(kernels.fits("6.12.9+deb12-arm64", "6.1", "arm64"))
+        self.assertLess(kernels.order("6.1.0-9-arm64"), kernels.order("6.1.0-50-arm64"))
+        self.assertEqual(flavours.headers("6.1.0-50-arm64"),
+                         ["linux-headers-6.1.0-50-arm64:arm64", "linux-headers-6.1.0-50-common:all", "linux-kbuild-6.1:amd64"])
+        self.assertIn("linux-kbuild-6.12.9+deb12:amd64", flavours.headers("6.12.9+deb12-arm64"))
+
     def test_each_flavour_has_a_short_name(self):
         self.assertEqual(flavours.short("6.12", "arm64"), ("6.12", "arm64"))
         self.assertEqual(flavours.short("7.2", "cloud-arm64"), ("7.2", "cloud-arm64"))
@@ -98,6 +107,18 @@ class Hosts(unittest.TestCase):
 
     def test_firmware_is_a_host_of_its_own(self):
         self.assertEqual(self.row("ACPI", Result(PASS, "host-acpi@neoverse-v1")), "| Linux 6.12 | ACPI, by EDK2 | not run | pass |")
+
+
+class ToolRoots(unittest.TestCase):
+    def test_a_command_sees_the_repository_at_its_place(self):
+        with mock.patch.object(toolroot, "get", lambda gcc: Path("/root-of-gcc", gcc)):
+            words = toolroot.command("14", ["make", "-j2"])
+        self.assertEqual(words[-2:], ["make", "-j2"])
+        self.assertIn(f'mount --rbind "{toolroot.paths.REPO}" "$0{toolroot.paths.REPO}"', " ".join(words))
+
+    def test_no_release_has_such_a_compiler(self):
+        with self.assertRaises(LabError):
+            toolroot.get("2.95")
 
 
 class Machines(unittest.TestCase):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Debian 13 tree for arm64, unpacked on a host that cannot run it: no program of the packages runs."""
+"""A tree of Debian packages, unpacked only: no program of theirs runs, as a host of another architecture could not."""
 
 import os
 from collections.abc import Sequence
@@ -13,17 +13,18 @@ UNUSED = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info"
 
 
 def unpack(top: Path, packages: Sequence[str], suites: Sequence[str] = ("trixie",), pins: str = "",
-           archives: Path | None = None) -> None:
-    """Unpack `packages` and what they need to `top`. The .deb files, if wanted, are left in the folder `archives`."""
+           archives: Path | None = None, arch: str = "arm64") -> None:
+    """Unpack `packages` and what they need to `top`, from `suites`, of which the first is the release. The .deb files, if
+    wanted, are left in the folder `archives`."""
     apt.configured()
     sources, preferences, tar = apt.root() / f"{top.name}.list", apt.root() / f"{top.name}.pref", top.with_suffix(".tar")
-    sources.write_text(apt.entries(list(suites), "arm64"))
+    sources.write_text(apt.entries(list(suites), arch))
     preferences.write_text(pins)
     mode = "root" if os.geteuid() == 0 else "chrootless"        # only unpacking, so no user name space is needed
     keep = [f'--extract-hook=cp -r "$1/var/cache/apt/archives" "{archives}"'] if archives else []
-    proc.run(["mmdebstrap", "--quiet", f"--mode={mode}", "--variant=extract", "--arch=arm64", "--skip=output/dev", *keep,
+    proc.run(["mmdebstrap", "--quiet", f"--mode={mode}", "--variant=extract", f"--arch={arch}", "--skip=output/dev", *keep,
               f'--aptopt=Dir::Etc::preferences "{preferences}"', '--aptopt=APT::Install-Recommends "false"',
-              "--include=" + ",".join(packages), "trixie", str(tar), str(sources)], "mmdebstrap")
+              "--include=" + ",".join(packages), suites[0], str(tar), str(sources)], "mmdebstrap")
     top.mkdir()
     proc.run(["tar", "-xf", str(tar), "-C", str(top), "--no-same-owner", "--exclude=./dev/*"], f"unpacking {top.name}")
     tar.unlink()

@@ -25,7 +25,9 @@ def short(wanted: str, default: str) -> tuple[str, str]:
 
 
 def headers(version: str) -> list[str]:
-    """The packages that a module for this full version is built with. PREEMPT_RT has common headers of its own."""
+    """The packages that a module for this full version is built with. PREEMPT_RT has common headers of its own; up to 6.1 all
+    builds of one kernel, which a number tells apart, have one kbuild."""
     base, flavour = FULL.fullmatch(version).groups()
+    kbuild = re.sub(r"^(\d+\.\d+)\.0-\d+$", r"\1", base)
     common = "common-rt" if flavour == "rt-arm64" else "common"
-    return [f"linux-headers-{version}:arm64", f"linux-headers-{base}-{common}:all", f"linux-kbuild-{base}:amd64"]
+    return [f"linux-headers-{version}:arm64", f"linux-headers-{base}-{common}:all", f"linux-kbuild-{kbuild}:amd64"]

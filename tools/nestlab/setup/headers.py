@@ -4,7 +4,7 @@
 import re
 from pathlib import Path
 
-from nestlab import paths, proc, say
+from nestlab import paths, say
 from nestlab.errors import LabError
 from nestlab.setup import apt, built, flavours, kernels, staging
 
@@ -43,11 +43,3 @@ def gcc(headers: Path) -> str:
     if not said:
         raise LabError(f"{headers} does not say which compiler built the kernel")
     return said[1]
-
-
-def compiler(headers: Path) -> str:
-    """That compiler's name on this machine, checked to be there."""
-    name = f"aarch64-linux-gnu-gcc-{gcc(headers)}"
-    if not proc.have(name):
-        raise LabError(f"{name} is missing: this Debian release has no compiler for that kernel; choose another --kernel")
-    return name

@@ -32,13 +32,13 @@ class Kernel:
 
 
 def order(version: str) -> tuple[int, ...]:
-    """Sort key: the numbers, Debian's release last."""
-    return tuple(int(number) for number in re.findall(r"\d+", version.split("-")[0]))
+    """Sort key among kernels of one flavour: the numbers."""
+    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def fits(version: str, wanted: str, flavour: str) -> bool:
     """Is `version` one of `wanted` (6.12, 7.2, …), of that flavour, and for 6.12 built by this release's compiler?"""
-    if not re.fullmatch(re.escape(wanted) + rf"(\.\d+)*\+deb[\d.]+-{flavour}", version):
+    if not re.fullmatch(re.escape(wanted) + rf"(\.\d+)*(\+deb[\d.]+|-\d+)-{flavour}", version):
         return False
     return not wanted.startswith("6.12") or f"+deb{host.release().number}" in version
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nestlab import paths, proc, say
 from nestlab.errors import LabError
-from nestlab.setup import headers, hosttools, kernels, staging
+from nestlab.setup import headers, host, hosttools, kernels, staging, toolroot
 
 FOLDERS = ["arch", "base", "kvm", "linux", "nested", "port", "stage2", "timer", "vgic", "vhe", "vncr"]
 PATTERNS = ["Kbuild", "*.mk", "*.c", "*.cpp", "*.hpp", "*.h", "*.S", "*.def", "*.lds", "*.inc"]
@@ -50,12 +50,10 @@ def build(wanted: str = "6.12", top: Path = paths.REPO, verbose: bool = False) -
         raise LabError(f"{top} has no Kbuild file: nothing to build")
     version = kernels.choose(wanted)
     tree = headers.get(version)
+    gcc = headers.gcc(tree)
     hosttools.need(hosttools.BUILD)
-    try:
-        hosttools.need(hosttools.cross(headers.gcc(tree)))
-    except LabError as error:
-        raise LabError(f"kernel {version} was built by GCC {headers.gcc(tree)}: {error}") from None
-    compiler = headers.compiler(tree)
+    if gcc == host.release().gcc:
+        hosttools.need(hosttools.cross(gcc))
     where = paths.BUILD / version
     where.mkdir(parents=True, exist_ok=True)
     with staging.locked(where):
@@ -63,9 +61,10 @@ def build(wanted: str = "6.12", top: Path = paths.REPO, verbose: bool = False) -
         log = where / "build.log"
         try:
             # CONFIG_DEBUG_INFO_BTF_MODULES= : pahole gives up on C++ and kbuild would delete the module.
-            proc.run(["nice", "make", "-C", str(tree), f"M={where}", "ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-",
-                      f"CC={compiler}", "CONFIG_DEBUG_INFO_BTF_MODULES=", f"-j{os.cpu_count()}", f"V={int(verbose)}",
-                      "modules"], "building nestvisor.ko", log=log)
+            make = ["nice", "make", "-C", str(tree), f"M={where}", "ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-",
+                    f"CC=aarch64-linux-gnu-gcc-{gcc}", "CONFIG_DEBUG_INFO_BTF_MODULES=", f"-j{os.cpu_count()}", f"V={int(verbose)}",
+                    "modules"]
+            proc.run(make if gcc == host.release().gcc else toolroot.command(gcc, make), "building nestvisor.ko", log=log)
         except LabError as error:
             say.result(said(log, where))
             raise LabError(str(error).replace(f"{where}/", "", 1)) from None
