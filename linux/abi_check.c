@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Proves, when the module is built, that the numbers and layouts in kvm/abi/ are those of this kernel's headers. What the
- * headers are too old to know is not checked.
+ * Proves, when the module is built, that the numbers and layouts in kvm/abi/ are those of this kernel's headers. Headers
+ * that are older than the newest of these numbers prove nothing: then another kernel's have to.
  */
 #ifdef __KERNEL__
 #include <linux/build_bug.h>
+#include <linux/host_probed.h>
 #include <linux/kvm.h>
 #include <linux/stddef.h>
 #else
@@ -12,6 +13,8 @@
 #include <linux/kvm.h>
 #include <stddef.h>
 #endif
+
+#if !defined(__KERNEL__) || defined(NEST_HAVE_ABI)
 
 #define NEST_DIRECTION_NONE       _IOC_NONE
 #define NEST_DIRECTION_WRITE      _IOC_WRITE
@@ -32,3 +35,5 @@
 #define FIELD(ours, member, theirs, their_member, offset) \
 	static_assert(offsetof(struct theirs, their_member) == (offset), #theirs "." #their_member);
 #include "../kvm/abi/layout.def"
+
+#endif

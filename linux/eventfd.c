@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Eventfds: signalling them, and waiting on them for irqfds. */
 #include <linux/glue.h>
-#include <linux/eventfd.h>
+#include <linux/host_compat.h>
 #include <linux/file.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -49,7 +49,7 @@ int nest_port_eventfd_get(int fd, struct nest_eventfd **out)
 
 void nest_port_eventfd_signal(struct nest_eventfd *eventfd)
 {
-	eventfd_signal((struct eventfd_ctx *)eventfd);
+	nest_eventfd_signal((struct eventfd_ctx *)eventfd);
 }
 
 void nest_port_eventfd_put(struct nest_eventfd *eventfd)

@@ -49,7 +49,9 @@ uint64_t nest_port_feature_register(unsigned int encoding)
 	case SYS_ID_AA64MMFR0_EL1:
 	case SYS_ID_AA64MMFR1_EL1:
 	case SYS_ID_AA64MMFR2_EL1:
+#ifdef SYS_ID_AA64MMFR3_EL1
 	case SYS_ID_AA64MMFR3_EL1:
+#endif
 #ifdef SYS_ID_AA64MMFR4_EL1
 	case SYS_ID_AA64MMFR4_EL1:
 #endif

@@ -7,18 +7,14 @@
 #include <linux/hrtimer.h>
 #include <linux/host_probed.h>
 #include <linux/mm.h>
+#include <linux/eventfd.h>
 #include <linux/timekeeping.h>
-#include <linux/version.h>
 #ifdef NEST_HAVE_ENTRY_VIRT
 #include <linux/entry-virt.h>
 #else
 #include <linux/entry-kvm.h>
 #endif
 
-/* follow_pfnmap_start() came with 6.12; before 6.8 kernel-mode FP/SIMD does not survive preemption. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#error "Nestvisor needs Linux 6.12"
-#endif
 
 /* The flag came with 6.9, and with it the devices that are mapped Normal, not cacheable. */
 #ifdef VM_ALLOW_ANY_UNCACHED
@@ -56,6 +52,12 @@ typedef bool nest_young_t;
 typedef int nest_young_t;
 #endif
 
+#ifdef NEST_HAVE_NEON_PREEMPTION
+#define NEST_FPSIMD_SURVIVES_PREEMPTION true
+#else
+#define NEST_FPSIMD_SURVIVES_PREEMPTION false
+#endif
+
 /* `room`: where the kernel keeps the registers while the thread is preempted; older kernels have room of their own. */
 static inline void nest_neon_begin(struct user_fpsimd_state *room)
 {
@@ -72,6 +74,74 @@ static inline void nest_neon_end(struct user_fpsimd_state *room)
 	kernel_neon_end(room);
 #else
 	kernel_neon_end();
+#endif
+}
+
+static inline void nest_eventfd_signal(struct eventfd_ctx *eventfd)
+{
+#ifdef NEST_HAVE_EVENTFD_SIGNAL_ONE
+	eventfd_signal(eventfd);
+#else
+	eventfd_signal(eventfd, 1);
+#endif
+}
+
+/* NUMA balancing is told of a page's use on demand; older kernels always tell. */
+#ifdef NEST_HAVE_FOLL_HONOR_NUMA_FAULT
+#define NEST_FOLL_HONOR_NUMA_FAULT FOLL_HONOR_NUMA_FAULT
+#else
+#define NEST_FOLL_HONOR_NUMA_FAULT 0
+#endif
+
+/* Came with ACPI 6.5: a CPU that firmware may bring later. */
+#ifndef ACPI_MADT_GICC_ONLINE_CAPABLE
+#define ACPI_MADT_GICC_ONLINE_CAPABLE (1 << 3)
+#endif
+
+/* One entry of a page table that maps no struct page, looked at between start and end. The mmap lock held for reading. */
+struct nest_pfnmap {
+	unsigned long pfn;
+	pgprot_t prot;
+	bool writable;
+#ifdef NEST_HAVE_FOLLOW_PFNMAP
+	struct follow_pfnmap_args args;
+#else
+	pte_t *pte;
+	spinlock_t *lock;
+#endif
+};
+
+static inline int nest_pfnmap_start(struct nest_pfnmap *map, struct vm_area_struct *vma, unsigned long address)
+{
+	int ret;
+#ifdef NEST_HAVE_FOLLOW_PFNMAP
+	map->args = (struct follow_pfnmap_args){ .vma = vma, .address = address };
+	ret = follow_pfnmap_start(&map->args);
+	if (ret)
+		return ret;
+	map->pfn = map->args.pfn;
+	map->prot = map->args.pgprot;
+	map->writable = map->args.writable;
+#else
+	pte_t pte;
+
+	ret = follow_pte(vma->vm_mm, address, &map->pte, &map->lock);
+	if (ret)
+		return ret;
+	pte = READ_ONCE(*map->pte);
+	map->pfn = pte_pfn(pte);
+	map->prot = __pgprot(pte_val(pfn_pte(map->pfn, __pgprot(0))) ^ pte_val(pte));
+	map->writable = pte_write(pte);
+#endif
+	return 0;
+}
+
+static inline void nest_pfnmap_end(struct nest_pfnmap *map)
+{
+#ifdef NEST_HAVE_FOLLOW_PFNMAP
+	follow_pfnmap_end(&map->args);
+#else
+	pte_unmap_unlock(map->pte, map->lock);
 #endif
 }
 

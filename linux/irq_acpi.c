@@ -6,6 +6,7 @@
 #define pr_fmt(fmt) "nestvisor: " fmt
 #include <linux/acpi.h>
 #include <linux/glue.h>
+#include <linux/host_compat.h>
 
 #ifdef CONFIG_ACPI
 

@@ -157,7 +157,7 @@ out:
 /* A PFN mapping has no struct page to take a reference on: only the MMU notifier tells when the mapping goes. */
 static int get_pfn_mapping(struct mm_struct *mm, unsigned long hva, bool write, struct nest_host_page *out)
 {
-	struct follow_pfnmap_args args = { .address = hva & PAGE_MASK };
+	struct nest_pfnmap map;
 	struct vm_area_struct *vma;
 	bool unlocked = false;
 	int ret;
@@ -172,27 +172,26 @@ static int get_pfn_mapping(struct mm_struct *mm, unsigned long hva, bool write, 
 		ret = -EFAULT;
 		goto out;
 	}
-	args.vma = vma;
-	ret = follow_pfnmap_start(&args);
+	ret = nest_pfnmap_start(&map, vma, hva & PAGE_MASK);
 	if (ret) {
 		ret = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
 		if (!ret)
-			ret = unlocked ? -EAGAIN : follow_pfnmap_start(&args);
+			ret = unlocked ? -EAGAIN : nest_pfnmap_start(&map, vma, hva & PAGE_MASK);
 		if (ret)
 			goto out;
 	}
-	if (write && !args.writable) {
+	if (write && !map.writable) {
 		ret = -EFAULT;
 	} else {
-		out->pa = PFN_PHYS(args.pfn) + offset_in_host_page(hva);
+		out->pa = PFN_PHYS(map.pfn) + offset_in_host_page(hva);
 		out->block_shift = PAGE_SHIFT;
-		out->writable = args.writable;
-		out->device = !pfn_is_map_memory(args.pfn);
-		out->cacheable = (pgprot_val(args.pgprot) & PTE_ATTRINDX_MASK) == PTE_ATTRINDX(MT_NORMAL);
+		out->writable = map.writable;
+		out->device = !pfn_is_map_memory(map.pfn);
+		out->cacheable = (pgprot_val(map.prot) & PTE_ATTRINDX_MASK) == PTE_ATTRINDX(MT_NORMAL);
 		out->any_uncached = vma->vm_flags & NEST_VM_ALLOW_ANY_UNCACHED;
 		out->page = NULL;
 	}
-	follow_pfnmap_end(&args);
+	nest_pfnmap_end(&map);
 out:
 	mmap_read_unlock(mm);
 	return ret;
@@ -200,8 +199,8 @@ out:
 
 int nest_port_page_get(struct nest_host_vm *vm, uint64_t hva, bool write, struct nest_host_page *out)
 {
-	/* FOLL_HONOR_NUMA_FAULT: NUMA balancing learns that this CPU uses the page, and may move the page here. */
-	unsigned int flags = FOLL_HWPOISON | FOLL_HONOR_NUMA_FAULT | (write ? FOLL_WRITE : 0);
+	/* By FOLL_HONOR_NUMA_FAULT NUMA balancing learns that this CPU uses the page, and may move the page here. */
+	unsigned int flags = FOLL_HWPOISON | NEST_FOLL_HONOR_NUMA_FAULT | (write ? FOLL_WRITE : 0);
 	struct page *page;
 	long ret;
 

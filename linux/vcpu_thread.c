@@ -245,6 +245,11 @@ uint64_t nest_port_run_delay_ns(void)
 	return READ_ONCE(current->sched_info.run_delay);
 }
 
+bool nest_port_fpsimd_survives_preemption(void)
+{
+	return NEST_FPSIMD_SURVIVES_PREEMPTION;
+}
+
 void nest_port_fpsimd_begin(struct nest_host_vcpu *vcpu)
 {
 	nest_neon_begin(&vcpu->fpsimd);

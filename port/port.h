@@ -257,8 +257,10 @@ void nest_port_sigmask_leave(struct nest_host_vcpu *vcpu);
 /* KVM_SET_SIGNAL_MASK. `clear`: no mask any more. -EINVAL for a size that is not a sigset's, -EFAULT. */
 int nest_port_sigmask_set(struct nest_host_vcpu *vcpu, uint64_t user_set, unsigned size, bool clear);
 
-/* FP/SIMD registers for the use of the calling thread, which is the vCPU's and may be preempted meanwhile; preemptible context,
- * interrupts on. */
+/* Are FP/SIMD registers that nest_port_fpsimd_begin() lends kept across preemption? Always the same answer. Any context. */
+bool nest_port_fpsimd_survives_preemption(void);
+/* FP/SIMD registers for the use of the calling thread, which is the vCPU's. Interrupts on; where they do not survive preemption,
+ * that is off from before the one to behind the other. */
 void nest_port_fpsimd_begin(struct nest_host_vcpu *vcpu);
 void nest_port_fpsimd_end(struct nest_host_vcpu *vcpu);
 

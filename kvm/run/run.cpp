@@ -81,6 +81,8 @@ Next prepare_nested(Vcpu& vcpu) {
 bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     Cpu& c = cpu();
     nest_port_preempt_disable();
+    if (vcpu.fp_wanted) [[unlikely]]
+        borrow_fpsimd(vcpu);
     if (vcpu.vel2.present())
         complete_switch(vcpu);
     vcpu.timers.flush(c);
@@ -112,6 +114,8 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     if (ran)
         nest_port_guest_exit_time();
     nest_port_irq_enable();
+    if (vcpu.fp_wanted) [[unlikely]]
+        release_fpsimd(vcpu);
     nest_port_preempt_enable();
     return ran;
 }

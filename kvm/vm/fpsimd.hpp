@@ -7,13 +7,22 @@
 
 namespace nest::kvm {
 
-// From here to release_fpsimd() the thread owns the registers; the kernel keeps them across preemption. Interrupts on.
-inline void acquire_fpsimd(Vcpu& vcpu) {
-    if (vcpu.fp_loaded)
-        return;
+// From here to release_fpsimd() the thread owns the registers. Interrupts on.
+inline void borrow_fpsimd(Vcpu& vcpu) {
     nest_port_fpsimd_begin(vcpu.host);
     nest_fpsimd_load(&vcpu.fp);
     vcpu.fp_loaded = true;
+}
+
+// The guest has used FP/SIMD. A kernel that keeps what it lends across preemption lends the registers here. One that does not
+// (before Linux 6.8) lends them to pass_through_guest() (kvm/run/run.cpp), each time: from here the thread may still sleep.
+inline void acquire_fpsimd(Vcpu& vcpu) {
+    if (vcpu.fp_loaded)
+        return;
+    if (nest_port_fpsimd_survives_preemption())
+        borrow_fpsimd(vcpu);
+    else
+        vcpu.fp_wanted = true;
 }
 
 inline void release_fpsimd(Vcpu& vcpu) {

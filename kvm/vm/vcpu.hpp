@@ -85,6 +85,7 @@ public:
     HaltPollWindow halt_poll;
     bool entered = false;     // between activate() and deactivate(): guest context loaded, TGE clear
     bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
+    bool fp_wanted = false;   // the guest uses them, and the kernel lends them only while preemption is off: for each stay
     Atomic<bool> has_run;
     Atomic<u32> irq_pins;     // without an in-kernel GIC: HCR_EL2.VI and VF
 

@@ -57,6 +57,7 @@ void FakePort::reset() {
     on_wait = nullptr;
     on_relax = on_poll = nullptr;
     on_mutex_lock = nullptr;
+    fpsimd_survives_preemption = true;
     cpu_is_wanted = false;
     halt_polling = {0, 2, 10'000, 2};
     process_id = 4711;
@@ -199,14 +200,22 @@ int nest_port_sigmask_set(struct nest_host_vcpu* vcpu, uint64_t user_set, unsign
     return 0;
 }
 
+bool nest_port_fpsimd_survives_preemption(void) { return port().fpsimd_survives_preemption; }
+// Of one that does not survive preemption, preemption is what must be off.
+static void check_fpsimd_context(const char* caller) {
+    if (port().fpsimd_survives_preemption)
+        might_sleep(caller);
+    else if (!thread_context().preempt_off || thread_context().irqs_off)
+        die("FP/SIMD that does not survive preemption is used with preemption on, or with interrupts off");
+}
 void nest_port_fpsimd_begin(struct nest_host_vcpu*) {
-    might_sleep(__func__);
+    check_fpsimd_context(__func__);
     if (port().fpsimd_begins++ != port().fpsimd_ends)
         die("nested FP/SIMD section");
     thread_context().owns_fpsimd = true;
 }
 void nest_port_fpsimd_end(struct nest_host_vcpu*) {
-    might_sleep(__func__);
+    check_fpsimd_context(__func__);
     if (++port().fpsimd_ends != port().fpsimd_begins)
         die("FP/SIMD section ended twice");
     thread_context().owns_fpsimd = false;

@@ -238,6 +238,30 @@ TEST_F(VmTest, FpIsTakenOnceAndGivenBack) {
     EXPECT_EQ(test::port().fpsimd_ends, 1u);
 }
 
+// As kernels before 6.8 lend them: whoever has the registers must not be preempted, and so must not sleep (tests/fake asserts both).
+TEST_F(VmTest, FpThatDoesNotSurvivePreemptionIsTakenForEachStay) {
+    test::port().fpsimd_survives_preemption = false;
+    make_vcpu();
+    unsigned owned = 0;
+    guest_does({[](GuestContext&) {
+                    test::set_syndrome(Ec::kFpAccess, 0);
+                    return ExitKind::kSync;
+                },
+                [&](GuestContext&) {
+                    owned += core().fp_loaded;
+                    test::set_syndrome(Ec::kWfx, 1);
+                    return ExitKind::kSync;
+                },
+                [&](GuestContext&) {
+                    owned += core().fp_loaded;
+                    return ExitKind::kIrq;
+                }});
+    EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
+    EXPECT_EQ(owned, 2u);
+    EXPECT_EQ(test::port().fpsimd_begins, 3u) << "the last stay is the script's end";
+    EXPECT_EQ(test::port().fpsimd_ends, 3u);
+}
+
 TEST_F(VmTest, ADeadVmDoesNotRun) {
     make_vcpu();
     nest_mmu_release(vm);
