@@ -130,7 +130,7 @@ static inline int nest_pfnmap_start(struct nest_pfnmap *map, struct vm_area_stru
 		return ret;
 	pte = READ_ONCE(*map->pte);
 	map->pfn = pte_pfn(pte);
-	map->prot = __pgprot(pte_val(pfn_pte(map->pfn, __pgprot(0))) ^ pte_val(pte));
+	map->prot = pte_pgprot(pte);
 	map->writable = pte_write(pte);
 #endif
 	return 0;
