@@ -15,14 +15,12 @@ fi
 
 # NUMBER: the guest's. Its network is 10.0.NUMBER.0/24.
 network() {
-	if [ "$load" != 0 ]; then
-		echo "user,id=net,restrict=on,net=10.0.$1.0/24,tftp=$work/tftp"
-	elif [ -c /dev/vhost-net ] && command -v ip >/dev/null; then
+	if [ "$load" = 0 ] && [ -c /dev/vhost-net ] && command -v ip >/dev/null; then
 		printf '#!/bin/sh\nip addr add 10.0.%s.2/24 dev "$1" && ip link set "$1" up\n' "$1" >"$work/up.$1"
 		chmod +x "$work/up.$1"
 		echo "tap,id=net,ifname=lab$1,vhost=on,script=$work/up.$1,downscript=no"
 	else
-		echo "user,id=net,restrict=on,net=10.0.$1.0/24"
+		echo "user,id=net,restrict=on,net=10.0.$1.0/24,tftp=$work/tftp"
 	fi
 }
 

@@ -30,3 +30,10 @@ def unpack(top: Path, packages: Sequence[str], suites: Sequence[str] = ("trixie"
     tar.unlink()
     for name in UNUSED:
         proc.run(["rm", "-rf", str(top / name)], f"trimming {top.name}")
+
+
+def merge_usr(top: Path) -> None:
+    """What base-files would have done: the old top-level folders are links into usr/."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if (top / "usr" / name).exists() and not (top / name).exists():
+            (top / name).symlink_to(f"usr/{name}")

@@ -37,9 +37,7 @@ def tree() -> Path:
 def furnish(top: Path) -> None:
     """What the packages' scripts would have done, as far as we need it."""
     proc.run(["rm", "-rf", str(top / "var/lib/dpkg")], "trimming the root")
-    for name in ("bin", "sbin", "lib"):
-        if not (top / name).exists():
-            (top / name).symlink_to(f"usr/{name}")
+    debian.merge_usr(top)
     for name in FOLDERS:
         (top / name).mkdir(exist_ok=True)
     for name, target in IN_RAM.items():

@@ -37,9 +37,7 @@ def get(gcc: str) -> Path:
 
 def furnish(top: Path) -> None:
     """What the packages' scripts would have done, as far as make needs it."""
-    for name in ("bin", "sbin", "lib", "lib64"):
-        if not (top / name).exists():
-            (top / name).symlink_to(f"usr/{name}")
+    debian.merge_usr(top)
     for name in ("dev", "proc", "tmp"):
         (top / name).mkdir(exist_ok=True)
     for name, target in (("awk", "mawk"), ("sh", "dash")):
