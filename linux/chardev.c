@@ -36,11 +36,13 @@ static const struct file_operations vm_fops = {
 
 void nest_port_vm_quiesce(struct nest_host_vm *vm)
 {
+	nest_debugfs_kvm_remove(vm);
 	nest_notifier_unregister(vm);
 }
 
 void nest_port_vm_free(struct nest_host_vm *vm)
 {
+	nest_exit_events_vm_ends();
 	mmdrop(vm->mm);
 	kfree(vm);
 }
@@ -69,12 +71,14 @@ static long create_vm(unsigned long type)
 		return ret;
 	}
 	/* From here on the core owns `host` and gives it back through nest_port_vm_free(). */
+	nest_exit_events_vm_begins();
 	ret = nest_notifier_register(host);
 	if (ret) {
 		nest_vm_release(host->core);
 		nest_port_fd_cancel(&fd);
 		return ret;
 	}
+	nest_debugfs_kvm_add(host, fd.fd);
 	nest_port_fd_install(&fd, host->core);
 	return fd.fd;
 }

@@ -16,6 +16,8 @@ struct nest_host_vm {
 	struct mmu_notifier notifier;
 	bool notifier_registered;
 	struct nest_vm *core;
+	struct nest_stat_file *stat_files; /* debugfs_kvm.c's */
+	struct dentry *stat_folder;
 };
 
 struct nest_host_vcpu {
@@ -39,8 +41,27 @@ void nest_irq_exit(void);
 void nest_irq_find_in_acpi(unsigned int *virtual_timer, unsigned int *physical_timer, unsigned int *maintenance);
 void nest_irq_cpu_up(void);
 void nest_irq_cpu_down(void);
+void nest_exit_events_init(void);
+void nest_exit_events_exit(void);
+/* Somebody listens to nestvisor:exit, or nobody any more. */
+int nest_exit_events_on(void);
+void nest_exit_events_off(void);
+/* As long as VMs exist, somebody looks whether the kernel's own events have listeners. Sleeps. */
+void nest_exit_events_vm_begins(void);
+void nest_exit_events_vm_ends(void);
+/* kvm:kvm_exit, if somebody listens. Interrupts off. */
+void nest_kvm_exit_event(const struct nest_trace_exit *exit);
 void nest_debugfs_init(void);
 void nest_debugfs_exit(void);
+void nest_debugfs_kvm_init(void);
+void nest_debugfs_kvm_exit(void);
+/* /sys/kernel/debug/kvm/PID-FD of a VM, whose file has the descriptor `fd`. Without it if there is no memory. Sleeps. */
+void nest_debugfs_kvm_add(struct nest_host_vm *vm, int fd);
+void nest_debugfs_kvm_remove(struct nest_host_vm *vm);
+/* Is this where nest_port_guest_exit_time() takes the interrupt that has ended a guest's stay? */
+bool nest_in_guest_exit_window(unsigned long pc);
+void nest_perf_init(void);
+void nest_perf_exit(void);
 int nest_hotplug_init(void);
 void nest_hotplug_exit(void);
 int nest_eventfd_init(void);

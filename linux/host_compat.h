@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/eventfd.h>
 #include <linux/timekeeping.h>
+#include <linux/tracepoint.h>
 #ifdef NEST_HAVE_ENTRY_VIRT
 #include <linux/entry-virt.h>
 #else
@@ -85,6 +86,13 @@ static inline void nest_eventfd_signal(struct eventfd_ctx *eventfd)
 	eventfd_signal(eventfd, 1);
 #endif
 }
+
+/* Until the block's end the probes of tracepoints stay. Preemption off, which is enough for older kernels. */
+#ifdef NEST_HAVE_TRACEPOINT_SRCU_FAST
+#define NEST_TRACEPOINT_READER() guard(srcu_fast_notrace)(&tracepoint_srcu)
+#else
+#define NEST_TRACEPOINT_READER() lockdep_assert_preemption_disabled()
+#endif
 
 /* NUMA balancing is told of a page's use on demand; older kernels always tell. */
 #ifdef NEST_HAVE_FOLL_HONOR_NUMA_FAULT

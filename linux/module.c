@@ -63,6 +63,8 @@ static int __init nest_init(void)
 		pr_err("cannot follow CPU hotplug: error %d\n", ret);
 		goto out_core;
 	}
+	nest_exit_events_init();
+	nest_perf_init();
 	nest_debugfs_init();
 	nest_dev_open_for_business();
 	pr_info("ready\n");
@@ -85,7 +87,9 @@ static void __exit nest_exit(void)
 {
 	misc_deregister(&nest_dev);
 	nest_debugfs_exit();
+	nest_perf_exit();
 	nest_eventfd_exit(); /* late irqfd shutdowns may hold the last reference of a VM */
+	nest_exit_events_exit();
 	nest_hotplug_exit();
 	nest_core_exit();
 	nest_irq_exit();
@@ -95,6 +99,7 @@ static void __exit nest_exit(void)
 module_init(nest_init);
 module_exit(nest_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(NEST_VERSION); /* Kbuild reads it from VERSION */
 MODULE_DESCRIPTION("Nestvisor: a VHE hypervisor with nested virtualisation, offering the /dev/kvm ABI");
 MODULE_ALIAS_MISCDEV(KVM_MINOR);
 MODULE_ALIAS("devname:kvm");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The core's records become trace events. The core makes records of a kind only while somebody listens to its event. */
-#include <port/entry.h>
+#include <linux/glue.h>
 
 #define CREATE_TRACE_POINTS
 #include <linux/trace_nested.h>
@@ -21,6 +21,12 @@ SWITCH(nest_trace_eret, NEST_TRACE_ERET)
 SWITCH(nest_trace_shadow_fault, NEST_TRACE_SHADOW_FAULT)
 SWITCH(nest_trace_tlbi, NEST_TRACE_TLBI)
 SWITCH(nest_trace_shadow, NEST_TRACE_SHADOW)
+
+void nest_port_trace_exit(uint32_t vm, uint32_t vcpu, const struct nest_trace_exit *exit)
+{
+	nest_kvm_exit_event(exit);
+	trace_exit(vm, vcpu, exit);
+}
 
 void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record *record)
 {

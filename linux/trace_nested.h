@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The nested transitions as tracepoints: events/nestvisor/ in tracefs. They are traced when the vCPU is back in the host;
- * "counter" is CNTPCT_EL0 when the transition happened. "tier" 0: with the guest's context loaded, 1: by way of the host.
+ * Exits and the nested transitions as tracepoints: events/nestvisor/ in tracefs. An exit is traced at once; a transition when the
+ * vCPU is back in the host: "counter" is CNTPCT_EL0 when it happened. "tier" 0: with the guest's context loaded, 1: by way of the
+ * host.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM nestvisor
@@ -129,6 +130,27 @@ TRACE_EVENT_FN(nested_shadow, NEST_TRACE_PROTO, NEST_TRACE_ARGS,
 		  __entry->counter, __print_symbolic(__entry->what, {0, "created"}, {1, "evicted"}), __entry->baddr,
 		  __entry->vtcr, __entry->vmid),
 	nest_trace_shadow_on, nest_trace_shadow_off
+);
+
+/* An exit, before anything is done about it, of any vCPU: as kvm:kvm_exit, with the world and the syndrome. */
+TRACE_EVENT_FN(exit, TP_PROTO(u32 vm, u32 vcpu, const struct nest_trace_exit *x), TP_ARGS(vm, vcpu, x),
+	TP_STRUCT__entry(__field(u32, vm) __field(u32, vcpu) __field(u8, world) __field(u8, kind) __field(u64, esr) __field(u64, pc)
+			 __field(u64, far) __field(u64, hpfar)),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->world = x->world;
+		__entry->kind = x->kind;
+		__entry->esr = x->esr;
+		__entry->pc = x->pc;
+		__entry->far = x->far;
+		__entry->hpfar = x->hpfar;
+	),
+	TP_printk("vm=%u vcpu=%u world=%s kind=%s esr=0x%llx pc=0x%llx far=0x%llx hpfar=0x%llx", __entry->vm, __entry->vcpu,
+		  __print_symbolic(__entry->world, {0, "EL1"}, {1, "vEL2"}, {2, "L2"}),
+		  __print_symbolic(__entry->kind, {0, "sync"}, {1, "irq"}, {2, "fiq"}, {3, "serror"}), __entry->esr, __entry->pc,
+		  __entry->far, __entry->hpfar),
+	nest_exit_events_on, nest_exit_events_off
 );
 
 /* So many records found no room; "counter" is that of the first one. */

@@ -184,12 +184,20 @@ void nest_port_guest_exit(void)
  * If a tick of the host made the guest exit, its handler must run before guest time ends, or the whole tick counts as system
  * time: so interrupts are turned on for one ISB.
  */
-void nest_port_guest_exit_time(void)
+noinline void nest_port_guest_exit_time(void)
 {
 	local_irq_enable();
-	isb();
+	asm volatile("nest_guest_exit_window_end: isb" ::: "memory");
 	local_irq_disable();
 	guest_timing_exit_irqoff();
+}
+
+/* The interrupt is taken before the ISB, or behind it. */
+bool nest_in_guest_exit_window(unsigned long pc)
+{
+	extern const char nest_guest_exit_window_end[];
+
+	return pc >= (unsigned long)nest_port_guest_exit_time && pc <= (unsigned long)nest_guest_exit_window_end + 4;
 }
 
 /* ---- signals ---------------------------------------------------------------------------------------------------- */

@@ -60,11 +60,23 @@ void nest_stats_release(int kind, void *object);
 
 /* Calls nest_port_stats_line() with `to` for each value of each existing VM and vCPU that is not zero. */
 void nest_stats_show(void *to);
+/* Calls nest_port_dump_*() with `to` for all that the VMs' stage 2 and their shadows translate. Sleeps. */
+void nest_dump_translations(void *to);
+/*
+ * A VM's statistics that are one number each: the name of number `row`, NULL behind the last; and the value, of a VM or of all, that
+ * of vCPUs being summed up. The VM stays meanwhile. Sleeps.
+ */
+const char *nest_stat_name(unsigned row);
+uint64_t nest_stat_of_vm(struct nest_vm *vm, unsigned row);
+uint64_t nest_stat_of_all(unsigned row);
 /* Row `row` of what ended vCPUs counted; false behind the last. Any context. */
 bool nest_totals_row(unsigned row, const char **name, uint64_t *value);
 
 /* Somebody listens to records of this kind (NEST_TRACE_*), or nobody any more. Any context. */
 void nest_trace_listen(unsigned kind, bool wanted);
+/* Somebody watches entries and exits, or nobody any more. Between nest_core_init() and nest_core_exit(); one caller at a time;
+ * sleeps. From then on each exit of each vCPU is told; a vCPU that is in the guest leaves it. */
+void nest_watch_exits(bool wanted);
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -82,6 +94,10 @@ void nest_vcpu_load(struct nest_vcpu *vcpu);
 void nest_vcpu_put(struct nest_vcpu *vcpu);
 /* Should a blocked vCPU go on? Any context. */
 bool nest_vcpu_runnable(struct nest_vcpu *vcpu);
+
+/* The guest whose stay an interrupt has ended on this CPU, for that interrupt's handler; false: no vCPU is loaded. `pc`: the guest's;
+ * `user`: it was at EL0. */
+bool nest_interrupted_guest(uint64_t *pc, bool *user);
 
 /* ---- interrupts ------------------------------------------------------------------------------------------------- */
 

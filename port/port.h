@@ -304,10 +304,47 @@ struct nest_trace_record {
 /* Preemptible context. */
 void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record *record);
 
+enum nest_trace_world { NEST_TRACE_EL1, NEST_TRACE_VEL2, NEST_TRACE_L2 }; /* EL1: of a vCPU without virtual EL2 */
+enum nest_trace_exit_kind { NEST_TRACE_EXIT_SYNC, NEST_TRACE_EXIT_IRQ, NEST_TRACE_EXIT_FIQ, NEST_TRACE_EXIT_SERROR };
+/* An exit as the guest was when it came, before anything was done about it. */
+struct nest_trace_exit {
+	uint64_t pc;
+	uint64_t esr; /* SYNC only, else 0 */
+	uint64_t far; /* of aborts, watchpoints, software steps and misaligned PCs; else 0 */
+	uint64_t hpfar; /* of aborts; else 0 */
+	uint8_t kind;
+	uint8_t world;
+};
+/* A stay in the guest begins, or has ended: only between nest_watch_exits(true) and (false). Interrupts off, host's context. */
+void nest_port_trace_entry(uint64_t pc);
+void nest_port_trace_exit(uint32_t vm, uint32_t vcpu, const struct nest_trace_exit *exit);
+
 /* ---- statistics ------------------------------------------------------------------------------------------------- */
 
 /* A value for nest_stats_show()'s `to`. vcpu -1: the VM's own; index -1: not one of several. Sleepable context. */
 void nest_port_stats_line(void *to, uint32_t vm, int vcpu, const char *name, int index, uint64_t value);
+
+/* Lines for nest_dump_translations()'s `to`. Sleepable context. */
+struct nest_dump_slot {
+	uint32_t vm, slot;
+	uint64_t ipa, bytes, hva;
+};
+struct nest_dump_shadow {
+	uint32_t vm, shadow;
+	uint64_t baddr, vtcr;
+	uint32_t vmid, users;
+};
+enum nest_dump_type { NEST_DUMP_NORMAL, NEST_DUMP_NORMAL_NC, NEST_DUMP_DEVICE };
+struct nest_dump_run {
+	uint32_t vm;
+	int shadow; /* -1: the VM's own stage 2 */
+	uint64_t ipa, bytes, pa;
+	bool read, write, execute;
+	enum nest_dump_type type;
+};
+void nest_port_dump_slot(void *to, struct nest_dump_slot line);
+void nest_port_dump_shadow(void *to, struct nest_dump_shadow line);
+void nest_port_dump_run(void *to, struct nest_dump_run line);
 
 /* ---- log -------------------------------------------------------------------------------------------------------- */
 

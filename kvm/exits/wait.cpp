@@ -21,7 +21,7 @@ bool wait_is_over(Vcpu& vcpu) {
     case WaitFor::kHaltEnd:
         return !vcpu.vm.halted();
     case WaitFor::kInterrupt:
-        return vcpu.has_requests() || vcpu.power.get() == PowerState::kStopped || has_wakeup_event(vcpu);
+        return vcpu.has_work() || vcpu.power.get() == PowerState::kStopped || has_wakeup_event(vcpu);
     case WaitFor::kNothing:
         break;
     }

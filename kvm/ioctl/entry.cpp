@@ -9,6 +9,7 @@
 #include <kvm/ioctl/vm_ioctl.hpp>
 #include <kvm/run/load.hpp>
 #include <kvm/stats/totals.hpp>
+#include <kvm/vm/dump.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/report.hpp>
 #include <kvm/vm/vm.hpp>
@@ -91,6 +92,13 @@ void nest_stats_release(int kind, void* object) {
 }
 
 void nest_stats_show(void* to) { show_all(to); }
+void nest_dump_translations(void* to) { dump_translations(to); }
+const char* nest_stat_name(unsigned row) {
+    const Counter* counter = single_counter(row);
+    return counter ? counter->name : nullptr;
+}
+uint64_t nest_stat_of_vm(nest_vm* vm, unsigned row) { return value_of(vm_of(vm), *single_counter(row)); }
+uint64_t nest_stat_of_all(unsigned row) { return value_of_all(*single_counter(row)); }
 bool nest_totals_row(unsigned row, const char** name, uint64_t* value) {
     TotalsRow found;
     if (!totals_row(row, found))
@@ -127,6 +135,14 @@ void nest_mmu_release(nest_vm* vm) {
 void nest_vcpu_load(nest_vcpu* vcpu) { load(vcpu_of(vcpu)); }
 void nest_vcpu_put(nest_vcpu* vcpu) { put(vcpu_of(vcpu)); }
 bool nest_vcpu_runnable(nest_vcpu* vcpu) { return wait_is_over(vcpu_of(vcpu)); }
+bool nest_interrupted_guest(uint64_t* pc, bool* user) {
+    const Vcpu* vcpu = this_cpu().loaded;
+    if (!vcpu)
+        return false;
+    *pc = vcpu->context.pc;
+    *user = vcpu->at_el0();
+    return true;
+}
 
 void nest_timer_irq(unsigned which) {
     const auto slot = static_cast<timer::Slot>(which);

@@ -123,6 +123,11 @@ public:
             visit(*by_gfn_[i].item);
     }
     size_t count() const { return by_gfn_.size(); }
+    // The one with `position` others before it, by frame; nullptr behind the last.
+    const Memslot* at(size_t position) const {
+        assert_either_held(lock_, mmu_lock_);
+        return position < by_gfn_.size() ? by_gfn_[position].item : nullptr;
+    }
     // Grows with every change of any slot.
     u64 generation() const { return generation_.load_relaxed(); }
     unsigned ipa_bits() const { return ipa_bits_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/run/first_run.hpp>
 
+#include <kvm/run/watch.hpp>
 #include <kvm/sysreg/reset.hpp>
 #include <kvm/vm/vm.hpp>
 
@@ -22,6 +23,7 @@ Status prepare_first_run(Vcpu& vcpu) {
     vm.ids.freeze(vcpu.has_gic());
     publish_id_registers(vcpu);
     vm.has_run = true;
+    watch_from_first_run(vcpu);
     vcpu.has_run.store_release(true);
     return kOk;
 }

@@ -8,6 +8,7 @@
 #include <kvm/run/first_run.hpp>
 #include <kvm/run/load.hpp>
 #include <kvm/run/vcpu_reset.hpp>
+#include <kvm/run/watch.hpp>
 #include <kvm/tier0/enter.hpp>
 #include <kvm/trace/trace.hpp>
 #include <kvm/vel2/entry.hpp>
@@ -33,6 +34,7 @@ Next suspended(Vcpu& vcpu) {
 void take_requests(Vcpu& vcpu) {
     if (!vcpu.has_requests()) [[likely]]
         return;
+    drop_watch_if_over(vcpu);
     if (vcpu.take_request(Request::kReset))
         reset_for_cpu_on(vcpu);
     if (vcpu.take_request(Request::kTraps))
@@ -104,6 +106,8 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
         exit = enter_guest(vcpu);
         nest_port_guest_exit();
         ran = true;
+    } else {
+        ran = !l1_wants_it && !vmm_wants_it && enter_if_watched(vcpu, exit);
     }
     if (vcpu.has_gic())
         sync_gic(vcpu);

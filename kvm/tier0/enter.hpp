@@ -14,6 +14,9 @@ struct Exit {
 // (nest_port_guest_enter()), timers and vGIC flushed. After kSync, vcpu.context holds the syndrome.
 Exit enter_guest(Vcpu& vcpu);
 
+// The same for one exit only, which is put down in `seen` as it came. exit.handled: tier 0 has handled it.
+Exit enter_guest_watched(Vcpu& vcpu, nest_trace_exit& seen);
+
 // Tier 0 of an exit that nesting has no part in: what registers alone decide; kResume or kTier1. Guest context loaded, all
 // exceptions masked: no lock that sleeps, no tracing, no wake-up.
 Next handle_el1_exit(Vcpu& vcpu);

@@ -15,8 +15,33 @@ inline Exit run_guest(PerCpu& here, Vcpu& vcpu) {
     return exit;
 }
 
+inline u8 world_of(const Vcpu& vcpu) {
+    if (!vcpu.vel2.present())
+        return NEST_TRACE_EL1;
+    return vcpu.vel2.in_l2() ? NEST_TRACE_L2 : NEST_TRACE_VEL2;
+}
+
+// The exit that run_guest() has come back with, before anything is done about it; a synchronous one was captured.
+inline void put_down(nest_trace_exit& seen, const Vcpu& vcpu, vhe::ExitKind kind) {
+    using arch::Ec;
+    seen = {vcpu.context.pc, 0, 0, 0, static_cast<u8>(kind), world_of(vcpu)};
+    if (kind != vhe::ExitKind::kSync)
+        return;
+    seen.esr = vcpu.context.esr;
+    const Ec ec = vhe::exception_class(seen.esr);
+    const bool abort = ec == Ec::kDataAbortLower || ec == Ec::kInstrAbortLower;
+    if (abort)
+        seen.hpfar = vcpu.context.hpfar;
+    if (abort || ec == Ec::kWatchpointLower || ec == Ec::kPcAlignment || ec == Ec::kSoftStepLower)
+        seen.far = vcpu.context.far;
+}
+
 // Guest context loaded, all exceptions masked. `debug`: what activate() gave the hardware; follows MDSCR_EL1.
 Exit run_in_guest_flat(Cpu& c, PerCpu& here, Vcpu& vcpu);
 Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug);
+
+// One round of these loops: what the exit has changed for the next entry is settled by way of the host.
+Exit run_once_flat(Cpu& c, PerCpu& here, Vcpu& vcpu, nest_trace_exit& seen);
+Exit run_once_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, nest_trace_exit& seen);
 
 }  // namespace nest::kvm

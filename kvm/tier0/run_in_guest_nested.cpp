@@ -213,4 +213,21 @@ Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debu
     }
 }
 
+Exit run_once_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, nest_trace_exit& seen) {
+    Tally tally(vcpu.stats);
+    Exit exit = run_guest(here, vcpu);
+    const bool sync = exit.kind == vhe::ExitKind::kSync;
+    const bool captured = sync && account(c, vcpu);
+    put_down(seen, vcpu, exit.kind);
+    if (!sync)
+        return exit;
+    bool only_changed_worlds = false;
+    exit.handled = !captured;
+    if (captured && decide(vcpu, only_changed_worlds) == Next::kResume) {
+        tally.decided++;
+        exit.handled = true;
+    }
+    return exit;
+}
+
 }  // namespace nest::kvm

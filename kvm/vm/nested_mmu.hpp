@@ -43,6 +43,9 @@ public:
     // What the shadows have counted so far, into the VM's statistics. Any thread.
     void report(VmStats& stats);
 
+    // nullptr: this VM has none. The VM stays; their state is guarded by the mmu lock.
+    Shadows* shadows() { return mmu_.load_acquire(); }
+
     // ---- a vCPU's shadow: before it enters L2
 
     // Makes the vCPU hold the shadow that L1's registers name at this moment. Takes no lock if the vCPU holds that shadow

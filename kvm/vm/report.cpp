@@ -17,6 +17,13 @@ u64 sum(const u64 (&classes)[kClasses]) {
     return all;
 }
 
+// What is not a sum over the vCPUs.
+void complete_own(Vm& vm) {
+    vm.stage2.report(vm.stats);
+    vm.nested_mmu.report(vm.stats);
+    vm.nested_vncr.report(vm.stats);
+}
+
 // What is made of histograms that a vCPU and its VM have both.
 template <typename Stats>
 void sum_histograms(Stats& stats) {
@@ -46,11 +53,37 @@ void complete(VcpuStats& stats) {
     sum_histograms(stats);
 }
 
+const Counter* single_counter(unsigned row) {
+    for (const Counter& counter : kCounters)
+        if (counter.words == 1 && row-- == 0)
+            return &counter;
+    return nullptr;
+}
+
+u64 value_of(Vm& vm, const Counter& counter) {
+    if (counter.in_vcpu == Counter::kAbsent) {
+        complete_own(vm);
+        return get_stat(*words_of(vm.stats, counter));
+    }
+    u64 sum = 0;
+    vm.for_each_vcpu([&](Vcpu& vcpu) {
+        complete(vcpu.stats);
+        sum += get_stat(*words_of(vcpu.stats, counter));
+    });
+    return sum;
+}
+
+u64 value_of_all(const Counter& counter) {
+    Guard guard(machine().vms_lock);
+    u64 sum = 0;
+    for (Vm* vm = machine().vms; vm; vm = vm->next_listed)
+        sum += value_of(*vm, counter);
+    return sum;
+}
+
 void complete(Vm& vm) {
     VmStats& to = vm.stats;
-    vm.stage2.report(to);
-    vm.nested_mmu.report(to);
-    vm.nested_vncr.report(to);
+    complete_own(vm);
     VmStats all{};
     vm.for_each_vcpu([&](Vcpu& vcpu) {
         complete(vcpu.stats);
@@ -87,6 +120,7 @@ void show_all(void* to) {
         // Without the VM's lock: its holder may wait for the VMM's memory for ever, while we hold vms_lock, which every new VM
         // needs.
         complete(*vm);
+        nest_port_stats_line(to, vm->number, -1, "pid", -1, vm->process);
         show(to, vm->number, -1, vm->stats);
         vm->for_each_vcpu([&](Vcpu& vcpu) {
             complete(vcpu.stats);

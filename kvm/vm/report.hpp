@@ -12,6 +12,12 @@ void complete(VcpuStats& stats);
 // Sums over the vCPUs, and what stage 2, the shadow MMU and NestedVncr have counted. Any thread, several at once; sleeps.
 void complete(Vm& vm);
 
+// Number `row` of the counters that are one number; nullptr behind the last.
+const Counter* single_counter(unsigned row);
+// Its value in a VM, or in all: of a vCPU's counter, the sum over the vCPUs. Any thread, several at once; sleeps.
+u64 value_of(Vm& vm, const Counter& counter);
+u64 value_of_all(const Counter& counter);
+
 // Puts a VM on Machine::vms, after it was made, and takes it off, before it is destroyed. Sleeps.
 void list_vm(Vm& vm);
 void unlist_vm(Vm& vm);

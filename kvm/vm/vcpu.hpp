@@ -39,6 +39,7 @@ enum class Request : u64 {
     kStolenTime = 1 << 1,   // the stolen-time record is out of date
     kTraps = 1 << 2,        // what the trap controls depend on has changed
     kLook = 1 << 3,         // no work: the vCPU only has to leave the guest and look at its power state and Vm::dead
+    kWatch = 1 << 4,        // no work, and stays: somebody watches exits, so that each has to leave tier 0 (kvm/run/watch.hpp)
 };
 
 // What a blocked vCPU waits for.
@@ -53,6 +54,8 @@ public:
     // Any context. What was written before is visible to the thread that takes the request. Does not kick.
     void make_request(Request r) { requests_.fetch_or_acq_rel(static_cast<u64>(r)); }
     bool has_requests() const { return requests_.load_acquire() != 0; }
+    // Is there a request that is taken before the next entry?
+    bool has_work() const { return (requests_.load_acquire() & ~static_cast<u64>(Request::kWatch)) != 0; }
     bool take_request(Request r) {
         const u64 bit = static_cast<u64>(r);
         return (requests_.load_relaxed() & bit) && (requests_.fetch_and_acq_rel(~bit) & bit);

@@ -288,6 +288,19 @@ void nest_port_stats_line(void*, uint32_t vm, int vcpu, const char* name, int in
     port().stats_lines.push_back({vm, vcpu, name, index, value});
 }
 
+void nest_port_dump_slot(void*, nest_dump_slot line) {
+    might_sleep(__func__);
+    port().dumped_slots.push_back(line);
+}
+void nest_port_dump_shadow(void*, nest_dump_shadow line) {
+    might_sleep(__func__);
+    port().dumped_shadows.push_back(line);
+}
+void nest_port_dump_run(void*, nest_dump_run line) {
+    might_sleep(__func__);
+    port().dumped_runs.push_back(line);
+}
+
 // ---- trace
 
 void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record* record) {
@@ -296,6 +309,23 @@ void nest_port_trace(uint32_t vm, uint32_t vcpu, const struct nest_trace_record*
     if (port().guest_enters != port().guest_exits)
         die("nest_port_trace: from within the guest");
     port().traced.push_back({vm, vcpu, *record});
+}
+
+static void expect_trace_context(const char* who) {
+    if (!thread_context().irqs_off)
+        die(who);
+    if (port().guest_enters != port().guest_exits)
+        die("an exit is traced from within the guest");
+}
+void nest_port_trace_entry(uint64_t pc) {
+    Lock lock(port().mutex);
+    expect_trace_context(__func__);
+    port().traced_entries.push_back(pc);
+}
+void nest_port_trace_exit(uint32_t vm, uint32_t vcpu, const struct nest_trace_exit* exit) {
+    Lock lock(port().mutex);
+    expect_trace_context(__func__);
+    port().traced_exits.push_back({vm, vcpu, *exit});
 }
 
 // ---- log

@@ -123,12 +123,21 @@ struct FakePort {
         u64 value;
     };
     std::vector<StatsLine> stats_lines;
+    std::vector<nest_dump_slot> dumped_slots;
+    std::vector<nest_dump_shadow> dumped_shadows;
+    std::vector<nest_dump_run> dumped_runs;
     // ---- trace
     struct Traced {
         u32 vm, vcpu;
         nest_trace_record record;
     };
     std::vector<Traced> traced;
+    struct TracedExit {
+        u32 vm, vcpu;
+        nest_trace_exit exit;
+    };
+    std::vector<u64> traced_entries;  // PCs
+    std::vector<TracedExit> traced_exits;
 
     // Everything settable back to its start; what is still allocated stays counted.
     void reset();

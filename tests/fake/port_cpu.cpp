@@ -70,6 +70,11 @@ void FakePort::reset() {
     cpu_call = nullptr;
     infos.clear();
     traced.clear();
+    traced_entries.clear();
+    traced_exits.clear();
+    dumped_slots.clear();
+    dumped_shadows.clear();
+    dumped_runs.clear();
     stats_lines.clear();
     debugs.clear();
     for (nest_percpu& p : percpu)

@@ -34,7 +34,7 @@ struct WaitTest : VmTest {
     }
 };
 
-constexpr Request kRequests[] = {Request::kLook, Request::kTraps, Request::kStolenTime};
+constexpr Request kRequests[] = {Request::kLook, Request::kTraps, Request::kStolenTime, Request::kWatch};
 
 TEST_F(WaitTest, RequestsDoNotKeepASuspendedVcpuAwake) {
     make_vcpu();

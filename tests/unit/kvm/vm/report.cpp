@@ -89,6 +89,7 @@ TEST_F(ReportTest, ShownByVmAndVcpu) {
     EXPECT_EQ(line(0, "nested_forwards"), 1u);
     EXPECT_EQ(line(0, "nested_l2_exits_by_class", kWfx), 1u);
     EXPECT_EQ(line(-1, "shadow_misses"), 1u);
+    EXPECT_EQ(line(-1, "pid"), test::port().process_id);
     nest_vm* second = nullptr;
     ASSERT_EQ(nest_vm_create(host(), 0, &second), 0);
     nest_vm_release(second);
