@@ -36,7 +36,7 @@ def name(test: unittest.TestCase) -> str:
 def run() -> Iterator[Result]:
     """All of them; none at all is a failure."""
     try:
-        hosttools.need(["cpio"])  # reads what nestlab.setup.cpio has written
+        hosttools.need(["cpio", "mandoc", "python3-rich"])  # read what the lab writes, check the manual, draw the command's tables
     except LabError as error:
         yield Result(FAIL, "lab-tools", str(error))
     suite = unittest.defaultTestLoader.discover(str(paths.PACKAGE.parent / "tests"))
