@@ -7,7 +7,7 @@ import sys
 
 from nestlab.errors import LabError
 
-SUBCOMMANDS = ["build", "debug-kernel", "shell", "run", "selftests", "guests", "fuzz", "demo", "test", "soak", "bench", "mutants"]
+SUBCOMMANDS = ["build", "debug-kernel", "shell", "run", "selftests", "guests", "fuzz", "demo", "test", "soak", "bench", "mutants", "package"]
 
 
 def parser() -> argparse.ArgumentParser:

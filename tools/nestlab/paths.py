@@ -9,6 +9,7 @@ REPO = PACKAGE.parent.parent
 L0 = PACKAGE / "machine" / "l0"          # what runs inside the machine
 BUILD = REPO / "build"
 BOOT_TESTS = REPO / "tests" / "boot"
+TOOLS = REPO / "tools"
 
 
 def cache(*parts: str) -> Path:

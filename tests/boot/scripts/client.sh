@@ -16,6 +16,7 @@ exec busybox unshare -m sh -e -c '
 	mount --rbind /dev $top/dev
 	mount --bind /guest $top/guest
 	mount --bind /run/lab/scripts $top/scripts
+	[ ! -d /mnt/share ] || mount --bind /mnt/share $top/mnt/share
 	if [ "$QEMU" = root ]; then
 		for part in bin/qemu-system-aarch64 bin/qemu-img share/qemu lib/aarch64-linux-gnu/qemu; do
 			[ ! -e /usr/$part ] || mount --bind /usr/$part $top/usr/$part

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The disk of the clients: QEMU 10.0, libvirt and libguestfs as Debian 13 has them, for L0 to chroot into (client.sh)."""
+"""The disk of the clients, for L0 to chroot into (client.sh): QEMU 10.0, libvirt, libguestfs, and what watches a hypervisor (perf,
+trace-cmd, bpftrace), as Debian 13 has them."""
 
 import hashlib
 import inspect
@@ -8,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nestlab import paths, proc, say
-from nestlab.setup import debian, hosttools, images, kernels, staging
+from nestlab.setup import built, debian, hosttools, images, kernels, staging
 
 PACKAGES = ["qemu-system-arm", "qemu-utils", "ipxe-qemu", "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients",
-            "libguestfs-tools", "gawk", "?essential"]
-FOLDERS = ["dev", "proc", "sys", "run", "tmp", "guest", "scripts", "var/tmp", "var/log/libvirt/qemu", "var/lib/libvirt"]
+            "libguestfs-tools", "gawk", "linux-perf", "trace-cmd", "bpftrace", "python3", "python3-rich", "?essential"]
+FOLDERS = ["dev", "proc", "sys", "run", "tmp", "guest", "scripts", "mnt/share", "var/tmp", "var/log/libvirt/qemu", "var/lib/libvirt"]
+KVM_STAT = Path("tools/kvm/kvm_stat/kvm_stat")     # in the kernel's source; no package has it
 # No daemon of L0's drops rights or has cgroups of its own, and nothing there has another user.
 LIBVIRT = {
     "qemu.conf": 'user = "root"\ngroup = "root"\nremember_owner = 0\nsecurity_driver = "none"\nnamespaces = []\n'
@@ -41,6 +43,7 @@ def image() -> Path:
                 debian.unpack(top, PACKAGES, archives=archives)
                 database(sorted(archives.glob("*.deb")), top / "var" / "lib" / "dpkg")
                 furnish(top, kernel)
+                shutil.copy(built.source() / KVM_STAT, top / "usr" / "bin")
                 images.ext4(top, work / made.name, SPARE)
             for old in made.parent.glob("*.ext4"):
                 if old != made:

@@ -15,13 +15,13 @@ from nestlab.machine import campaign
 from nestlab.machine.boot import Boot
 from nestlab.machine.machine import FIRMWARES, KVM_MODES, Disk, Machine
 from nestlab.setup import built, clients, kernels, module, staging
-from nestlab.tests import census, fuzz_kvm, guests, judge, selftests
+from nestlab.tests import census, fuzz_kvm, guests, judge, packagetest, selftests
 from nestlab.tests.results import FAIL, SKIP, Result
 
 
 # What a test may need, and who makes the folder that it sees at /mnt/share.
 SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm.get,
-          "census": census.get, "guest-module": lambda: guest_module()}
+          "census": census.get, "guest-module": lambda: guest_module(), "command": lambda: paths.TOOLS}
 # And who makes the disk that it finds at /run/lab/disk.
 DISKS = {"clients": clients.image}
 
@@ -42,6 +42,7 @@ class BootTest:
     icount: bool = False
     kernel: str = "6.12"
     module: str = "loaded"          # loaded | carried | none
+    debian: str = ""                # 12 | 13: not in L0, but on that release, installed
     needs: tuple[str, ...] = ()
     must: tuple[str, ...] = ()
     must_not: str = judge.ALARMS
@@ -79,6 +80,8 @@ def read(file: Path) -> list[BootTest]:
             raise LabError(f"{test}: is switched off without a why")
         if entry.get("module", "loaded") not in ("loaded", "carried", "none") or entry.get("kvm_mode", "none") not in KVM_MODES:
             raise LabError(f"{test}: module is loaded, carried or none; kvm_mode is {', '.join(KVM_MODES)}")
+        if entry.get("debian", "") not in ["", *packagetest.SUITES]:
+            raise LabError(f"{test}: debian is {' or '.join(packagetest.SUITES)}")
         if entry.get("firmware", "none") not in FIRMWARES:
             raise LabError(f"{test}: firmware is {' or '.join(FIRMWARES)}")
         tests += parts(entry)
@@ -115,6 +118,9 @@ def run(tests: list[BootTest], only: str = "*", log: str = "boot") -> Iterator[R
     for name, test, machine in selected(tests, only):
         if not test.enabled:
             yield Result(SKIP, name, test.why)
+            continue
+        if test.debian:
+            yield from packagetest.run(name, packagetest.SUITES[test.debian])
             continue
         key = (machine, test.kernel, test.module, test.needs, name if test.alone else "")
         groups.setdefault(key, []).append((name, test))
