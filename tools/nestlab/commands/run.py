@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Any kernel and disk as a guest: boots L0, loads the module, starts QEMU 11 there with KVM on this terminal.
 
-ctrl-a x ends the guest's QEMU; ctrl-] x ends the whole machine.
+ctrl-a x ends the guest's QEMU; ctrl-] x ends the whole machine. With --status the guest has no terminal: its console is
+stdout, and what it says there of its success is our exit status (1: it says nothing; 124: time is up).
 """
 
 import argparse
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from nestlab import say
 from nestlab.commands import options
 from nestlab.errors import LabError
+from nestlab.machine import job
 from nestlab.machine.boot import Boot
 from nestlab.machine.machine import CPU_MODELS, Disk
 from nestlab.setup import initramfs, kernels, root
@@ -28,6 +32,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smp", type=int, default=4, metavar="N", help="the guest's CPUs (default: 4)")
     parser.add_argument("--mem", default="1G", metavar="M", help="the guest's memory (default: 1G)")
     parser.add_argument("--append", default="", metavar="WORDS", help="more words for the guest's kernel command line")
+    parser.add_argument("--el2", action="store_true", help="the guest has virtual EL2: it can be a hypervisor itself")
+    parser.add_argument("--status", type=pattern, metavar="REGEX", help="the guest runs by itself, for a script: the last line of "
+                        "its console that matches tells its exit status, by the first group (no group: 0)")
+    parser.add_argument("--timeout", type=float, default=600, metavar="S", help="limit for --status (default: 600 s)")
     parser.add_argument("--cpu", choices=CPU_MODELS, default="max", help="L0's CPU model (default: max)")
     parser.add_argument("--peer", action="store_true", help="Linux 7.2's own KVM as L0, without the module")
 
@@ -41,9 +49,56 @@ def run(args: argparse.Namespace) -> int:
         share = Path(folder)
         has_initrd = guest_files(args, share)
         disk = Disk(args.disk.resolve(), "lab-disk", snapshot=not args.write) if args.disk else None
-        boot = Boot(machine, kernel, module, foreground=guest_command(args, has_initrd), share=share, disk=disk)
+        command = guest_command(args, has_initrd)
+        if args.status:
+            return judged(Boot(machine, kernel, module, job=command, share=share, disk=disk), args.status, args.timeout)
+        boot = Boot(machine, kernel, module, foreground=command, share=share, disk=disk)
         with boot.command() as argv:
             return subprocess.call([*argv, "-echr", "29"])
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """--status: a regular expression, whose first group, if it has one, is of digits."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from None
+
+
+class Verdict:
+    """Reads the guest's console: `told` is the status in the last line that matches, None before the first."""
+
+    def __init__(self, wanted: re.Pattern[str]):
+        self._wanted = wanted
+        self.told: int | None = None
+
+    def see(self, line: str) -> None:
+        found = self._wanted.search(line)
+        if not found:
+            return
+        digits = found[1] if self._wanted.groups else "0"
+        if not digits or not digits.isdecimal():
+            raise LabError(f"--status {self._wanted.pattern}: its first group, {digits!r}, is no number in: {line}")
+        self.told = int(digits)
+
+
+def judged(boot: Boot, wanted: re.Pattern[str], seconds: float) -> int:
+    """Run the guest to its end, with its console on stdout; what it told of its success, 255 for more than a process can tell."""
+    verdict = Verdict(wanted)
+
+    def show(line: str) -> None:
+        say.result(line)
+        verdict.see(line)
+
+    vmm = job.run(boot, seconds, show, "run")
+    if vmm:
+        if vmm != job.TIMED_OUT:
+            say.step(f"the guest's QEMU did not end well: status {vmm}")
+        return vmm
+    if verdict.told is None:
+        say.step(f"no line of the guest's console matches {wanted.pattern}")
+        return 1
+    return min(verdict.told, 255)
 
 
 def guest_files(args: argparse.Namespace, share: Path) -> bool:
@@ -67,7 +122,8 @@ def guest_files(args: argparse.Namespace, share: Path) -> bool:
 def guest_command(args: argparse.Namespace, has_initrd: bool) -> str:
     """The script that L0 runs on the terminal."""
     words = ["console=ttyAMA0", *(["root=/dev/vda", "rw"] if args.disk and not has_initrd else []), args.append]
-    command = ["qemu-system-aarch64", "-M", "virt", "-accel", "kvm", "-cpu", "host",
+    machine = "virt,virtualization=on" if args.el2 else "virt"
+    command = ["qemu-system-aarch64", "-M", machine, "-accel", "kvm", "-cpu", "host",
                "-smp", str(args.smp), "-m", args.mem, "-nographic", "-nic", "none", "-no-reboot",
                "-kernel", "/mnt/share/kernel", "-append", " ".join(filter(None, words))]
     if has_initrd:
