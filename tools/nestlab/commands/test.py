@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every test that fits in 45 minutes on two CPUs, set-up included: the lab itself, host tests, the module, boot tests.
 
-Stages: lab (tools/tests), host (CMake, ctest), build (nestvisor.ko, the kernel that checks), boot (tests/boot/tests.toml).
+Stages: lab (tools/tests), host (CMake, ctest), build (nestvisor.ko for each kernel, and the kernel that checks), boot
+(tests/boot/tests.toml). Builds for other kernels than the tests' own go on beside the boot tests.
 Closes with one line `N passed, N failed, N skipped`; exit status 1 if anything failed.
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from nestlab import paths, say
 from nestlab.errors import LabError
-from nestlab.setup import kernels, module
-from nestlab.tests import boottests, hosttests, results, selfcheck
+from nestlab.setup import module
+from nestlab.tests import boottests, hosttests, results, selfcheck, sidebuilds
 from nestlab.tests.results import FAIL, PASS, Result
 
 STAGES = ["lab", "host", "build", "boot"]
@@ -21,6 +22,12 @@ STAGES = ["lab", "host", "build", "boot"]
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, action="append", help="this stage only (may be given more than once)")
     parser.add_argument("--only", metavar="GLOB", default="*", help="only the boot tests with such names")
+
+
+def add_each(report: results.Report, found: Iterable[Result]) -> None:
+    """As they come."""
+    for result in found:
+        report.add(result)
 
 
 def timed(report: results.Report, name: str, make: Callable[[], object]) -> bool:
@@ -35,15 +42,20 @@ def timed(report: results.Report, name: str, make: Callable[[], object]) -> bool
     return True
 
 
-def build(report: results.Report, own_kernels: list[str]) -> bool:
-    """The module, and for the kernels that the lab builds itself these and theirs. False: the module does not build."""
+def build(report: results.Report) -> bool:
+    """The module for the tests' own kernel. False: it does not build."""
     good = timed(report, "module-build", module.build)
     for lint in ("symbols", "fast_path") if good else ():
         timed(report, f"lint_{lint}", lambda: module.lint(lint))
-    for name in own_kernels:
-        if timed(report, f"kernel-build-{name}", lambda: kernels.get(name)):
-            timed(report, f"module-build-{name}", lambda: module.build(name))
     return good
+
+
+def boot(report: results.Report, tests: list[boottests.BootTest], only: str, builds: sidebuilds.SideBuilds) -> None:
+    """The boot tests; those that want a kernel which is being built, last."""
+    own = boottests.own_kernels(tests, only)
+    add_each(report, boottests.run([test for test in tests if test.kernel not in own], only))
+    add_each(report, builds.results())
+    add_each(report, boottests.run([test for test in tests if test.kernel in own], only, "boot-own"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,13 +65,14 @@ def run(args: argparse.Namespace) -> int:
     if "lab" in stages:
         report.add(*selfcheck.run())
     if "host" in stages:
-        for result in hosttests.run():
-            report.add(result)
-    built = build(report, boottests.own_kernels(tests, args.only)) if "build" in stages else True
-    if "boot" in stages:
-        if built:
-            for result in boottests.run(tests, args.only):
-                report.add(result)
+        add_each(report, hosttests.run())
+    built = build(report) if "build" in stages else True
+    beside = [*boottests.own_kernels(tests, args.only), *(sidebuilds.DEBIANS if args.only == "*" else [])]
+    with sidebuilds.SideBuilds(beside if built and "build" in stages else []) as builds:
+        if "boot" not in stages:
+            add_each(report, builds.results())
+        elif built:
+            boot(report, tests, args.only, builds)
         else:
             report.add(Result(FAIL, "boot-tests", f"{len(tests)} tests not run: the module did not build"))
     say.step(f"all of it took {say.elapsed() / 60:.0f} minutes, set-up included (on two CPUs and a fresh machine: at most 45)")
