@@ -31,12 +31,14 @@ echo >$tracing/trace
 echo 1 >$tracing/tracing_on
 run eret-to-el1-and-back
 cp $tracing/trace /tmp/trace
-never off 'nested_'
+never off 'nested_|exit:|kvm_'
 
 echo 1 >$events/enable
+echo 1 >$tracing/events/kvm/enable
 run eret-to-el1-and-back vhe-tge-user-svc illegal-eret-el3 stage2-translation-fault-read tlbi-ipas2-takes-effect \
 	wfi-in-l2-ends-by-l1-timer vmid-switch
 echo 0 >$events/enable
+echo 0 >$tracing/events/kvm/enable
 cp $tracing/trace /tmp/trace
 x='0x[0-9a-f]+'
 want forward "nested_forward: vm=[0-9]+ vcpu=0 counter=[1-9][0-9]* tier=0 vector=sync from=L2 elr=$x esr=0x5a[0-9a-f]{6} "
@@ -50,6 +52,11 @@ want tlbi 'nested_tlbi: .* scope=IPA regime=EL1&0 '
 want shadow 'nested_shadow: .* created baddr=0x[1-9a-f]'
 want interrupt 'nested_interrupt: .* vector=IRQ elr='
 never nothing-lost 'nested_lost'
+want exit-l2 " exit: vm=[0-9]+ vcpu=0 world=L2 kind=sync esr=0x5a[0-9a-f]{6} pc=$x far=0x0 hpfar=0x0"
+want exit-fault " exit: .* world=L2 kind=sync esr=0x9[0-9a-f]+ pc=$x far=$x hpfar=0x[1-9a-f]"
+want exit-vel2 ' exit: .* world=vEL2 kind=sync '
+want kvm-exit 'kvm_exit: TRAP: HSR_EC: 0x0016 \(HVC64\), PC: 0x'
+want kvm-entry 'kvm_entry: PC: 0x'
 [ $result = 0 ] || head -n 60 /tmp/trace
 
 # The counters of a VM while it runs.
@@ -75,9 +82,9 @@ cp /tmp/vms /tmp/trace
 want vms-vcpu '^vm [0-9]+ vcpu [0-9]+ nested_l2_exits_by_class\[[0-9]+\]: [1-9]'
 want vms-vm '^vm [0-9]+ nested_erets: [1-9]'
 
-# Nobody listens any more.
+# Nobody listens any more; to the kernel's own events, as soon as the module has noticed that.
 echo >$tracing/trace
 run eret-to-el1-and-back
 cp $tracing/trace /tmp/trace
-never off-again 'nested_'
+never off-again 'nested_|exit:|kvm_'
 exit $result
