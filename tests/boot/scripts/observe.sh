@@ -39,8 +39,9 @@ shows() {
 }
 
 cd "$work" || exit 1
-# `live` ends at a signal only. (perf's own file with tracepoints in it cannot be read again here: docs/testing.md.)
-perf_kvm_stat() { timeout -s INT 30 perf kvm stat live -d 2 </dev/null || [ $? = 124 ]; }
+# `live` says all to stderr and ends at a signal only; of these SIGINT may be ignored here. (perf's own file with tracepoints in it
+# cannot be read again: docs/testing.md.)
+perf_kvm_stat() { timeout -k 10 30 perf kvm stat live -d 2 </dev/null 2>&1 || [ $? = 124 ]; }
 shows perf-kvm-stat '(WFx|DABT_LOW|IRQ|SYS64) +[1-9]' perf_kvm_stat
 # Misc 4 and 5 of a sample's header: in the kernel, or in user space, of a guest.
 guest_samples() { perf kvm --guest record -o guest.data -e cpu-clock -a sleep 3 && perf script -i guest.data -D; }

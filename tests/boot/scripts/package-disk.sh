@@ -41,6 +41,10 @@ mmdebstrap --mode=root --variant=minbase --hook-dir=/usr/share/mmdebstrap/hooks/
 	--aptopt='APT::Sandbox::User "root"' --aptopt='APT::Install-Recommends "false"' --essential-hook='sh /tmp/settings "$1"' \
 	'' /target 'deb [trusted=yes] copy:///archive ./'
 
+# update-grub names the root by its UUID only where udev has made this link.
+uuid=$(blkid -s UUID -o value "${disk}2")
+mkdir -p /dev/disk/by-uuid
+ln -sf "${disk}2" "/dev/disk/by-uuid/$uuid"
 mkdir -p /target/boot/efi /target/srv/archive /target/srv/share
 mount -t vfat "${disk}1" /target/boot/efi
 for folder in dev proc sys; do mount --rbind /$folder /target/$folder; done
@@ -51,7 +55,7 @@ rm -f /target/etc/machine-id
 chroot /target systemd-machine-id-setup
 echo 'deb [trusted=yes] file:/srv/archive ./' >/target/etc/apt/sources.list
 cat >/target/etc/fstab <<FSTAB
-UUID=$(blkid -s UUID -o value "${disk}2") / ext4 noatime 0 1
+UUID=$uuid / ext4 noatime 0 1
 UUID=$(blkid -s UUID -o value "${disk}1") /boot/efi vfat umask=0077 0 0
 /dev/disk/by-id/virtio-lab-archive /srv/archive ext4 ro,noload 0 0
 /dev/disk/by-id/virtio-lab-share /srv/share ext4 ro,noload 0 0
