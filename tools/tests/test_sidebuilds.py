@@ -28,20 +28,20 @@ class SideBuilds(unittest.TestCase):
             patch = mock.patch.object(paths, target, value)
             patch.start()
             self.addCleanup(patch.stop)
-        patch = mock.patch.object(sidebuilds, "command", lambda kernel: [sys.executable, "-c", SCRIPT, kernel])
+        patch = mock.patch.object(sidebuilds, "command", lambda words: [sys.executable, "-c", SCRIPT, *words])
         patch.start()
         self.addCleanup(patch.stop)
 
     def test_one_result_for_each(self):
-        with sidebuilds.SideBuilds(["good", "bad", "good"]) as builds:
+        with sidebuilds.SideBuilds([("first", ["good"]), ("second", ["bad"]), ("third", ["good"])]) as builds:
             found = list(builds.results())
         self.assertEqual([result.verdict for result in found], [PASS, FAIL, PASS])
-        self.assertEqual([result.name for result in found], ["module-build-good", "module-build-bad", "module-build-good"])
+        self.assertEqual([result.name for result in found], ["first", "second", "third"])
         self.assertIn("no such header", found[1].reason)
 
     def test_the_end_breaks_it_off(self):
         began = time.monotonic()
-        with sidebuilds.SideBuilds(["slow", "slow"]):
+        with sidebuilds.SideBuilds([("first", ["slow"]), ("second", ["slow"])]):
             time.sleep(0.2)
         self.assertLess(time.monotonic() - began, 30)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every test that fits in 45 minutes on two CPUs, set-up included: the lab itself, host tests, the module, boot tests.
 
-Stages: lab (tools/tests), host (CMake, ctest), build (nestvisor.ko for each kernel, and the kernel that checks), boot
-(tests/boot/tests.toml). Builds for other kernels than the tests' own go on beside the boot tests.
+Stages: lab (tools/tests), host (CMake, ctest), build (nestvisor.ko for each kernel, the kernel that checks, the Debian
+packages), boot (tests/boot/tests.toml). Builds for other kernels than the tests' own go on beside the boot tests.
 Closes with one line `N passed, N failed, N skipped`; exit status 1 if anything failed.
 """
 
@@ -67,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     if "host" in stages:
         add_each(report, hosttests.run())
     built = build(report) if "build" in stages else True
-    beside = [*boottests.own_kernels(tests, args.only), *(sidebuilds.DEBIANS if args.only == "*" else [])]
+    beside = [sidebuilds.module(kernel) for kernel in boottests.own_kernels(tests, args.only)]
+    if args.only == "*":
+        beside += [*map(sidebuilds.module, sidebuilds.DEBIANS), sidebuilds.PACKAGES]
     with sidebuilds.SideBuilds(beside if built and "build" in stages else []) as builds:
         if "boot" not in stages:
             add_each(report, builds.results())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Modules, and kernels that the lab makes itself, built while boot tests run: those use little more than one CPU."""
+"""Modules, kernels that the lab makes itself, and packages, built while boot tests run: those use little more than one CPU."""
 
 import contextlib
 import os
@@ -19,11 +19,20 @@ from nestlab.tests.results import FAIL, PASS, Result
 DEBIANS = ["6.1", "6.12-rt", "6.12-16k", "7.2", "7.3"]
 
 
-class SideBuilds:
-    """Used by `with`: begins to build for these kernels, one after the other; what is not done at the end is broken off."""
+def module(kernel: str) -> tuple[str, list[str]]:
+    """The module for that kernel, and the kernel if the lab makes it."""
+    return f"module-build-{kernel}", ["build", "--kernel", kernel]
 
-    def __init__(self, kernels: list[str]) -> None:
-        self._kernels = kernels
+
+PACKAGES = ("package-build", ["package"])
+
+
+class SideBuilds:
+    """Used by `with`: runs such commands of the lab, (name of the result, words), one after the other; what is not done at the end is
+    broken off."""
+
+    def __init__(self, builds: list[tuple[str, list[str]]]) -> None:
+        self._builds = builds
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._running: subprocess.Popen | None = None
         self._over = False
@@ -43,26 +52,26 @@ class SideBuilds:
         self._thread.join()
 
     def results(self) -> Iterator[Result]:
-        """One for each kernel, in order; waits."""
-        for _ in self._kernels:
+        """One for each, in order; waits."""
+        for _ in self._builds:
             yield self._results.get()
 
     def _build_all(self) -> None:
-        for kernel in self._kernels:
+        for name, words in self._builds:
             try:
-                self._results.put(self._build(kernel))
+                self._results.put(self._build(name, words))
             except OSError as error:
-                self._results.put(Result(FAIL, f"module-build-{kernel}", str(error)))
+                self._results.put(Result(FAIL, name, str(error)))
 
-    def _build(self, kernel: str) -> Result:
-        name, log = f"module-build-{kernel}", paths.BUILD / "log" / f"module-build-{kernel}.log"
+    def _build(self, name: str, words: list[str]) -> Result:
+        log = paths.BUILD / "log" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         with log.open("w") as out:
             with self._lock:
                 if self._over:
                     return Result(FAIL, name, "broken off")
-                self._running = subprocess.Popen(command(kernel), cwd=paths.TOOLS, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                self._running = subprocess.Popen(command(words), cwd=paths.TOOLS, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                                  start_new_session=True, preexec_fn=step_back)
             status = self._running.wait()
         if status:
@@ -70,8 +79,8 @@ class SideBuilds:
         return Result(PASS, name, "", time.monotonic() - started)
 
 
-def command(kernel: str) -> list[str]:
-    return [sys.executable, "-B", "-m", "nestlab", "build", "--kernel", kernel]
+def command(words: list[str]) -> list[str]:
+    return [sys.executable, "-B", "-m", "nestlab", *words]
 
 
 def step_back() -> None:
