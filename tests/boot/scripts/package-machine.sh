@@ -24,6 +24,8 @@ built() {
 install() {
 	if [ -e /sys/module/nestvisor ]; then fail "the module is there before its package"; fi
 	show apt-get -qq update || fail "apt-get update: $(tail -n 1 $log)"
+	# As docs/users/quickstart.md says.
+	show apt-get -qq -y install linux-headers-arm64 || fail "apt-get install linux-headers-arm64: $(tail -n 1 $log)"
 	show apt-get -qq -y install /srv/share/packages/nestvisor-dkms_*.deb /srv/share/packages/nestvisor-tools_*.deb ||
 		fail "apt-get install: $(tail -n 1 $log)"
 	built "$(uname -r)"

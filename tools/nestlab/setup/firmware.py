@@ -11,9 +11,16 @@ PACKAGE = "qemu-efi-aarch64"
 IMAGE = Path("usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 
 
+FOR_L1 = "trixie"       # an older one stops at virtual EL2, which has VHE and nothing else
+
+
 def get() -> Path:
-    """The image, fetched and unpacked at first use."""
-    release = host.release().name
+    """The image of this machine's own release."""
+    return unpacked(host.release().name) / IMAGE
+
+
+def unpacked(release: str) -> Path:
+    """The package's files, fetched at first use."""
     top = paths.cache("firmware", f"{PACKAGE}-{release}")
     with staging.locked(top):
         if not top.exists():
@@ -23,4 +30,4 @@ def get() -> Path:
                 apt.unpack(debs, work / top.name)
     if not (top / IMAGE).exists():
         raise LabError(f"{PACKAGE} has no {IMAGE}; remove {top} and try again")
-    return top / IMAGE
+    return top
