@@ -15,7 +15,7 @@
 /* Interrupts off, as perf asks from a handler, or NMI; regs are NULL outside of handlers. */
 static bool interrupted_guest(uint64_t *pc, bool *user)
 {
-	const struct pt_regs *regs = get_irq_regs();
+	struct pt_regs *regs = get_irq_regs();
 
 	return regs && nest_in_guest_exit_window(instruction_pointer(regs)) && nest_interrupted_guest(pc, user);
 }
