@@ -150,7 +150,7 @@ Next after_guest(Vcpu& vcpu, const Exit& exit) {
         vcpu.stats.irq_exits++;
         return Next::kResume;
     case vhe::ExitKind::kSerror:
-        vcpu.stats.serror_exits++;  // and what it means is decided (kvm/tier0/enter.cpp)
+        vcpu.stats.serror_exits++;  // and what it means is decided (kvm/tier0/stay.hpp)
         return Next::kResume;
     case vhe::ExitKind::kSync:
         break;

@@ -36,7 +36,7 @@ bool switch_quiet_timers(Vcpu& vcpu, CNTHCTL_EL2 l1) {
 }
 
 // The vector of the interrupt that ends L2's time; kSync: there is none. An interrupt that L1 does not route to virtual EL2
-// stays pending until virtual EL2 runs (with an in-kernel GIC), or reaches L2 (the VMM's own lines, kvm/tier0/enter.cpp).
+// stays pending until virtual EL2 runs (with an in-kernel GIC), or reaches L2 (the VMM's own lines, kvm/tier0/stay.hpp).
 nested::Vector interrupt_for_l1(Vcpu& vcpu) {
     using nested::Vector;
     const bool irq = takes_now(vcpu.vel2.irq()), fiq = takes_now(vcpu.vel2.fiq());
