@@ -39,9 +39,12 @@ shows() {
 }
 
 cd "$work" || exit 1
-# `live` says all to stderr and ends at a signal only; of these SIGINT may be ignored here. (perf's own file with tracepoints in it
-# cannot be read again: docs/testing.md.)
-perf_kvm_stat() { timeout -k 10 30 perf kvm stat live -d 2 </dev/null 2>&1 || [ $? = 124 ]; }
+# `live` says all to stderr, and minds no signal while it reads the end of its input. (perf's own file with tracepoints in it cannot be
+# read again: docs/testing.md.)
+perf_kvm_stat() {
+	timeout -s KILL 30 perf kvm stat live -d 2 </dev/null 2>&1
+	[ $? = 137 ]
+}
 shows perf-kvm-stat '(WFx|DABT_LOW|IRQ|SYS64) +[1-9]' perf_kvm_stat
 # Misc 4 and 5 of a sample's header: in the kernel, or in user space, of a guest.
 guest_samples() { perf kvm --guest record -o guest.data -e cpu-clock -a sleep 3 && perf script -i guest.data -D; }
