@@ -33,7 +33,7 @@ bool enter_if_watched(Vcpu& vcpu, Exit& exit) {
         return false;
     nest_port_trace_entry(vcpu.context.pc);
     nest_port_guest_enter();
-    nest_trace_exit seen{};
+    nest_trace_exit seen;
     exit = enter_guest_watched(vcpu, seen);
     nest_port_guest_exit();
     nest_port_trace_exit(vcpu.vm.number, vcpu.id, &seen);

@@ -20,6 +20,7 @@ Exit run_once_flat(Cpu& c, PerCpu& here, Vcpu& vcpu, nest_trace_exit& seen) {
 }
 
 Exit enter_guest_watched(Vcpu& vcpu, nest_trace_exit& seen) {
+    vcpu.context.far = vcpu.context.hpfar = 0;  // capture_exit() fills them in for the exits that have them
     // What remains of this if stay() does not enter the guest: an interrupt, before the guest's next instruction.
     seen = {vcpu.context.pc, 0, 0, 0, NEST_TRACE_EXIT_IRQ, world_of(vcpu)};
     return stay(vcpu, [&](Cpu& c, PerCpu& here, vhe::DebugEntry&) {

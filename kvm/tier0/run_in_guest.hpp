@@ -21,19 +21,11 @@ inline u8 world_of(const Vcpu& vcpu) {
     return vcpu.vel2.in_l2() ? NEST_TRACE_L2 : NEST_TRACE_VEL2;
 }
 
-// The exit that run_guest() has come back with, before anything is done about it; a synchronous one was captured.
+// The exit that run_guest() has come back with, before anything is done about it; a synchronous one was captured, and FAR and HPFAR
+// were 0 before.
 inline void put_down(nest_trace_exit& seen, const Vcpu& vcpu, vhe::ExitKind kind) {
-    using arch::Ec;
-    seen = {vcpu.context.pc, 0, 0, 0, static_cast<u8>(kind), world_of(vcpu)};
-    if (kind != vhe::ExitKind::kSync)
-        return;
-    seen.esr = vcpu.context.esr;
-    const Ec ec = vhe::exception_class(seen.esr);
-    const bool abort = ec == Ec::kDataAbortLower || ec == Ec::kInstrAbortLower;
-    if (abort)
-        seen.hpfar = vcpu.context.hpfar;
-    if (abort || ec == Ec::kWatchpointLower || ec == Ec::kPcAlignment || ec == Ec::kSoftStepLower)
-        seen.far = vcpu.context.far;
+    const auto& c = vcpu.context;
+    seen = {c.pc, kind == vhe::ExitKind::kSync ? c.esr : 0, c.far, c.hpfar, static_cast<u8>(kind), world_of(vcpu)};
 }
 
 // Guest context loaded, all exceptions masked. `debug`: what activate() gave the hardware; follows MDSCR_EL1.
