@@ -12,7 +12,7 @@ namespace {
 constexpr unsigned kBudget = 512, kEventsPerUnit = 16;
 
 constexpr unsigned kMaxEventBits = 16;
-constexpr u32 kMaxCollections = 65536, kMaxDevices = 65536;
+constexpr u32 kMaxDevices = 65536;
 
 unsigned events_of(const Result<unsigned>& result) { return result.value_or(0); }
 

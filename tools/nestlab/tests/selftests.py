@@ -10,7 +10,7 @@ from nestlab.errors import LabError
 from nestlab.setup import apt, host, hosttools, staging
 
 SUITES = ["6.12", "7.2", "7.3"]
-FOR_BOOT_TESTS = ["6.12", "7.2"]
+FOR_BOOT_TESTS = ["7.2"]
 
 
 def get(*suites: str) -> Path:

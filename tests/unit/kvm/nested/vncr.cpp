@@ -17,7 +17,7 @@ using vhe::GuestContext;
 
 struct VncrTest : NestedVmTest {
     static constexpr u64 kOwnRoot = kRam + 0x8000, kVa = 0x12'3000;
-    static constexpr u64 kReadOnly = 1 << 7, kNotGlobal = 1 << 11;
+    static constexpr u64 kReadOnly = 1 << 7;
     static constexpr u64 kVector = 0xffff'0400, kPc = 0x1000;
 
     void SetUp() override {
