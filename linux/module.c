@@ -9,6 +9,10 @@ static bool nv2 = true;
 module_param(nv2, bool, 0444);
 MODULE_PARM_DESC(nv2, "use FEAT_NV2 for nested guests (default on; off traps every EL2 access of a guest hypervisor)");
 
+static bool e2h0 = true;
+module_param(e2h0, bool, 0444);
+MODULE_PARM_DESC(e2h0, "let guest hypervisors choose HCR_EL2.E2H (default on; off shows it as RES1, as Linux's KVM does)");
+
 static bool mpam = true;
 module_param(mpam, bool, 0444);
 MODULE_PARM_DESC(mpam, "keep guests from FEAT_MPAM's registers (default on; off where the firmware traps and does not survive it)");
@@ -33,7 +37,7 @@ static int register_device(void)
 
 static int __init nest_init(void)
 {
-	struct nest_host_config config = { .nv2 = nv2, .leave_mpam = !mpam };
+	struct nest_host_config config = { .nv2 = nv2, .e2h0 = e2h0, .leave_mpam = !mpam };
 	const char *refusal = nest_core_refusal();
 	int ret;
 

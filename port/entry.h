@@ -23,6 +23,7 @@ struct nest_host_config {
 	unsigned physical_ppi;
 	unsigned maintenance_ppi;
 	bool leave_mpam;           /* module parameter: the firmware keeps FEAT_MPAM's registers for itself */
+	bool e2h0;                 /* module parameter: a guest hypervisor may choose HCR_EL2.E2H, if there is NV1 */
 };
 
 /* ---- the module ------------------------------------------------------------------------------------------------- */

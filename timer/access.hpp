@@ -15,8 +15,8 @@ struct TimerAccess {
     constexpr bool operator==(const TimerAccess&) const = default;
 };
 
-// `vel2`: the guest is at virtual EL2, where the names of the counters mean those of the EL2 timers; `e2h`: with HCR_EL2.E2H
-// set, so that the EL0 names of timers mean the EL2 timers. nullopt: `reg` is no timer register.
+// `vel2`: the guest is at virtual EL2; `e2h`: with HCR_EL2.E2H set, so that the EL0 names of timers mean the EL2 timers, and
+// CNTVCT_EL0 has no offset of EL1's. nullopt: `reg` is no timer register.
 constexpr std::optional<TimerAccess> timer_access(arch::SysReg reg, bool vel2 = false, bool e2h = false) {
     using enum arch::SysReg;
     const bool hyp = vel2 && e2h;
@@ -26,7 +26,7 @@ constexpr std::optional<TimerAccess> timer_access(arch::SysReg reg, bool vel2 = 
     case CNTPCT_EL0:
     case CNTPCTSS_EL0: return TimerAccess{vel2 ? TimerId::kHypPhysical : TimerId::kPhysical, TimerReg::kCount};
     case CNTVCT_EL0:
-    case CNTVCTSS_EL0: return TimerAccess{vel2 ? TimerId::kHypVirtual : TimerId::kVirtual, TimerReg::kCount};
+    case CNTVCTSS_EL0: return TimerAccess{hyp ? TimerId::kHypVirtual : TimerId::kVirtual, TimerReg::kCount};
     case CNTP_TVAL_EL0: return TimerAccess{p, TimerReg::kValue};
     case CNTP_CTL_EL0: return TimerAccess{p, TimerReg::kControl};
     case CNTP_CVAL_EL0: return TimerAccess{p, TimerReg::kCompare};

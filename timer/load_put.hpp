@@ -21,14 +21,17 @@ namespace nest::timer {
     write_ctl(cpu, Slot::kPhysical, p.ctl() & kCtlWritable);
     v.in_hardware = p.in_hardware = true;
     v.level = p.level = false;  // from here on the vGIC samples the lines itself
-    // For both pairs of timers, as each has the VM's physical offset: a switch of worlds then computes nothing.
-    for (bool hyp : {false, true})
-        trap_bits_[hyp] = trap_bits(traps_of(hyp));
-    set_traps(cpu, trap_bits_[has_el2_ && hyp_is_direct()]);
+    // For every guest, as each pair of timers has the VM's physical offset: a switch of worlds then computes nothing.
+    for (Guest g : kGuests)
+        trap_bits_for(g) = trap_bits(traps_of(g));
+    set_traps(cpu, trap_bits_for(guest()));
+    if (publishes_) [[unlikely]]
+        publish(cpu);
 }
 
 // One ISB for both timers: they are off before anybody else's registers are written.
 [[gnu::always_inline]] inline void VcpuTimers::save(arch::Cpu& cpu) {
+    adopt_stores(cpu);
     for (Slot slot : kSlots) {
         TimerContext& t = context(direct(slot));
         t.set_ctl(read_ctl(cpu, slot) & (kCtlWritable | kCtlIStatus));

@@ -24,6 +24,43 @@ void VcpuTimers::shift_regime(arch::Cpu& cpu, bool guest) {
     cpu.isb();
 }
 
+bool VcpuTimers::share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1) {
+    if (hyp_direct_ || !loaded_ || needs_flush())
+        return false;
+    adopt_stores(cpu);
+    if (!vel2 && l1 != l1_controls_) [[unlikely]]
+        set_l1_controls(l1);
+    // Virtual EL2 has written CNTVOFF_EL2 to the VNCR page. It acts there as well: CNTVCT_EL0 at EL2 without E2H has the offset.
+    TimerContext& t = context(TimerId::kVirtual);
+    if (const u64 offset = t.offset(); offset != t.loaded_offset) [[unlikely]] {
+        t.loaded_offset = offset;
+        cpu.write(arch::CNTVOFF_EL2::of(offset));
+    }
+    vel2_shares_ = vel2;
+    publishes_ = vel2 && !vm_->host().ecv;
+    set_traps(cpu, trap_bits_for(guest()));
+    if (publishes_)
+        publish(cpu);
+    return true;
+}
+
+void VcpuTimers::publish(arch::Cpu& cpu) {
+    TimerContext& t = context(TimerId::kVirtual);
+    t.set_ctl(read_ctl(cpu, Slot::kVirtual) & (kCtlWritable | kCtlIStatus));
+    t.set_cval(read_cval(cpu, Slot::kVirtual));
+    t.remember();
+}
+
+void VcpuTimers::adopt_published(arch::Cpu& cpu) {
+    const TimerContext& t = context(TimerId::kVirtual);
+    if (t.changed()) {
+        write_cval(cpu, Slot::kVirtual, t.cval());
+        write_ctl(cpu, Slot::kVirtual, t.ctl() & kCtlWritable);
+        cpu.isb();
+    }
+    publish(cpu);  // for the next stay: ISTATUS, and what an access to CNTV_TVAL_EL0 has left in hardware
+}
+
 void VcpuTimers::switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
     if (hyp_is_direct() == hyp)
         return;
@@ -34,6 +71,7 @@ void VcpuTimers::switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
     }
     l1_controls_ = l1;
     make_direct(hyp);
+    vel2_shares_ = publishes_ = false;
     catch_up();
     if (!loaded_)
         return;

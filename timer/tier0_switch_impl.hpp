@@ -78,7 +78,7 @@ NEST_TIER0 [[gnu::always_inline]] inline bool VcpuTimers::exchange(arch::Cpu& cp
         write_ctl(cpu, Slot::kVirtual, next_v & kCtlWritable);
         write_ctl(cpu, Slot::kPhysical, next_p & kCtlWritable);
         come[0].in_hardware = come[1].in_hardware = true;
-        set_traps(cpu, trap_bits_[hyp]);
+        set_traps(cpu, trap_bits_for(hyp ? Guest::kVel2 : Guest::kEl1));
     }
     if (locked)
         soft_lock_.unlock_in_tier0();

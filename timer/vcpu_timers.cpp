@@ -128,7 +128,7 @@ void VcpuTimers::arm_soft(u64 host_count) {
 }
 
 // What has to trap, given the offsets that the hardware holds.
-TimerTraps VcpuTimers::traps_of(bool hyp) const {
+TimerTraps VcpuTimers::traps_of(Guest guest) const {
     const bool cntpoff = vm_->host().cntpoff;
     // Without CNTPOFF_EL2 software adds and subtracts a physical offset, so that every access has to trap.
     const bool ours = context(direct(Slot::kPhysical)).loaded_offset != 0 && !cntpoff;
@@ -136,13 +136,18 @@ TimerTraps VcpuTimers::traps_of(bool hyp) const {
     t.offset_physical = cntpoff;
     t.physical_timer = t.physical_counter = ours;
     // NV2 turns vEL2's EL02 accesses into memory; FEAT_ECV can trap them, so that ISTATUS is true and CTL acts at once.
-    t.virtual_timer_el02 = t.physical_timer_el02 = hyp && vm_->host().ecv;
-    return has_el2_ && !hyp ? merged(t, l1_controls_) : t;
+    t.virtual_timer_el02 = t.physical_timer_el02 = guest == Guest::kVel2 && vm_->host().ecv;
+    // Without E2H this goes for the plain names; those of the physical timer trap without FEAT_ECV, too.
+    if (guest == Guest::kVel2WithoutE2h) {
+        t.physical_timer = true;
+        t.virtual_timer = vm_->host().ecv;
+    }
+    return has_el2_ && guest == Guest::kEl1 ? merged(t, l1_controls_) : t;
 }
 
 void VcpuTimers::set_l1_controls(arch::CNTHCTL_EL2 l1) {
     l1_controls_ = l1;
-    trap_bits_[false] = trap_bits(traps_of(false));
+    trap_bits_for(Guest::kEl1) = trap_bits(traps_of(Guest::kEl1));
 }
 
 void VcpuTimers::tell_direct() {

@@ -134,6 +134,16 @@ public:
     // The same for a caller that knows: the vCPU is loaded, the GIC is in the kernel, and the other pair is direct.
     template <bool hyp>
     [[nodiscard]] bool exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1);
+    // Without E2H virtual EL2 means EL1's timers by their plain names, and its own by names that always trap: so EL1's pair stays in
+    // hardware while either world runs, and only what traps differs, and L1's offset. `vel2`: virtual EL2 is about to run; else L2,
+    // with `l1` as for switch_direct(). Preemption off, or tier 0. False: flush() or switch_direct() comes first, nothing was done.
+    [[nodiscard]] bool share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1);
+    // NV2 makes virtual EL2's accesses to CNTV_CTL_EL0 and CNTV_CVAL_EL0 loads and stores then, if FEAT_ECV does not trap them: what
+    // was stored goes to the hardware. After each exit from virtual EL2.
+    void adopt_stores(arch::Cpu& cpu) {
+        if (publishes_) [[unlikely]]
+            adopt_published(cpu);
+    }
     // After any number of try_switch_direct(), before a list register is filled: tells the vGIC which pair has the host's PPIs.
     // Preemption off, interrupts on, vGIC synced.
     void catch_up() {
@@ -142,7 +152,7 @@ public:
     }
     bool hyp_is_direct() const { return hyp_direct_; }
     // Which of the guest's accesses to timers trap now.
-    TimerTraps traps() const { return traps_of(has_el2_ && hyp_is_direct()); }
+    TimerTraps traps() const { return traps_of(guest()); }
     bool has_el2() const { return has_el2_; }
     // The timers that this vCPU has: TimerId below it.
     unsigned count() const { return has_el2_ ? kTimerCount : kEl1TimerCount; }
@@ -155,7 +165,16 @@ public:
     bool loaded() const { return loaded_; }
 
 private:
-    TimerTraps traps_of(bool hyp) const;
+    // Whom the timers serve: what traps depends on this.
+    enum class Guest : u8 { kEl1, kVel2, kVel2WithoutE2h };  // kEl1: L2, or a flat guest
+    static constexpr Guest kGuests[] = {Guest::kEl1, Guest::kVel2, Guest::kVel2WithoutE2h};
+    Guest guest() const {
+        return !has_el2_ ? Guest::kEl1 : hyp_direct_ ? Guest::kVel2 : vel2_shares_ ? Guest::kVel2WithoutE2h : Guest::kEl1;
+    }
+    arch::CNTHCTL_EL2& trap_bits_for(Guest guest) { return trap_bits_[static_cast<unsigned>(guest)]; }
+    TimerTraps traps_of(Guest guest) const;
+    void publish(arch::Cpu& cpu);
+    void adopt_published(arch::Cpu& cpu);
     void set_l1_controls(arch::CNTHCTL_EL2 l1);
     void claim_lines(u64 host_count);
     void make_direct(bool hyp) {
@@ -197,6 +216,8 @@ private:
     bool regime_shift_ = false;  // CNTPOFF_EL2 applies an offset other than 0
     bool guest_regime_ = false;
     bool hyp_direct_ = false;    // virtual EL2's pair is in the hardware
+    bool vel2_shares_ = false;   // EL1's pair is, and virtual EL2 runs (share_el1_pair())
+    bool publishes_ = false;     // and the cells of the virtual timer's context have to be watched
     bool told_hyp_ = false;      // the pair that the vGIC takes for the hardware's
     bool has_el2_ = false;
     bool enabled_ = false;
@@ -219,7 +240,7 @@ private:
         u32 generation = 0;       // of the VM's offsets since
     } set_el1_count_;
     arch::CNTHCTL_EL2 l1_controls_{};   // L1's CNTHCTL_EL2 when L2's pair was made direct
-    arch::CNTHCTL_EL2 trap_bits_[2]{};  // what traps while L2's pair, or a flat guest's, is direct; and virtual EL2's
+    arch::CNTHCTL_EL2 trap_bits_[3]{};  // by Guest
     nest_hrtimer soft_timer_{};
     // Held by put() and by the hrtimer's callback, which may run on another CPU: guards the contexts' levels and the alarm.
     // Innermost; interrupts off.
@@ -242,6 +263,7 @@ inline void VcpuTimers::on_host_irq(arch::Cpu& cpu, Slot slot) {
 }
 
 inline void VcpuTimers::sync_watched(arch::Cpu& cpu) {
+    adopt_stores(cpu);
     if (has_el2_ && !soft_dirty_)
         soft_dirty_ = soft_changed();
     if (irqchip_in_kernel_)

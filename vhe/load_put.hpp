@@ -56,7 +56,7 @@ inline void load(arch::Cpu& cpu, const SwitchFeatures& features, HostContext& ho
     if (features.ras)
         cpu.write(VDISR_EL2::of(guest.file.get(SysReg::DISR_EL1)));
     if (guest.vel2)
-        load_vel2(cpu, guest.file);
+        load_vel2(cpu, guest.file, guest.form);
     else
         load_el1(cpu, guest.file);
 }
@@ -65,7 +65,7 @@ inline void load(arch::Cpu& cpu, const SwitchFeatures& features, HostContext& ho
 inline void put(arch::Cpu& cpu, const SwitchFeatures& features, const HostContext& host, const GuestView& guest) {
     using namespace arch;
     if (guest.vel2)
-        save_vel2(cpu, guest.file);
+        save_vel2(cpu, guest.file, guest.form);
     else
         save_el1(cpu, guest.file);
     if (features.ras)

@@ -16,14 +16,14 @@ bool write_loaded_register(arch::SysReg reg, u64 value) {
     return write_el1(cpu, reg, value);
 }
 
-bool read_loaded_vel2_register(const vncr::RegisterFile& file, arch::SysReg reg, u64& value) {
+bool read_loaded_vel2_register(const vncr::RegisterFile& file, arch::SysReg reg, u64& value, Vel2Form form) {
     arch::NativeCpu cpu;
-    return read_vel2(cpu, file, reg, value);
+    return read_vel2(cpu, file, reg, value, form);
 }
 
-bool write_loaded_vel2_register(vncr::RegisterFile& file, arch::SysReg reg, u64 value) {
+bool write_loaded_vel2_register(vncr::RegisterFile& file, arch::SysReg reg, u64 value, Vel2Form form) {
     arch::NativeCpu cpu;
-    return write_vel2(cpu, file, reg, value);
+    return write_vel2(cpu, file, reg, value, form);
 }
 
 }  // namespace nest::vhe

@@ -39,7 +39,8 @@ struct GuestView {
     GuestContext& context;
     vncr::RegisterFile& file;
     const TrapConfig& traps;
-    bool vel2 = false;  // the EL1 registers in hardware are to be virtual EL2's
+    bool vel2 = false;  // the EL1 registers in hardware are to be virtual EL2's, …
+    Vel2Form form = {};  // … in this form
 };
 
 // Writes the trap controls that stay loaded as long as the vCPU; also called when they change meanwhile. Preemption off.

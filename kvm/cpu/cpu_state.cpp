@@ -31,7 +31,7 @@ u64 CpuState::read(SysReg reg) const {
         return *value;
     u64 value = 0;
     const bool loaded = residence == Residence::kHardware &&
-                        (vel2.in_vel2() ? vhe::read_loaded_vel2_register(regs, reg, value)
+                        (vel2.in_vel2() ? vhe::read_loaded_vel2_register(regs, reg, value, vel2.form())
                                         : vhe::read_loaded_register(reg, value));
     return loaded ? value : regs.get(reg);
 }
@@ -42,7 +42,7 @@ void CpuState::write(SysReg reg, u64 value) {
         return;
     }
     const bool loaded = residence == Residence::kHardware &&
-                        (vel2.in_vel2() ? vhe::write_loaded_vel2_register(regs, reg, value)
+                        (vel2.in_vel2() ? vhe::write_loaded_vel2_register(regs, reg, value, vel2.form())
                                         : vhe::write_loaded_register(reg, value));
     if (!loaded)
         regs.set(reg, value);

@@ -146,8 +146,12 @@ Status IdRegisters::configure(u64 features) {
         limits_[s] = sanitised(s, kTable.rows[s].shown, false);
         store(s, limits_[s]);
     }
-    if (has_feature(abi::KVM_ARM_VCPU_HAS_EL2))
+    if (has_feature(abi::KVM_ARM_VCPU_HAS_EL2)) {
+        // A VM for a hypervisor without VHE alone, whose guests are no hypervisors, as Linux defines the flag.
+        if (has_feature(abi::KVM_ARM_VCPU_HAS_EL2_E2H0))
+            shown_el2_ = {.vhe = false, .e2h0 = true, .nv2 = false};
         show_el2();
+    }
     return kOk;
 }
 
@@ -158,7 +162,7 @@ void IdRegisters::show_el2() {
         if (kTable.rows[s].group == Group::kNone || reg == SysReg::kCount)
             continue;
         limits_[s] = nested::id_register_with_el2(reg, nest_port_feature_register(encoding_of(reg).raw), limits_[s],
-                                                 shows_nv2_);
+                                                 shown_el2_);
         store(s, limits_[s]);
     }
     aarch64_only_ = true;

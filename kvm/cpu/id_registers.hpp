@@ -5,6 +5,7 @@
 #include <base/atomic.hpp>
 #include <base/lock.hpp>
 #include <base/result.hpp>
+#include <nested/vel2/id_registers.hpp>
 #include <nested/vel2/virtual_el2.hpp>
 
 namespace nest::kvm {
@@ -45,11 +46,11 @@ public:
     bool frozen() const { return frozen_.load_acquire(); }
 
     // What the ID registers mean for virtual EL2; valid right after configure(), computed anew by freeze(). `nv2`: L1 runs
-    // with HCR_EL2.NV2; `shown`: L1 may give NV2 to its guests. use_nv2() before the first configure().
+    // with HCR_EL2.NV2; `shown`: what the machine lets L1 have. use_nv2() before the first configure().
     const nested::Config& nested_config() const { return nested_; }
-    void use_nv2(bool nv2, bool shown) {
+    void use_nv2(bool nv2, nested::ShownEl2 shown) {
         nested_.nv2 = nv2;
-        shows_nv2_ = shown;
+        shown_el2_ = shown;
     }
 
     // Bits of a register in the feature-ID space that KVM_SET_ONE_REG may change; 0 for all others.
@@ -90,7 +91,7 @@ private:
 
     Mutex lock_{NEST_LOCK_ID_REGISTERS};  // writers of everything below
     nested::Config nested_;
-    bool shows_nv2_ = true;
+    nested::ShownEl2 shown_el2_;
     Atomic<u64> values_[64] = {};
     u64 limits_[64] = {};  // the most that each register can show
     Atomic<u64> features_;

@@ -66,7 +66,7 @@ Entry entry_at_vel2(const CpuState& state) {
     const nested::VirtualEl2& v = state.vel2;
     const u64 old = v.guest_pstate();
     const auto sctlr = SCTLR_EL1::of(state.read(SysReg::SCTLR_EL2));
-    return {nested::pstate_at_entry(old, {sctlr, v.e2h() && v.tge(), v.config().features.mte}), nested::vector_block(old)};
+    return {nested::pstate_at_entry(old, {sctlr, v.hosts_el0(), v.config().features.mte}), nested::vector_block(old)};
 }
 
 }  // namespace

@@ -25,13 +25,18 @@ constexpr unsigned kTries = 24;
 nested::Stage1Registers registers_of(const Vcpu& vcpu, nested::Regime regime) {
     nested::Stage1Registers r;
     if (regime == nested::Regime::kEl10) {
-        r = {vcpu.read(SysReg::TTBR0_EL1), vcpu.read(SysReg::TTBR1_EL1), vcpu.read(SysReg::TCR_EL1),
-             vcpu.read(SysReg::SCTLR_EL1), vcpu.read(SysReg::MAIR_EL1)};
-        r.off = r.default_cacheable = vcpu.vel2.hcr().get<HCR_EL2::DC>();
+        r = {.ttbr0 = vcpu.read(SysReg::TTBR0_EL1), .ttbr1 = vcpu.read(SysReg::TTBR1_EL1), .tcr = vcpu.read(SysReg::TCR_EL1),
+             .sctlr = vcpu.read(SysReg::SCTLR_EL1), .mair = vcpu.read(SysReg::MAIR_EL1)};
+        const HCR_EL2 hcr = vcpu.vel2.hcr();
+        r.default_cacheable = hcr.get<HCR_EL2::DC>();
+        // TGE turns EL1&0's stage 1 off; with E2H the regime is another one then.
+        r.off = r.default_cacheable || hcr.get<HCR_EL2::TGE>();
+        // Of a guest hypervisor without E2H, hardware reads EL1's tables as those of EL2 ([DDI0487] D8.11.4).
+        r.one_privilege = hcr.get<HCR_EL2::NV>() && hcr.get<HCR_EL2::NV1>();
         return r;
     }
-    return {vcpu.read(SysReg::TTBR0_EL2), vcpu.read(SysReg::TTBR1_EL2), vcpu.read(SysReg::TCR_EL2),
-            vcpu.read(SysReg::SCTLR_EL2), vcpu.read(SysReg::MAIR_EL2)};
+    return nested::vel2_stage1(vcpu.read(SysReg::TTBR0_EL2), vcpu.read(SysReg::TTBR1_EL2), vcpu.read(SysReg::TCR_EL2),
+                               vcpu.read(SysReg::SCTLR_EL2), vcpu.read(SysReg::MAIR_EL2), regime == nested::Regime::kEl20);
 }
 
 struct Translation {

@@ -51,6 +51,8 @@ public:
         return outcome;
     }
 
+    void form_changed() override { vcpu_.make_request(Request::kTraps); }  // ends the stay; the run loop calls follow_e2h()
+
     Outcome at(const nested::AtOp& op) override { return vcpu_.vm.nested_mmu.at(vcpu_, op, tier_); }
 
 private:
@@ -70,7 +72,7 @@ private:
     }
     // In tier 1 HCR_EL2.TGE is set, and execute_vel2_tlbi() would hit the host's own regime: Invalidator clears TGE.
     void invalidate_vel2_from_host(const nested::TlbiOp& op, u64 operand) {
-        const nested::ShadowTlbi t = nested::shadow_tlbi(op, operand, 0, mmu_features(vcpu_));
+        const nested::ShadowTlbi t = nested::shadow_tlbi(op, nested::vel2_tlbi_operand(op, operand), 0, mmu_features(vcpu_));
         Guard guard(vcpu_.vm.mmu_lock);
         vcpu_.vm.stage2.tables().invalidate_stage1(t.op, t.operand);
     }

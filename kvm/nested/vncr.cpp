@@ -36,7 +36,7 @@ struct Access {
 Access decode(const Vcpu& vcpu) {
     const auto iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
     const Encoding e = iss.encoding();
-    return {nested::vncr_register(e), nested::vncr_alias(e), iss.get<SysRegIss::Read>() != 0,
+    return {nested::vncr_register(e, vcpu.vel2.hcr().get<HCR_EL2::NV1>()), nested::vncr_alias(e), iss.get<SysRegIss::Read>() != 0,
             static_cast<unsigned>(iss.get<SysRegIss::Rt>())};
 }
 
@@ -82,7 +82,7 @@ NestedVncr::Found NestedVncr::look_up(Vcpu& vcpu, const vncr::PageName& name, bo
     // false comes before the walk, and so does the change that L1 made before the TLBI.
     in_use_.store_relaxed(true);
     memory_barrier();
-    const nested::Stage1Registers registers = nested::el20_registers(vcpu.regs);
+    const nested::Stage1Registers registers = nested::vel2_regime_registers(vcpu.regs, vcpu.vel2.e2h());
     const nested::Stage1Regime regime = nested::stage1_regime(registers, name.va, false, mmu_features(vcpu));
     const Canonical canonical(vm_.stage2.tables(), vm_.mmu_lock);
     auto memory = vm_.nested_mmu.memory();

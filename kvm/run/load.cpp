@@ -15,7 +15,7 @@ void load(Vcpu& vcpu) {
     PerCpu& here = this_cpu();
     if (vcpu.vel2.present()) {
         nested::load_world(c, vcpu.vel2, trap_sources(vcpu));
-        vhe::load(c, machine().features, here.context, {vcpu.context, vcpu.regs, vcpu.vel2.traps(), vcpu.vel2.in_vel2()});
+        vhe::load(c, machine().features, here.context, {vcpu.context, vcpu.regs, vcpu.vel2.traps(), vcpu.vel2.in_vel2(), vcpu.vel2.form()});
         nested::finish_load_world(c, vcpu.vel2);
     } else {
         vhe::load(c, machine().features, here.context, {vcpu.context, vcpu.regs, vcpu.traps});
@@ -42,7 +42,7 @@ void put(Vcpu& vcpu) {
     here.loaded = nullptr;
     if (vcpu.vel2.present())
         nested::put_world(c, vcpu.vel2);
-    vhe::put(c, machine().features, here.context, {vcpu.context, vcpu.regs, active_traps(vcpu), vcpu.vel2.in_vel2()});
+    vhe::put(c, machine().features, here.context, {vcpu.context, vcpu.regs, active_traps(vcpu), vcpu.vel2.in_vel2(), vcpu.vel2.form()});
     vcpu.residence = Residence::kMemory;
     machine().vmids.clear(nest_port_cpu_id());
     here.vttbr = here.vttbr_before = 0;

@@ -71,6 +71,8 @@ Next serve_requests(Vcpu& vcpu) {
 
 // What a vCPU with virtual EL2 needs before an entry.
 Next prepare_nested(Vcpu& vcpu) {
+    if (follow_e2h(vcpu)) [[unlikely]]
+        refresh_traps(vcpu);
     preempt_l2(vcpu);
     if (const Status s = prepare_world(vcpu); !s.ok()) {
         vcpu.error = s.error();

@@ -73,7 +73,7 @@ void forget_instructions() {
 
 Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
     const bool before = vcpu.initialized;
-    const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(machine().nv)));
+    const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(machine().nv, machine().nv1)));
     if (vcpu.vel2.present()) {
         if (const Status status = vcpu.vm.nested_mmu.enable(); !status.ok()) {
             vcpu.initialized = before;  // virtual EL2 without shadows must not run: the VMM may not have looked

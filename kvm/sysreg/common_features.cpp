@@ -7,13 +7,14 @@ namespace nest::kvm {
 
 using namespace arch;
 
-void CommonFeatures::note(vgic::HostGic gic, bool nv2_alone) {
+void CommonFeatures::note(vgic::HostGic gic, bool nv2_alone, bool nv1) {
     for (size_t i = 0; i < kRowCount<kCommonFields>; i++) {
         const CommonField& f = kCommonFields[i];
         fields_[i] = nest_port_feature_register(encoding_of(f.reg).raw) >> f.low & 15;
     }
     gic_ = gic;
     nv2_alone_ = nv2_alone;
+    nv1_ = nv1;
 }
 
 const char* CommonFeatures::lacking(Cpu& c) const {
@@ -32,6 +33,8 @@ const char* CommonFeatures::lacking(Cpu& c) const {
         return "interrupt priorities";
     if (nv2_alone_ && !has_nv2_alone(c))
         return "FEAT_NV2";
+    if (nv1_ && !has_nv1(c))
+        return "HCR_EL2.NV1";
     return nullptr;
 }
 

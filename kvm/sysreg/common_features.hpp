@@ -5,6 +5,7 @@
 #include <arch/cpu.hpp>
 #include <base/rows.hpp>
 #include <kvm/cpu/cpu.hpp>
+#include <nested/vel2/features.hpp>
 #include <vgic/host_gic.hpp>
 
 namespace nest::kvm {
@@ -23,7 +24,7 @@ inline constexpr CommonField kCommonFields[] = {
 class CommonFeatures {
 public:
     // At load, from the system-wide values and this CPU's GIC.
-    void note(vgic::HostGic gic, bool nv2_alone);
+    void note(vgic::HostGic gic, bool nv2_alone, bool nv1);
     // The name of what `c`, the calling CPU, lacks; nullptr: nothing. Preemption off.
     const char* lacking(Cpu& c) const;
 
@@ -31,6 +32,7 @@ private:
     u8 fields_[kRowCount<kCommonFields>] = {};
     vgic::HostGic gic_{};
     bool nv2_alone_ = false;
+    bool nv1_ = false;
 };
 
 // FEAT_NV2 on a CPU that has no FEAT_NV without it (ID_AA64MMFR4_EL1.NV_frac), and no E2H 0, just as virtual EL2. Kernels that
@@ -39,6 +41,11 @@ inline bool has_nv2_alone(Cpu& c) {
     using namespace arch;
     return c.read<ID_AA64MMFR2_EL1>().get<ID_AA64MMFR2_EL1::NV>() == 0 &&
            c.read<ID_AA64MMFR4_EL1>().get<ID_AA64MMFR4_EL1::NV_frac>() >= 1;
+}
+
+// HCR_EL2.NV1, on a CPU with FEAT_NV. This reads the calling CPU's register, for the same reason.
+inline bool has_nv1(Cpu& c) {
+    return c.read<arch::ID_AA64MMFR4_EL1>().get<arch::ID_AA64MMFR4_EL1::E2H0>() != nested::kE2h0AndNv1Absent;
 }
 
 }  // namespace nest::kvm

@@ -27,7 +27,7 @@ u64 made_up_clidr(CTR_EL0 ctr) {
 
 }  // namespace
 
-u64 supported_vcpu_features(bool nested) {
+u64 supported_vcpu_features(bool nested, bool e2h0) {
     auto host = [](SysReg reg) { return nest_port_feature_register(encoding_of(reg).raw); };
     auto isar1 = ID_AA64ISAR1_EL1::of(host(SysReg::ID_AA64ISAR1_EL1));
     auto isar2 = ID_AA64ISAR2_EL1::of(host(SysReg::ID_AA64ISAR2_EL1));
@@ -36,7 +36,7 @@ u64 supported_vcpu_features(bool nested) {
     bool generic = isar1.get<ID_AA64ISAR1_EL1::GPA>() || isar1.get<ID_AA64ISAR1_EL1::GPI>() ||
                    isar2.get<ID_AA64ISAR2_EL1::GPA3>();
     return bit(abi::KVM_ARM_VCPU_POWER_OFF) | bit(abi::KVM_ARM_VCPU_PSCI_0_2) | (address && generic ? kPointerAuth : 0) |
-           (nested ? bit(abi::KVM_ARM_VCPU_HAS_EL2) : 0);
+           (nested ? bit(abi::KVM_ARM_VCPU_HAS_EL2) : 0) | (nested && e2h0 ? bit(abi::KVM_ARM_VCPU_HAS_EL2_E2H0) : 0);
 }
 
 Result<bool> init_vcpu(CpuState& state, const abi::VcpuInit& init, u64 supported) {
@@ -51,6 +51,8 @@ Result<bool> init_vcpu(CpuState& state, const abi::VcpuInit& init, u64 supported
     if (features & ~supported)
         return Errno::kInval;
     if ((features & kPointerAuth) != 0 && (features & kPointerAuth) != kPointerAuth)
+        return Errno::kInval;
+    if ((features & bit(abi::KVM_ARM_VCPU_HAS_EL2_E2H0)) && !(features & bit(abi::KVM_ARM_VCPU_HAS_EL2)))
         return Errno::kInval;
     bool power_off = features & bit(abi::KVM_ARM_VCPU_POWER_OFF);
     features &= ~bit(abi::KVM_ARM_VCPU_POWER_OFF);  // no feature of the VM: holds for this call only

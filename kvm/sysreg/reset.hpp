@@ -9,15 +9,15 @@
 namespace nest::kvm {
 
 // KVM_ARM_VCPU_* that this machine and module can give, as bits: pointer authentication if the host has both kinds of
-// it; KVM_ARM_VCPU_HAS_EL2 if `nested`.
-u64 supported_vcpu_features(bool nested);
+// it; KVM_ARM_VCPU_HAS_EL2 if `nested`, and KVM_ARM_VCPU_HAS_EL2_E2H0 if `e2h0` as well.
+u64 supported_vcpu_features(bool nested, bool e2h0 = false);
 
 // KVM_ARM_PREFERRED_TARGET.
 constexpr abi::VcpuInit preferred_target() { return {abi::KVM_ARM_TARGET_GENERIC_V8, {}}; }
 
 // KVM_ARM_VCPU_INIT: checks, fixes the VM's features with the first call, and resets the vCPU. True: it starts powered
 // off (KVM_ARM_VCPU_POWER_OFF). kInval: another target, a feature that is not supported here, half of pointer
-// authentication, or other features than before in this VM. kNoEnt: a feature that does not exist.
+// authentication, KVM_ARM_VCPU_HAS_EL2_E2H0 alone, or other features than before in this VM. kNoEnt: a feature that does not exist.
 // The vCPU's mutex is held, its state is in memory. Timers and the vGIC are the caller's.
 Result<bool> init_vcpu(CpuState& state, const abi::VcpuInit& init, u64 supported);
 

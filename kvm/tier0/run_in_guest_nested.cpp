@@ -36,27 +36,38 @@ struct Tally {
     forward_in_tier0(vcpu, Exception::abort(vcpu.context.esr, vcpu.context.far));
 }
 
+// `e2h` in these templates: VirtualEl2::e2h(), which is the same for a whole stay in the guest. With E2H not one instruction is
+// spent on the question.
+template <bool e2h>
 void forward_as_taken(Vcpu& vcpu) {
     const u64 esr = vcpu.context.esr;
     if (vhe::exception_class(esr) == Ec::kWatchpointLower) [[unlikely]]
         return forward_with_address(vcpu);
-    forward_in_tier0(vcpu, Exception::sync(esr));
+    forward_in_tier0_of<e2h>(vcpu, Exception::sync(esr));
 }
+
+// Virtual EL2 has changed HCR_EL2.E2H in the VNCR page, and its registers are in hardware in the form for the other E2H. The
+// instruction is executed again after the run loop has brought them into the right form (follow_e2h()).
+[[gnu::noinline, gnu::cold]] void execute_again(Vcpu& vcpu) { vcpu.make_request(Request::kTraps); }
 
 // An ERET that virtual EL2 may not execute, or that its own pointer authentication stops.
 [[gnu::noinline, gnu::cold]] void refuse_eret(Vcpu& vcpu, const Exception& e) {
     nested::take_exception(cpu(), vcpu.vel2, e, tier0_switch(vcpu));
 }
 
+template <bool e2h>
 void return_from_vel2(Vcpu& vcpu) {
     Cpu& c = cpu();
-    const nested::Returned returned = nested::emulate_eret(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask);
+    const nested::Returned returned = nested::emulate_eret<e2h>(c, vcpu.vel2, vcpu.context.esr & ESR_EL2::ISS::kMask);
     trace_eret(vcpu, returned);
     switch (returned) {
     case nested::Returned::kVel2:
         break;
     case nested::Returned::kL2:
-        nested::switch_to_l2(c, vcpu.vel2, tier0_switch(vcpu));
+        nested::switch_to_l2<e2h>(c, vcpu.vel2, tier0_switch(vcpu));
+        break;
+    case nested::Returned::kAgain:
+        execute_again(vcpu);
         break;
     case nested::Returned::kUndefined:
         refuse_eret(vcpu, Exception::undefined());
@@ -67,12 +78,17 @@ void return_from_vel2(Vcpu& vcpu) {
     }
 }
 
+template <bool e2h>
 [[gnu::noinline, gnu::cold]] void return_while_stepped(Vcpu& vcpu) {
     const GuestStepState guests_own(vcpu);
-    return_from_vel2(vcpu);
+    return_from_vel2<e2h>(vcpu);
 }
 
 Next vel2_sysreg(Vcpu& vcpu) {
+    if (vcpu.vel2.e2h_was_written()) [[unlikely]] {
+        execute_again(vcpu);
+        return Next::kResume;
+    }
     switch (emulate_vel2_sysreg(vcpu, Tier::k0)) {
     case nested::Outcome::kDone:
         return Next::kResume;
@@ -89,12 +105,13 @@ Next vel2_sysreg(Vcpu& vcpu) {
 
 // Tier 0 of one exit. `only_changed_worlds` becomes true for a forward or an ERET: nothing but the registers of a change of
 // world (or of EL) was touched, no debug register, for example.
+template <bool e2h>
 Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
     nested::VirtualEl2& v = vcpu.vel2;
     const u64 esr = vcpu.context.esr;
     switch (nested::route(v, esr)) {
     case nested::Route::kForward:
-        forward_as_taken(vcpu);
+        forward_as_taken<e2h>(vcpu);
         only_changed_worlds = true;
         return Next::kResume;
     case nested::Route::kVncr:
@@ -112,9 +129,9 @@ Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
     switch (vhe::exception_class(esr)) {
     case Ec::kEret:
         if (vcpu.debug.step_state_replaced) [[unlikely]]
-            return_while_stepped(vcpu);
+            return_while_stepped<e2h>(vcpu);
         else
-            return_from_vel2(vcpu);
+            return_from_vel2<e2h>(vcpu);
         only_changed_worlds = true;
         return Next::kResume;
     case Ec::kSysReg:
@@ -126,7 +143,7 @@ Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
 
 // After the registers have changed worlds: timers, CPU interface and stage 2 follow at once, if no interrupt, due timer or new
 // shadow is involved. False: they have to follow by way of the host.
-template <World to>
+template <World to, bool e2h>
 bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     constexpr bool hyp = to == World::kVel2;
     if (vcpu.serror.pending)
@@ -137,8 +154,12 @@ bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     if (!hyp && !vcpu.nested.shadow_use.holds_for(vcpu.regs) && !vcpu.vm.nested_mmu.find_shadow(vcpu))
         return false;
     // exchange() may be called: there is a vGIC, and switch_pending() means that the other pair is in the hardware.
-    if (!vcpu.timers.exchange<hyp>(c, vcpu.vel2.get<CNTHCTL_EL2>()))
+    if constexpr (e2h) {
+        if (!vcpu.timers.exchange<hyp>(c, vcpu.vel2.get<CNTHCTL_EL2>()))
+            return false;
+    } else if (!vcpu.timers.share_el1_pair(c, hyp, vcpu.vel2.cnthctl())) {
         return false;
+    }
     vcpu.nested.served_world = to;
     tally.switches++;
     if (!change_gic<to>(vcpu, gic))
@@ -150,9 +171,10 @@ bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     return true;
 }
 
+template <bool e2h>
 bool complete_switch_fast(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
-    return vcpu.vel2.in_l2() ? complete_switch_fast_to<World::kL2>(c, here, vcpu, tally)
-                             : complete_switch_fast_to<World::kVel2>(c, here, vcpu, tally);
+    return vcpu.vel2.in_l2() ? complete_switch_fast_to<World::kL2, e2h>(c, here, vcpu, tally)
+                             : complete_switch_fast_to<World::kVel2, e2h>(c, here, vcpu, tally);
 }
 
 // ---- the steps of the loop; false: by way of the host
@@ -178,19 +200,19 @@ bool settle_debug(Vcpu& vcpu, vhe::DebugEntry& debug, bool only_changed_worlds, 
 }
 
 // Timers, CPU interface and stage 2 for the world that the registers are in now.
+template <bool e2h>
 bool settle_world(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
-    return switch_pending(vcpu) ? complete_switch_fast(c, here, vcpu, tally) : !vcpu.timers.needs_flush();
+    return switch_pending(vcpu) ? complete_switch_fast<e2h>(c, here, vcpu, tally) : !vcpu.timers.needs_flush();
 }
-
-}  // namespace
 
 // Everything is inlined into this function: an exit that changes worlds goes through a dozen small functions of five folders,
 // and their prologues, and questions that were asked twice, were a quarter of its cost. tests/lint/fast_path.py knows which
 // calls are left. (Not in the host's build: with sanitizers and FakeCpu the function would become huge.)
+template <bool e2h>
 #ifdef NEST_MODULE
 [[gnu::flatten]]
 #endif
-Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
+[[gnu::noinline]] Exit stay_in_guest(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
     bool mdscr_alone = false;
     Tally tally(vcpu.stats);
     for (;;) {
@@ -200,7 +222,7 @@ Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debu
         if (!account(c, vcpu))
             continue;
         bool only_changed_worlds = false;
-        if (decide(vcpu, only_changed_worlds) != Next::kResume)
+        if (decide<e2h>(vcpu, only_changed_worlds) != Next::kResume)
             return exit;
         tally.decided++;
         exit.handled = true;
@@ -208,9 +230,15 @@ Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debu
             return exit;
         if (vcpu.has_requests()) [[unlikely]]
             return exit;
-        if (!settle_world(c, here, vcpu, tally)) [[unlikely]]
+        if (!settle_world<e2h>(c, here, vcpu, tally)) [[unlikely]]
             return exit;
     }
+}
+
+}  // namespace
+
+Exit run_in_guest_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, vhe::DebugEntry& debug) {
+    return vcpu.vel2.e2h() ? stay_in_guest<true>(c, here, vcpu, debug) : stay_in_guest<false>(c, here, vcpu, debug);
 }
 
 Exit run_once_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, nest_trace_exit& seen) {
@@ -223,7 +251,8 @@ Exit run_once_nested(Cpu& c, PerCpu& here, Vcpu& vcpu, nest_trace_exit& seen) {
         return exit;
     bool only_changed_worlds = false;
     exit.handled = !captured;
-    if (captured && decide(vcpu, only_changed_worlds) == Next::kResume) {
+    const auto handle = vcpu.vel2.e2h() ? decide<true> : decide<false>;
+    if (captured && handle(vcpu, only_changed_worlds) == Next::kResume) {
         tally.decided++;
         exit.handled = true;
     }

@@ -39,7 +39,8 @@ nest_trace_eret_to target_of(const nested::VirtualEl2& v, Returned returned) {
     case Returned::kL2: return NEST_TRACE_TO_L2;
     case Returned::kUndefined: return NEST_TRACE_TO_UNDEFINED;
     case Returned::kFpac: return NEST_TRACE_TO_FPAC;
-    case Returned::kVel2: break;
+    case Returned::kVel2:
+    case Returned::kAgain: break;
     }
     if (v.context.pstate & arch::SPSR_EL2::IL::kMask)
         return NEST_TRACE_TO_ILLEGAL;
@@ -73,6 +74,8 @@ void record_forward(Vcpu& vcpu, const nested::Exception& e) {
 }
 
 void record_eret(Vcpu& vcpu, Returned returned) {
+    if (returned == Returned::kAgain)
+        return;  // the one that is recorded comes
     nest_trace_record r = record_of(vcpu, NEST_TRACE_ERET, target_of(vcpu.vel2, returned));
     r.values[0] = returned == Returned::kL2 ? vcpu.context.pstate : vcpu.vel2.guest_pstate();
     put_down(vcpu, r);

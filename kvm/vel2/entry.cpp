@@ -3,6 +3,7 @@
 
 #include <kvm/abi/irq.hpp>
 #include <kvm/cpu/inject.hpp>
+#include <kvm/memory/mmu_lock.hpp>
 #include <kvm/vel2/forward.hpp>
 #include <kvm/vel2/gic.hpp>
 #include <kvm/vm/fpsimd.hpp>
@@ -30,9 +31,9 @@ void refresh_debug_traps(Vcpu& vcpu) {
 bool takes_now(nested::VirtualEl2::Delivery d) { return d == nested::VirtualEl2::Delivery::kVel2Now; }
 
 // Tries the timers' switch as tier 0 does it, which sets no alarm and does not touch the host's GIC. False: nothing was done.
-bool switch_quiet_timers(Vcpu& vcpu, CNTHCTL_EL2 l1) {
+bool switch_quiet_timers(Vcpu& vcpu, bool hyp, CNTHCTL_EL2 l1) {
     const IrqsOff off;
-    return vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), vcpu.vel2.in_vel2(), l1);
+    return vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), hyp, l1);
 }
 
 // The vector of the interrupt that ends L2's time; kSync: there is none. An interrupt that L1 does not route to virtual EL2
@@ -112,13 +113,35 @@ void preempt_l2(Vcpu& vcpu) {
 void complete_switch(Vcpu& vcpu) {
     const nested::VirtualEl2& v = vcpu.vel2;
     if (switch_pending(vcpu)) {
-        const CNTHCTL_EL2 l1 = v.get<CNTHCTL_EL2>();
-        if (!switch_quiet_timers(vcpu, l1))
-            vcpu.timers.switch_direct(cpu(), v.in_vel2(), l1);
+        const CNTHCTL_EL2 l1 = v.cnthctl();
+        const bool hyp = v.in_vel2() && v.e2h();
+        if (!switch_quiet_timers(vcpu, hyp, l1))
+            vcpu.timers.switch_direct(cpu(), hyp, l1);
+        if (!v.e2h()) [[unlikely]] {
+            vcpu.timers.flush(cpu());
+            (void)vcpu.timers.share_el1_pair(cpu(), v.in_vel2(), l1);  // false: not loaded, and the load does the rest
+        }
         vcpu.nested.served_world = v.world();
     }
     vcpu.timers.catch_up();
     update_maintenance(vcpu);
+}
+
+bool follow_e2h(Vcpu& vcpu) {
+    if (!vcpu.vel2.in_vel2() || !vcpu.vel2.form_is_stale()) [[likely]]
+        return false;
+    {
+        const PreemptionOff here;
+        nested::change_form(cpu(), vcpu.vel2);
+    }
+    // What virtual EL2's regime has left in TLBs was made by other rules. On every CPU: the vCPU may have run elsewhere before.
+    {
+        Guard guard(vcpu.vm.mmu_lock);
+        vcpu.vm.stage2.tables().invalidate_stage1(Tlbi::VMALLE1IS, 0);
+    }
+    vcpu.vm.nested_vncr.forget(vcpu);
+    vcpu.nested.served_world = nested::World::kFlat;  // without E2H other timers are in hardware (complete_switch())
+    return true;
 }
 
 Status prepare_world(Vcpu& vcpu) {

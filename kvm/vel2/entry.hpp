@@ -46,6 +46,9 @@ void preempt_l2(Vcpu& vcpu);
 // come after preempt_l2(), while its kick found the vCPU outside of the guest. Tier 1.
 bool must_preempt_l2(Vcpu& vcpu);
 
+// If L1 has chosen another HCR_EL2.E2H at virtual EL2, brings all that hardware holds of virtual EL2 into the form for it. Before
+// an entry: preemption on. True: it did, and the traps are to be computed anew (refresh_traps()).
+[[nodiscard]] bool follow_e2h(Vcpu& vcpu);
 // Brings timers in line with the world that the vCPU is in. Before an entry: preemption off, interrupts on, vGIC synced.
 void complete_switch(Vcpu& vcpu);
 // Makes a vCPU in L2 hold the shadow for L1's registers. Before an entry, preemption on; may sleep. ENOMEM.

@@ -39,11 +39,16 @@ namespace detail {
 void forward_while_stepped(Vcpu& vcpu, nested::Exception e);
 }
 
-NEST_TIER0 inline void forward_in_tier0(Vcpu& vcpu, const nested::Exception& e) {
+// `e2h`: VirtualEl2::e2h().
+template <bool e2h>
+NEST_TIER0 [[gnu::always_inline]] inline void forward_in_tier0_of(Vcpu& vcpu, const nested::Exception& e) {
     if (vcpu.debug.step_state_replaced) [[unlikely]]
         return detail::forward_while_stepped(vcpu, e);
     note_forward(vcpu, e);
-    nested::take_exception(cpu(), vcpu.vel2, e, tier0_switch(vcpu));
+    nested::take_exception<e2h>(cpu(), vcpu.vel2, e, tier0_switch(vcpu));
+}
+NEST_TIER0 inline void forward_in_tier0(Vcpu& vcpu, const nested::Exception& e) {
+    vcpu.vel2.e2h() ? forward_in_tier0_of<true>(vcpu, e) : forward_in_tier0_of<false>(vcpu, e);
 }
 
 }  // namespace nest::kvm

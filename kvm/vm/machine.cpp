@@ -48,6 +48,7 @@ void note_nested_virtualisation(Machine& m, bool use_nv2) {
     const bool nv2_alone = nv == 0 && has_nv2_alone(cpu());
     m.nv2 = use_nv2 && (nv >= 2 || nv2_alone);
     m.nv = nv >= 1 || m.nv2;
+    m.nv1 = m.nv && has_nv1(cpu());
     m.recursion = m.nv2 && nv >= 2;
 }
 
@@ -111,7 +112,7 @@ Status init_machine(const nest_host_config& config) {
         const IrqsOff off;
         m->gic = vgic::probe(cpu());
     }
-    m->common.note(m->gic, m->nv2 && !m->recursion);
+    m->common.note(m->gic, m->nv2 && !m->recursion, m->nv1);
     the_machine = m.release();
     return kOk;
 }

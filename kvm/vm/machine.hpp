@@ -36,6 +36,7 @@ struct Machine {
     Mitigations mitigations{};
     bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
+    bool nv1 = false;          // HCR_EL2.NV1 exists: virtual EL2 may do without E2H
     bool recursion = false;    // L1 may give NV2 to its guests; needs NV without NV2, too (nested/cpu/world_switch.hpp)
     Mutex vms_lock{NEST_LOCK_VMS};  // outside of a VM's own locks
     Vm* vms = nullptr;         // all VMs, linked by Vm::next_listed, for statistics; vms_lock

@@ -33,7 +33,7 @@ Result<Vm*> Vm::create(nest_host_vm* host, unsigned ipa_bits) {
     NEST_TRY(vm->stage2.init(ipa_bits, machine().stage2));
     NEST_TRY(vm->mmio_bus.init());
     vm->ids.init();
-    vm->ids.use_nv2(machine().nv2, machine().recursion);
+    vm->ids.use_nv2(machine().nv2, {.e2h0 = machine().nv1 && machine().config.e2h0, .nv2 = machine().recursion});
     vm->smccc.mitigations = machine().mitigations;
     list_vm(*vm);
     return vm.release();

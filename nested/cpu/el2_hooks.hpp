@@ -24,6 +24,8 @@ public:
     // `operand`: Xt. kEl20: execute_vel2_tlbi() (vel2_tlbi.hpp). kEl10: shadow_tlbi() (tlbi_scope.hpp) and the shadow
     // MMU.
     virtual Outcome tlbi(const TlbiOp& op, u64 operand) = 0;
+    // L1 has written HCR_EL2 so that VirtualEl2::form_is_stale(): before virtual EL2's next instruction.
+    virtual void form_changed() = 0;
     // Leaves its result in PAR_EL1.
     virtual Outcome at(const AtOp& op) = 0;
 

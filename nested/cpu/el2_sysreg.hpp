@@ -25,6 +25,18 @@ constexpr arch::SysReg el12_register(arch::Encoding e) {
 
 namespace detail {
 
+// Is `reg` one of the EL1 registers that L2 has for itself?
+constexpr bool is_banked_el1(arch::SysReg reg) {
+    using arch::SysReg;
+    switch (reg) {
+#define EL1_REGISTER(guest, hardware, bank) \
+    case SysReg::guest: return vhe::Bank::bank == vhe::Bank::kBanked;
+#include <vhe/el1_registers.def>
+#undef EL1_REGISTER
+    default: return false;
+    }
+}
+
 inline constexpr u64 kSreAllOn = 0xf;  // ICC_SRE_EL2: Enable, DIB, DFB, SRE
 
 struct El2Access {
@@ -38,7 +50,10 @@ struct El2Access {
         if (is_read)
             value = v.read(cpu, reg, true);
         else
-            v.write(cpu, reg, v.config().masks.apply(reg, value), true);
+            v.write(cpu, reg, v.apply_masks(reg, value), true);
+        // A register whose masks depend on E2H was perhaps written with another one.
+        if (is_read && !v.e2h()) [[unlikely]]
+            value = v.apply_masks(reg, value);
         return Outcome::kDone;
     }
     Outcome memory(arch::SysReg reg) {
@@ -48,6 +63,19 @@ struct El2Access {
             return Outcome::kDone;
         }
         v.file.set(reg, masks.apply(reg, value));  // whoever uses such a register reads it at each entry
+        if (reg == arch::SysReg::HCR_EL2) [[unlikely]] {
+            v.choice_made();
+            if (v.form_is_stale())
+                hooks.form_changed();
+        }
+        return Outcome::kDone;
+    }
+    // One of L2's registers of EL1, which are in the file while virtual EL2 runs. CNTKCTL_EL1 is in hardware without E2H.
+    Outcome of_l2(arch::SysReg reg) {
+        if (is_read)
+            value = v.read(cpu, reg, true);
+        else
+            v.write(cpu, reg, value, true);
         return Outcome::kDone;
     }
     Outcome answer(const El2Register& row) {
@@ -75,29 +103,24 @@ struct El2Access {
     }
     Outcome perform(arch::Encoding e) {
         using arch::SysReg;
+        const bool e2h = v.e2h();
+        if (!e2h && e.op0() == 3 && e.op1() == 5)
+            return Outcome::kUndefined;  // EL12 and EL02 names
         if (const El2Register* row = find_el2_register(e))
             return answer(*row);
-        const bool e2h = v.e2h();
         if (e.op0() == 1)
             return is_tlbi(e) || is_at(e) ? instruction(e, e2h, v.tge()) : Outcome::kFlat;
         const SysReg el1 = el12_register(e);
-        if (el1 != SysReg::kCount) {
-            if (!e2h)
-                return Outcome::kUndefined;
-            if (is_read)
-                value = v.file.get(el1);
-            else
-                v.file.set(el1, value);
-            return Outcome::kDone;
-        }
-        // An EL1 name that traps for a reason of ours: with E2H it means virtual EL2's own register.
+        if (el1 != SysReg::kCount)
+            return of_l2(el1);
+        // An EL1 name that traps for a reason of ours: with E2H it means virtual EL2's own register, else L2's.
         const SysReg named = arch::find_sysreg(e);
-        if (named != SysReg::kCount && e2h) {
-            const SysReg meant = vhe::vhe_redirect(named);
-            if (meant != named)
-                return banked(meant);
-        }
-        return Outcome::kFlat;
+        if (named == SysReg::kCount)
+            return Outcome::kFlat;
+        if (!e2h)
+            return is_banked_el1(named) ? of_l2(named) : Outcome::kFlat;
+        const SysReg meant = vhe::vhe_redirect(named);
+        return meant != named ? banked(meant) : Outcome::kFlat;
     }
 };
 

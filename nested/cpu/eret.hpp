@@ -11,6 +11,7 @@ enum class Returned : u8 {
     kVel2,       // to virtual EL2 itself or to its user space, or illegally to nowhere: only PC and PSTATE changed
     kL2,         // to L2, PC and PSTATE are L2's: switch_to_l2() is due, then stage 2, timers and vGIC
     kUndefined,  // ERETAx of a VM without pointer authentication
+    kAgain,      // nothing was done: L1 has chosen another E2H (VirtualEl2::form_is_stale())
     kFpac,       // the address was forged: take_exception() of `fpac_exception()`, PC and PSTATE are unchanged
 };
 
@@ -50,7 +51,8 @@ inline bool authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64& address) {
     }
     const bool uses_sp_el1 = v.context.pstate & 1;  // EL2h; EL2t's modifier is SP_EL0
     const u64 modifier = uses_sp_el1 ? cpu.read<SP_EL1>().raw : v.context.sp_el0;
-    const PacLayout layout = pac_layout(cpu.read<TCR_EL12>().raw, address >> 55 & 1);
+    // Hardware has TCR_EL1's layout in either form; without E2H there is one range.
+    const PacLayout layout = pac_layout(cpu.read<TCR_EL12>().raw, v.e2h() && (address >> 55 & 1));
     const u64 code = cpu.pacga(canonical_address(address, layout.mask), modifier, key);
     const Authenticated a = check_pac(address, code, layout, v.config().features.pac, key_b);
     address = a.address;
@@ -59,26 +61,31 @@ inline bool authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64& address) {
 }  // namespace detail
 
 // Virtual EL2's registers are in hardware; esr is the trap's. PSTATE.SS of the context must be the guest's.
-// The plain return costs three register reads, one load of the VNCR page and two stores.
-NEST_TIER0 inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
+// The plain return costs two register reads, one load of the VNCR page and two stores. `e2h`: VirtualEl2::e2h().
+template <bool e2h>
+NEST_TIER0 [[gnu::always_inline]] inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
     using namespace arch;
     using P = SPSR_EL2;
     u64 address = cpu.read<ELR_EL12>().raw;
-    const u64 spsr = cpu.read<SPSR_EL12>().raw;
+    u64 spsr = cpu.read<SPSR_EL12>().raw;
+    if constexpr (!e2h)
+        spsr = vhe::spsr_in(v.form(), spsr);
     if (esr & kEretAuthenticates) [[unlikely]] {
         if (!v.config().features.has(Feature::kPauth))
             return Returned::kUndefined;
         if (!detail::authenticate(cpu, v, esr, address))
             return Returned::kFpac;
     }
-    const bool tge = v.tge();
     // Plainly to L2: nothing of what follows applies.
-    if (is_below_el2(spsr) && !((spsr & P::SS::kMask) | tge)) [[likely]] {
+    if (is_below_el2(spsr) && !((spsr & P::SS::kMask) | v.tge_or_another_e2h())) [[likely]] {
         vhe::GuestContext& context = v.context;
         context.pstate = spsr & known_spsr_bits(v.config().features.mte);
         context.pc = address;
         return Returned::kL2;
     }
+    if (v.e2h_was_written()) [[unlikely]]
+        return Returned::kAgain;
+    const bool tge = v.tge();
     if ((spsr & P::SS::kMask) || is_illegal_return(spsr, tge)) [[unlikely]]
         detail::return_with_care(v, spsr, tge);
     else
@@ -86,8 +93,12 @@ NEST_TIER0 inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) 
     v.context.pc = address;
     if (is_illegal_return(spsr, tge)) [[unlikely]]
         return Returned::kVel2;
-    // Legal: to EL2, or below it; and below it is virtual EL2's own user space if TGE is set.
-    return (spsr & 0xf) >= kModeEL2t || tge ? Returned::kVel2 : Returned::kL2;
+    // Legal: to EL2, or below it; and below it is virtual EL2's own user space if E2H and TGE are set.
+    return (spsr & 0xf) >= kModeEL2t || (tge && e2h) ? Returned::kVel2 : Returned::kL2;
+}
+
+NEST_TIER0 inline Returned emulate_eret(arch::Cpu& cpu, VirtualEl2& v, u64 esr) {
+    return v.e2h() ? emulate_eret<true>(cpu, v, esr) : emulate_eret<false>(cpu, v, esr);
 }
 
 }  // namespace nest::nested

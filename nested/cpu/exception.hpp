@@ -60,10 +60,11 @@ inline void enter_vector(arch::Cpu& cpu, VirtualEl2& v, Vector vector, u64 old, 
     using arch::SysReg;
     const auto sctlr = arch::SCTLR_EL1::of(v.read(cpu, SysReg::SCTLR_EL2, loaded));
     v.context.pc = v.read(cpu, SysReg::VBAR_EL2, loaded) + vector_block(old) + static_cast<u64>(vector);
-    v.context.pstate = pstate_at_entry(old, {sctlr, v.e2h() && v.tge(), v.config().features.mte});
+    v.context.pstate = pstate_at_entry(old, {sctlr, v.hosts_el0(), v.config().features.mte});
 }
 
 // From L2: the values go into the file, from which the switch loads them. L2 runs with TGE clear.
+template <bool e2h>
 NEST_TIER0 [[gnu::always_inline]] inline void take_from_l2(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     using arch::SysReg;
     vhe::GuestContext& context = v.context;
@@ -79,7 +80,7 @@ NEST_TIER0 [[gnu::always_inline]] inline void take_from_l2(arch::Cpu& cpu, Virtu
         if (e.has_hpfar)
             view.set(SysReg::HPFAR_EL2, e.hpfar);
     }
-    switch_to_vel2(cpu, v, args);
+    switch_to_vel2<e2h>(cpu, v, args);
     const vncr::RegisterFile::View view = v.file.view();
     const auto sctlr = arch::SCTLR_EL1::of(view.get(SysReg::SCTLR_EL2));
     context.pc = view.get(SysReg::VBAR_EL2) + guest_vector_block(old) + static_cast<u64>(e.vector);
@@ -91,15 +92,21 @@ NEST_TIER0 [[gnu::always_inline]] inline void take_from_l2(arch::Cpu& cpu, Virtu
 // To virtual EL2 from wherever the vCPU is. PC must be the preferred return address: that of the instruction for a trap
 // or an abort, the next one for HVC (hardware has done so). PSTATE.SS must be the guest's, not a VMM's. The registers
 // are in this CPU's hardware. True: the vCPU was in L2, this was a switch of worlds, and stage 2, timers and vGIC must follow.
+// `e2h`: VirtualEl2::e2h().
+template <bool e2h>
 NEST_TIER0 [[gnu::always_inline]] inline bool take_exception(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
     if (v.in_l2()) {
-        detail::take_from_l2(cpu, v, e, args);
+        detail::take_from_l2<e2h>(cpu, v, e, args);
         return true;
     }
     const u64 old = v.guest_pstate();
     detail::leave_syndrome(cpu, v, e, old, true);
     detail::enter_vector(cpu, v, e.vector, old, true);
     return false;
+}
+
+NEST_TIER0 inline bool take_exception(arch::Cpu& cpu, VirtualEl2& v, const Exception& e, SwitchArgs args) {
+    return v.e2h() ? take_exception<true>(cpu, v, e, args) : take_exception<false>(cpu, v, e, args);
 }
 
 // The same while the vCPU is not loaded (KVM_SET_VCPU_EVENTS, a reset). `cpu` is not touched.

@@ -51,6 +51,20 @@ const Row* find_row(Encoding e) {
     return at < kRowCount && kRows[at].first.raw <= e.raw ? &kRows[at] : nullptr;
 }
 
+// L1's register R as it acts, in the layout that trap_controls.def knows: that with E2H.
+template <typename R>
+R l1s(const VirtualEl2& v) {
+    return v.get<R>();
+}
+template <>
+CNTHCTL_EL2 l1s(const VirtualEl2& v) {
+    return v.cnthctl();
+}
+template <>
+CPTR_EL2 l1s(const VirtualEl2& v) {
+    return v.cptr_of_l1();
+}
+
 // Does this control trap the access? `host`: the access is one of L1's own user space.
 bool control_traps(const VirtualEl2& v, Control control, bool is_read, bool host) {
     switch (control) {
@@ -58,7 +72,7 @@ bool control_traps(const VirtualEl2& v, Control control, bool is_read, bool host
 #define CONTROL(name, reg, read, write, sense, in_host)                    \
     case Control::name: {                                                  \
         const u64 mask = is_read ? (read) : (write);                       \
-        const u64 value = v.get<reg>().raw & mask;                         \
+        const u64 value = l1s<reg>(v).raw & mask;                         \
         const bool traps = Sense::sense == Sense::kSet ? value != 0 : mask && value != mask; \
         return traps && (!host || in_host);                                \
     }
@@ -94,7 +108,7 @@ bool is_hypervisors(Encoding e) {
 // Redirected accesses trap while the page behind L1's VNCR_EL2 is not known, and where one of the host's controls comes before
 // the redirection (MDCR_EL2.TDA). L1 has only one kind of control for them: CNTHCTL_EL2's for the EL02 timers.
 Route route_hypervisors(const VirtualEl2& v, Encoding e, bool is_read) {
-    if (!redirected_by_nv2(e))
+    if (!redirected_by_nv2(e, v.hcr().get<H::NV1>()))
         return Route::kForward;
     const bool timer = e.op1() == 5 && e.crn() == 14;
     const Control control = e.crm() == 2 ? Control::kEl1nvpct : Control::kEl1nvvct;
@@ -129,7 +143,7 @@ Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
         return Route::kForward;
     if (control_traps(v, row->control, is_read, host))
         return Route::kForward;
-    if (!host && is_vncr_by_el1_name(e) && v.hcr().get<H::NV>())
+    if (!host && v.hcr().get<H::NV>() && is_vncr_by_el1_name(e, v.hcr().get<H::NV1>()))
         return Route::kVncr;
     return forward_if(row->control == Control::kSgi && control_traps(v, Control::kTc, is_read, host));
 }
@@ -140,7 +154,7 @@ Route detail::route_in_guest(const VirtualEl2& v, u64 esr) {
     const HCR_EL2 hcr = v.hcr();
     switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
     case Ec::kWfx: return forward_if(WfxIss::of(iss).get<WfxIss::TI>() & 1 ? hcr.get<H::TWE>() : hcr.get<H::TWI>());
-    case Ec::kFpAccess: return forward_if(l1_traps_fp(v.file));
+    case Ec::kFpAccess: return forward_if(l1_traps_fp(v.cptr_of_l1()));
     case Ec::kSmc64: return forward_if(hcr.get<H::TSC>());
     case Ec::kSvc64: {
         const auto hfgitr = v.get<HFGITR_EL2>();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The page that L1's VNCR_EL2 names, while L2 runs: L1's EL2&0 regime is in the register file then.
+// The page that L1's VNCR_EL2 names, while L2 runs: L1's own regime is in the register file then.
 #pragma once
 #include <nested/vel2/system_instruction.hpp>
 #include <nested/vel2/virtual_el2.hpp>
@@ -7,15 +7,15 @@
 
 namespace nest::nested {
 
-inline Stage1Registers el20_registers(const vncr::RegisterFile& file) {
+inline Stage1Registers vel2_regime_registers(const vncr::RegisterFile& file, bool e2h) {
     using arch::SysReg;
-    return {file.get(SysReg::TTBR0_EL2), file.get(SysReg::TTBR1_EL2), file.get(SysReg::TCR_EL2),
-            file.get(SysReg::SCTLR_EL2), file.get(SysReg::MAIR_EL2)};
+    return vel2_stage1(file.get(SysReg::TTBR0_EL2), file.get(SysReg::TTBR1_EL2), file.get(SysReg::TCR_EL2),
+                       file.get(SysReg::SCTLR_EL2), file.get(SysReg::MAIR_EL2), e2h);
 }
 
 inline vncr::PageName vncr_page_name(const VirtualEl2& v) {
-    const Stage1Registers registers = el20_registers(v.file);
-    const auto sctlr = arch::SCTLR_EL1::of(registers.sctlr);  // the same layout under E2H
+    const Stage1Registers registers = vel2_regime_registers(v.file, v.e2h());
+    const auto sctlr = arch::SCTLR_EL1::of(registers.sctlr);
     // Bits above 55 have to be copies of bit 55. Where L1 wrote something else, hardware may take them as copies: so do we.
     const u64 va = static_cast<u64>(static_cast<s64>(v.get<arch::VNCR_EL2>().raw << 8) >> 8);
     return {va, present_asid(registers), !sctlr.get<arch::SCTLR_EL1::M>(), sctlr.get<arch::SCTLR_EL1::EE>() != 0};

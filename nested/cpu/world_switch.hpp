@@ -78,14 +78,23 @@ inline void write_entry_controls(arch::Cpu& cpu, arch::CPTR_EL2 cptr, arch::HCR_
 // written by activate(), not here.
 void load_l2_vncr(arch::Cpu& cpu, VirtualEl2& v, bool under_host);
 
-// Virtual EL2's exception return to L2.
-NEST_TIER0 inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
+// Virtual EL2's registers, which are in hardware, from the old form to the one that L1's HCR_EL2 asks for by now. A change of E2H
+// changes what the bits of a register mean, and no bit. What virtual EL2's regime has left in this CPU's TLBs is for the caller to
+// drop, and the trap controls are to be made and loaded anew.
+[[gnu::cold]] void change_form(arch::Cpu& cpu, VirtualEl2& v);
+
+// Virtual EL2's exception return to L2. `e2h`: VirtualEl2::e2h(), which tier 0 knows for a whole stay in the guest.
+template <bool e2h>
+NEST_TIER0 [[gnu::always_inline]] inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     vncr::RegisterFile& file = v.file;
     const vhe::TrapConfig& l2 = v.world_traps.l2();
     // Walks that were under way in virtual EL2's regime end before a register of it changes ([DDI0487] D8.1.2).
     cpu.dsb<Barrier::NSH>();
-    vhe::save_vel2_banked(cpu, file);
+    if constexpr (e2h)
+        vhe::save_vel2_banked(cpu, file);
+    else
+        vhe::save_vel2_banked_without_e2h(cpu, file, v.form());
     vhe::load_el1_banked(cpu, file);
     const auto midr = v.get<VPIDR_EL2>();
     const auto mpidr = v.get<VMPIDR_EL2>();
@@ -102,8 +111,13 @@ NEST_TIER0 inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs ar
         load_l2_vncr(cpu, v, args.under_host);
 }
 
+NEST_TIER0 inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
+    v.e2h() ? switch_to_l2<true>(cpu, v, args) : switch_to_l2<false>(cpu, v, args);
+}
+
 // An exception from L2 to virtual EL2. What it leaves in ESR_EL2 and the like is put into the file before.
-inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
+template <bool e2h>
+[[gnu::always_inline]] inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     using namespace arch;
     vncr::RegisterFile& file = v.file;
     const bool had_nv = v.world_traps.l2().hcr.get<HCR_EL2::NV>();
@@ -112,7 +126,10 @@ inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
         detail::sync_serror_of_l2(cpu, v);
     save_l2_serror(cpu, v);
     vhe::save_el1_banked(cpu, file);
-    vhe::load_vel2_banked(cpu, file);
+    if constexpr (e2h)
+        vhe::load_vel2_banked(cpu, file);
+    else
+        vhe::load_vel2_banked_without_e2h(cpu, file, v.form());
     const u64 midr = file.get(SysReg::MIDR_EL1), mpidr = file.get(SysReg::MPIDR_EL1);
     cpu.write(VPIDR_EL2::of(midr));
     cpu.write(VMPIDR_EL2::of(mpidr));
@@ -124,11 +141,17 @@ inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
     detail::write_entry_controls(cpu, v.cptr_in_vel2(args.fp_loaded), vel2.hcr, args);
 }
 
+NEST_TIER0 inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
+    v.e2h() ? switch_to_vel2<true>(cpu, v, args) : switch_to_vel2<false>(cpu, v, args);
+}
+
 // At a vCPU's load, before vhe::load(): computes v.traps(), which vhe::load() then writes, and gives this CPU the rest
 // that differs from a flat guest. Preemption off.
+//
+// With the state in memory virtual EL2's form is settled before, as vhe::load() will load by it.
 inline void load_world(arch::Cpu& cpu, VirtualEl2& v, const TrapSources& sources) {
     using namespace arch;
-    v.world_traps.make(sources, v.config(), v.file, v.e2h());
+    v.world_traps.make(sources, v.config(), v.file, v.form());
     if (!v.config().nv2)
         return;
     cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(v.file.page())));

@@ -54,10 +54,13 @@ void reset_el2(VirtualEl2& v) {
     for (const El2Register& row : kRegisters)
         if (row.kind == El2Kind::kBanked || row.kind == El2Kind::kMemory)
             v.file.set(row.reg, row.reset);
+    v.file.set(SysReg::HCR_EL2, v.config().masks.get<HCR_EL2>(v.file).raw);  // E2H, where L1 cannot choose
     v.file.set(SysReg::VPIDR_EL2, v.file.get(SysReg::MIDR_EL1));
     v.file.set(SysReg::VMPIDR_EL2, v.file.get(SysReg::MPIDR_EL1));
     using P = SPSR_EL2;
     v.set_guest_pstate(P::mask<P::D, P::A, P::I, P::F>() | kModeEL2h);
+    v.await_choice();
+    v.settle_form();
 }
 
 void set_midr(VirtualEl2& v, u64 midr) { set_identity(v, SysReg::MIDR_EL1, SysReg::VPIDR_EL2, midr); }
@@ -67,12 +70,18 @@ bool has_one_reg(const VirtualEl2& v, Encoding e) { return one_reg(v, e) != null
 
 u64 get_one_reg(const VirtualEl2& v, Encoding e) {
     const SysReg reg = find_sysreg(e);
-    return v.config().masks.apply(reg, v.file.get(reg));
+    return reg == SysReg::HCR_EL2 ? v.hcr().raw : v.apply_masks(reg, v.file.get(reg));
 }
 
+// A VMM may set HCR_EL2 after registers whose layout E2H decides: those keep every bit, and are masked when they are read.
 void set_one_reg(VirtualEl2& v, Encoding e, u64 value) {
     const SysReg reg = find_sysreg(e);
-    v.file.set(reg, v.config().masks.apply(reg, value));
+    const bool by_e2h = reg == SysReg::CPTR_EL2 || reg == SysReg::CNTHCTL_EL2;
+    v.file.set(reg, by_e2h && v.config().chooses_e2h() ? value : v.config().masks.apply(reg, value));
+    if (reg == SysReg::HCR_EL2) {
+        v.choice_made();
+        v.settle_form();
+    }
 }
 
 }  // namespace nest::nested

@@ -33,6 +33,9 @@ enum class Feature : u8 {
     kHpds2,
     kDoubleLock,
     kNv2,
+    kVhe,        // HCR_EL2.E2H may be 1
+    kE2h0,       // HCR_EL2.E2H may be 0
+    kNv1,        // HCR_EL2.NV1, for an L2 that is a hypervisor with E2H 0
     kCount
 };
 
@@ -52,6 +55,9 @@ struct Features {
     }
 };
 static_assert(static_cast<unsigned>(Feature::kCount) <= 64);
+
+// ID_AA64MMFR4_EL1.E2H0: neither HCR_EL2.E2H 0 nor NV1. (0xf: no E2H 0, but NV1.)
+inline constexpr u64 kE2h0AndNv1Absent = 0xe;
 
 // `ids.template get<R>()` is the VM's value of an ID register.
 template <typename Ids>
@@ -102,7 +108,10 @@ constexpr Features features_of(const Ids& ids) {
         .set(Feature::kDoubleLock, dfr0.template get<ID_AA64DFR0_EL1::DoubleLock>() != 0xf)
         .set(Feature::kPauth, address_auth != 0)
         .set(Feature::kNv2, mmfr4.template get<ID_AA64MMFR4_EL1::NV_frac>() != 0 ||
-                                mmfr2.template get<ID_AA64MMFR2_EL1::NV>() >= 2);
+                                mmfr2.template get<ID_AA64MMFR2_EL1::NV>() >= 2)
+        .set(Feature::kVhe, mmfr1.template get<ID_AA64MMFR1_EL1::VH>() != 0)
+        .set(Feature::kE2h0, mmfr4.template get<ID_AA64MMFR4_EL1::E2H0>() == 0);
+    f.set(Feature::kNv1, f.has(Feature::kNv2) && mmfr4.template get<ID_AA64MMFR4_EL1::E2H0>() != kE2h0AndNv1Absent);
     f.pac = static_cast<Pac>(address_auth > 5 ? 5 : address_auth);
     f.mte = pfr1.template get<ID_AA64PFR1_EL1::MTE>() >= 2;
     return f;

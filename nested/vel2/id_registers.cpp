@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arch/address.hpp>
+#include <nested/vel2/features.hpp>
 #include <nested/vel2/id_registers.hpp>
 
 namespace nest::nested {
@@ -43,10 +44,10 @@ u64 mmfr0(u64 host_raw, u64 flat) {
         .with<R::TGRAN64_2>(stage2_granule(has64, 16)).raw;
 }
 
-u64 mmfr1(u64 flat) {
+u64 mmfr1(u64 flat, bool vhe) {
     using R = ID_AA64MMFR1_EL1;
-    // VH: the VM's EL2 is a VHE one. TWED's delay would be the host's; ETS and nTLBPA promise what shadows do not keep.
-    const R r = R::of(flat).with<R::VH>(1).with<R::TWED>(0).with<R::CMOW>(0).with<R::nTLBPA>(0).with<R::ETS>(0);
+    // TWED's delay would be the host's; ETS and nTLBPA promise what shadows do not keep.
+    const R r = R::of(flat).with<R::VH>(vhe).with<R::TWED>(0).with<R::CMOW>(0).with<R::nTLBPA>(0).with<R::ETS>(0);
     return at_most<R::HAFDBS>(r, 1)
         .raw;  // the access flag; no dirty state, which shadow tables would have to carry back
 }
@@ -60,7 +61,7 @@ u64 mmfr2(u64 flat) {
 
 }  // namespace
 
-u64 id_register_with_el2(SysReg reg, u64 host, u64 flat, bool nv2) {
+u64 id_register_with_el2(SysReg reg, u64 host, u64 flat, ShownEl2 shown) {
     if (is_aarch32_id_register(encoding_of(reg)))
         return 0;
     switch (reg) {
@@ -81,13 +82,13 @@ u64 id_register_with_el2(SysReg reg, u64 host, u64 flat, bool nv2) {
         return R::of(flat).with<R::LS64>(0).with<R::SPECRES>(0).raw;
     }
     case SysReg::ID_AA64MMFR0_EL1: return mmfr0(host, flat);
-    case SysReg::ID_AA64MMFR1_EL1: return mmfr1(flat);
+    case SysReg::ID_AA64MMFR1_EL1: return mmfr1(flat, shown.vhe);
     case SysReg::ID_AA64MMFR2_EL1: return mmfr2(flat);
     case SysReg::ID_AA64MMFR4_EL1: {
-        // VHE without E2H 0, hence no HCR_EL2.NV1. For its own guests L1 has NV2 and no NV without it.
+        // For its own guests L1 has NV2 and no NV without it.
         using R = ID_AA64MMFR4_EL1;
-        constexpr u64 kNoE2h0NoNv1 = 0xe, kNv2Only = 1;
-        return R{}.with<R::E2H0>(kNoE2h0NoNv1).with<R::NV_frac>(nv2 ? kNv2Only : 0).raw;
+        constexpr u64 kNv2Only = 1;
+        return R{}.with<R::E2H0>(shown.e2h0 ? 0 : kE2h0AndNv1Absent).with<R::NV_frac>(shown.nv2 ? kNv2Only : 0).raw;
     }
     default: return flat;
     }

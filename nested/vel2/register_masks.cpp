@@ -4,9 +4,14 @@
 namespace nest::nested {
 
 RegisterMasks::RegisterMasks(const Features& features) {
+    for (size_t m = 0; m < detail::kMaskedCount; m++)
+        ones_[m] = detail::kMasked[m].res1;
 #define BITS(reg, feature, bits)        \
     if (features.has(Feature::feature)) \
         writable_[detail::kMaskedRow<arch::SysReg::reg>] |= (bits);
+#define ONES(reg, feature, bits)         \
+    if (!features.has(Feature::feature)) \
+        ones_[detail::kMaskedRow<arch::SysReg::reg>] |= (bits);
 #include <nested/vel2/register_masks.def>
     // A register that the VM does not have has no bits, whatever features its bits belong to. L1 can write such a register
     // all the same, where hardware has it: NV2 makes the access one to the VNCR page, before any trap.
@@ -17,16 +22,34 @@ RegisterMasks::RegisterMasks(const Features& features) {
 #include <nested/vel2/el2_registers.def>
 #undef EL2_REGISTER
     for (size_t m = 0; m < detail::kMaskedCount; m++)
-        writable_[m] &= ~detail::kMasked[m].res1;
+        writable_[m] &= ~ones_[m];
 }
 
 // A switch, for speed.
 u64 RegisterMasks::apply(arch::SysReg reg, u64 value) const {
     switch (reg) {
-#define MASKED(name, res1) \
-    case arch::SysReg::name: return (value & writable_[detail::kMaskedRow<arch::SysReg::name>]) | (res1);
+#define MASKED(name, res1)                                          \
+    case arch::SysReg::name: {                                      \
+        constexpr size_t row = detail::kMaskedRow<arch::SysReg::name>; \
+        return (value & writable_[row]) | ones_[row];               \
+    }
 #include <nested/vel2/register_masks.def>
     default: return value;
+    }
+}
+
+u64 RegisterMasks::apply_without_e2h(arch::SysReg reg, u64 value) const {
+    switch (reg) {
+    case arch::SysReg::CPTR_EL2: {
+        // TCPAC, TAM, TTA, TFP; TZ and TSM are RES1 without SVE and SME.
+        constexpr u64 kExists = 0xc010'0400, kRes1 = 0x33ff;
+        return (value & kExists) | kRes1;
+    }
+    case arch::SysReg::CNTHCTL_EL2: {
+        constexpr u64 kOnlyWithE2h = 0xf00;  // EL1PTEN, EL1PCTEN, EL0PTEN, EL0VTEN
+        return apply(reg, value) & ~kOnlyWithE2h;
+    }
+    default: return apply(reg, value);
     }
 }
 

@@ -39,7 +39,7 @@ public:
     R apply(R value) const {
         constexpr size_t row = detail::kMaskedRow<R::kReg>;
         static_assert(row != detail::kMaskedCount, "no row in register_masks.def");
-        return R::of((value.raw & writable_[row]) | detail::kMasked[row].res1);
+        return R::of((value.raw & writable_[row]) | ones_[row]);
     }
     // L1's register R, as it acts.
     template <typename R>
@@ -47,8 +47,12 @@ public:
         return apply(file.get<R>());
     }
 
+    // The same with E2H 0, which gives CPTR_EL2 and CNTHCTL_EL2 another layout ([DDI0487] D24.2.33, D24.10.2).
+    u64 apply_without_e2h(arch::SysReg reg, u64 value) const;
+
 private:
     u64 writable_[detail::kMaskedCount] = {};
+    u64 ones_[detail::kMaskedCount] = {};
 };
 
 }  // namespace nest::nested

@@ -39,22 +39,27 @@ HCR_EL2 merge_hcr(HCR_EL2 ours, HCR_EL2 l1) {
     // L2 is a hypervisor itself. NV always means NV2 as well (ID_AA64MMFR4_EL1.NV_frac), whether or not L1 has set NV2;
     // hardware's NV2 is set once the page behind L1's VNCR_EL2 is known (load_l2_vncr()).
     if (l1.get<H::NV>())
-        hcr.raw |= H::NV::kMask;
+        hcr.raw |= l1.raw & H::mask<H::NV, H::NV1>();
     return hcr;
 }
 
 }  // namespace
 
-vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, const Config& config, DebugTraps debug, bool fgt, bool e2h) {
+vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, vhe::Vel2Form form, DebugTraps debug, bool fgt) {
     vhe::TrapConfig t = ours;
     // TTLB and AT: whether L1's TLBI VAE1 or AT S1E1 means its own EL2&0 regime or its guest's EL1&0 depends on L1's TGE,
-    // which L1 sets and clears in memory, without an exit. NV1: without E2H, L1's EL1 names mean its guest's registers.
+    // which L1 sets and clears in memory, without an exit. NV1: without E2H, L1's EL1 names mean its guest's registers, which NV2
+    // has in memory. Without NV2 NV1 traps three of these names, TVM and TRVM those of the translation and exception registers,
+    // and TCPAC the last one.
     t.hcr.raw |= H::mask<H::NV, H::AT, H::TTLB>();
-    t.hcr = t.hcr.with<H::NV2>(config.nv2).with<H::NV1>(!e2h);
-    // At virtual EL2 the name CPACR_EL1 means CPTR_EL2. Hardware's CPACR_EL1 has no TCPAC and TAM, and would lose them.
-    t.cptr = t.cptr.with<CPTR_EL2::TCPAC>(1);
+    t.hcr = t.hcr.with<H::NV2>(form.nv2).with<H::NV1>(!form.e2h);
+    if (!form.e2h && !form.nv2)
+        t.hcr.raw |= H::mask<H::TVM, H::TRVM>();
+    // With E2H the name CPACR_EL1 means CPTR_EL2. Hardware's CPACR_EL1 has no TCPAC and TAM, and would lose them.
+    if (form.e2h || !form.nv2)
+        t.cptr = t.cptr.with<CPTR_EL2::TCPAC>(1);
     // L1 writes MDSCR_EL1 on each of its world switches. NV2 sends the write to the VNCR page, if TDA does not trap it.
-    const bool may_open = config.nv2 && fgt && debug != DebugTraps::kAll && !ours.mdcr.get<M::TDE>();
+    const bool may_open = form.nv2 && fgt && debug != DebugTraps::kAll && !ours.mdcr.get<M::TDE>();
     if (!may_open)
         return t;
     t.mdcr = t.mdcr.with<M::TDA>(0).with<M::TDCC>(1);
@@ -65,13 +70,16 @@ vhe::TrapConfig vel2_traps(const vhe::TrapConfig& ours, const Config& config, De
     return t;
 }
 
-vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, const vncr::RegisterFile& file) {
+vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, const vncr::RegisterFile& file, bool e2h) {
     const RegisterMasks& masks = config.masks;
     vhe::TrapConfig t = ours;
     t.hcr = merge_hcr(ours.hcr, masks.get<HCR_EL2>(file));
     // FnXS and FGTnXS act on barriers and TLBIs that L2 executes without an exit: L1's values go to hardware as they are.
     t.hcrx.raw |= masks.get<HCRX_EL2>(file).raw;
-    t.cptr.raw |= masks.get<CPTR_EL2>(file).raw & CPTR_EL2::mask<CPTR_EL2::TCPAC, CPTR_EL2::TAM, CPTR_EL2::TTA>();
+    t.cptr.raw |= masked_cptr_of(config, file, e2h).raw & CPTR_EL2::mask<CPTR_EL2::TCPAC, CPTR_EL2::TAM, CPTR_EL2::TTA>();
+    // Without E2H L2 has CPACR_EL1 in memory: where NV2 cannot redirect the access, no other control than TCPAC traps it.
+    if (t.hcr.get<H::NV1>())
+        t.cptr = t.cptr.with<CPTR_EL2::TCPAC>(1);
     t.mdcr.raw |= masks.get<MDCR_EL2>(file).raw & kDebugTraps;
     if (!config.features.has(Feature::kFgt))
         return t;

@@ -25,9 +25,11 @@ public:
     World world() const { return world_; }
     bool in_vel2() const { return world_ == World::kVel2; }
     bool in_l2() const { return world_ == World::kL2; }
-    // E2H is a property of the vCPU: RES1 in register_masks.def today.
-    bool e2h() const { return hcr().get<arch::HCR_EL2::E2H>(); }
+    // Does HCR_EL2.E2H act? As of the last settle_form(): L1 may have written HCR_EL2 to the VNCR page since.
+    bool e2h() const { return form_.e2h; }
     bool tge() const { return file.get<arch::HCR_EL2>().get<arch::HCR_EL2::TGE>(); }
+    // E2H and TGE: EL0 is virtual EL2's own user space.
+    bool hosts_el0() const { return e2h() && tge(); }
     bool at_el0() const { return (context.pstate & 0xf) == 0; }
     // L1's register R as it acts: without what bits L1 wrote that do not exist.
     template <typename R>
@@ -35,6 +37,42 @@ public:
         return config().masks.get<R>(file);
     }
     arch::HCR_EL2 hcr() const { return get<arch::HCR_EL2>(); }
+    // L1's CPTR_EL2 and CNTHCTL_EL2 in the layout with E2H, whichever L1 has chosen.
+    arch::CPTR_EL2 cptr_of_l1() const { return masked_cptr_of(config(), file, e2h()); }
+    arch::CNTHCTL_EL2 cnthctl() const {
+        using T = arch::CNTHCTL_EL2;
+        return e2h() ? get<T>() : T::of(vhe::cnthctl_with_e2h(config().masks.apply_without_e2h(T::kReg, file.get<T>().raw)));
+    }
+    // What L1 reads of its register, and what it may write.
+    u64 apply_masks(arch::SysReg reg, u64 value) const {
+        return e2h() ? config().masks.apply(reg, value) : config().masks.apply_without_e2h(reg, value);
+    }
+
+    // How hardware serves virtual EL2, as of the last settle_form().
+    vhe::Vel2Form form() const { return form_; }
+    // Has L1 chosen another E2H since, in the VNCR page, or has the choice become known that NV2 waited for? Then hardware has
+    // virtual EL2's registers in the wrong form, and settle_form() is due (follow_e2h() in kvm/vel2/entry.hpp), before anything else of virtual EL2
+    // is looked at.
+    bool form_is_stale() const { return e2h_was_written() || undecided_ != waits_; }
+    // The first of the two alone, which is all that can happen without an exit.
+    bool e2h_was_written() const { return (file.get<arch::HCR_EL2>().raw & arch::HCR_EL2::E2H::kMask) != known_e2h_; }
+    // Not 0: TGE is set, or e2h_was_written().
+    u64 tge_or_another_e2h() const {
+        using H = arch::HCR_EL2;
+        return (file.get<H>().raw ^ known_e2h_) & H::mask<H::TGE, H::E2H>();
+    }
+    // The form for L1's registers as they are now. The caller moves what is in hardware from the old form to the new one.
+    vhe::Vel2Form settle_form() {
+        known_e2h_ = file.get<arch::HCR_EL2>().raw & arch::HCR_EL2::E2H::kMask;
+        waits_ = undecided_;
+        form_ = {hcr().get<arch::HCR_EL2::E2H>() != 0, config().nv2 && !waits_};
+        return form_;
+    }
+    // From a reset on every access of virtual EL2 to its registers traps (NV without NV2), until L1 writes HCR_EL2 or returns to
+    // below EL2: code that chooses E2H as one of its first steps may use names that E2H redirects right afterwards, without an exit
+    // in between.
+    void await_choice() { undecided_ = config().chooses_e2h() && config().nv2; }
+    void choice_made() { undecided_ = false; }
 
     // PSTATE as the guest and the VMM know it.
     u64 guest_pstate() const { return in_vel2() ? to_guest_view(context.pstate) : context.pstate; }
@@ -47,10 +85,11 @@ public:
             set_world(World::kL2);
         context.pstate = to_hardware_view(pstate);
     }
-    // Before KVM_RUN, with the state in memory: at EL0, TGE decides whose user space it is.
+    // Before KVM_RUN, with the state in memory: at EL0, E2H and TGE decide whose user space it is.
     void settle_world() {
+        settle_form();
         if (at_el0())
-            set_world(e2h() && tge() ? World::kVel2 : World::kL2);
+            set_world(hosts_el0() ? World::kVel2 : World::kL2);
     }
     void set_world(World world) {
         world_ = world;
@@ -90,10 +129,10 @@ public:
     // One of L1's own registers wherever it is now. `loaded`: the vCPU's registers are in this CPU's hardware.
     u64 read(arch::Cpu& cpu, arch::SysReg reg, bool loaded) const {
         u64 value;
-        return loaded && in_vel2() && vhe::read_vel2(cpu, file, reg, value) ? value : file.get(reg);
+        return loaded && in_vel2() && vhe::read_vel2(cpu, file, reg, value, form_) ? value : file.get(reg);
     }
     void write(arch::Cpu& cpu, arch::SysReg reg, u64 value, bool loaded) {
-        if (!loaded || !in_vel2() || !vhe::write_vel2(cpu, file, reg, value))
+        if (!loaded || !in_vel2() || !vhe::write_vel2(cpu, file, reg, value, form_))
             file.set(reg, value);
     }
 
@@ -110,6 +149,10 @@ private:
     const Config* config_ = nullptr;
     World world_ = World::kFlat;
     bool hypervises_ = false;
+    bool undecided_ = false;                          // await_choice()
+    bool waits_ = false;                              // undecided_, as form_ has it
+    vhe::Vel2Form form_{};
+    u64 known_e2h_ = arch::HCR_EL2::E2H::kMask;       // HCR_EL2's bit as L1 wrote it, when form_ was made
 };
 
 }  // namespace nest::nested

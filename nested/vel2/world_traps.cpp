@@ -5,8 +5,9 @@ namespace nest::nested {
 
 using arch::MDCR_EL2;
 
-void WorldTraps::make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, bool e2h) {
+void WorldTraps::make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, vhe::Vel2Form form) {
     ours_ = &s.ours;
+    e2h_ = form.e2h;
     ras_ = s.features.ras;
     hpmn_ = s.host.mdcr.get<MDCR_EL2::HPMN>();
     writable_ = kMdcr | kHstr;
@@ -14,16 +15,17 @@ void WorldTraps::make(const TrapSources& s, const Config& config, const vncr::Re
         writable_ |= kHcrx;
     if (s.features.fgt)
         writable_ |= kHfgrtr | kHfgwtr | kHfgitr | kHdfgrtr | kHdfgwtr | (s.features.amu ? kHafgrtr : 0);
-    vel2_ = vel2_traps(s.ours, config, s.debug, s.features.fgt, e2h);
+    vel2_ = vel2_traps(s.ours, form, s.debug, s.features.fgt);
     vel2_.mdcr = vel2_.mdcr.with<MDCR_EL2::HPMN>(hpmn_);
     make_l2(config, file);
 }
 
 void WorldTraps::make_l2(const Config& config, const vncr::RegisterFile& file) {
     l1_ = L1Controls::of(file);
-    l2_ = l2_traps(*ours_, config, file);
+    l2_ = l2_traps(*ours_, config, file, e2h_);
+    l2_own_ = l2_.hcr;
     l2_.mdcr = l2_.mdcr.with<MDCR_EL2::HPMN>(hpmn_);
-    l2_forwards_fp_ = l1_traps_fp(file);
+    l2_forwards_fp_ = l1_traps_fp(masked_cptr_of(config, file, e2h_));
     unsigned differing = 0;
     const auto note = [&](unsigned bit, u64 a, u64 b) { differing |= a != b ? bit : 0; };
     note(kMdcr, vel2_.mdcr.raw, l2_.mdcr.raw);

@@ -31,14 +31,21 @@ public:
 
     // Computes both sets: at each load of the vCPU, as another CPU's registers may differ, and when a source has changed. The
     // caller then writes all registers of the present world's set.
-    void make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, bool e2h);
+    void make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, vhe::Vel2Form form);
     // Computes L2's set, if L1 has written one of the registers behind it since.
     void refresh_l2_traps(const Config& config, const vncr::RegisterFile& file) {
         if (L1Controls::of(file).differ(l1_)) [[unlikely]]
             make_l2(config, file);
     }
     // Do L2's accesses to EL2's registers go to a page of L1's, or trap? Holds until refresh_l2_traps() or make() computes.
-    void l2_redirects(bool on) { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::NV2>(on); }
+    void l2_redirects(bool on) {
+        using H = arch::HCR_EL2;
+        constexpr u64 kEl1Names = H::mask<H::TVM, H::TRVM>();
+        l2_.hcr = l2_.hcr.with<H::NV2>(on);
+        // By NV1 the EL1 names are memory as well, and have to trap without NV2 (vel2_traps() says by which controls).
+        if (l2_.hcr.get<H::NV1>())
+            l2_.hcr.raw = (l2_.hcr.raw & ~kEl1Names) | (on ? l2_own_.raw & kEl1Names : kEl1Names);
+    }
     // L2 has taken the virtual SError that L1 had left pending.
     void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }
 
@@ -86,11 +93,13 @@ private:
     void make_l2(const Config& config, const vncr::RegisterFile& file);
 
     vhe::TrapConfig vel2_{}, l2_{};
+    arch::HCR_EL2 l2_own_{};  // l2_.hcr as it was made
     L1Controls l1_{};
     u16 differing_ = 0;       // registers of this machine in which the two differ
     u16 writable_ = 0;        // those that this machine has
     bool l2_forwards_fp_ = false;
     bool ras_ = false;
+    bool e2h_ = true;         // L1's choice: how CPTR_EL2 is to be read
     u64 hpmn_ = 0;            // MDCR_EL2.HPMN of this CPU's host
     const vhe::TrapConfig* ours_ = nullptr;
 };

@@ -74,6 +74,7 @@ Stage1Regime stage1_regime(const Stage1Registers& registers, u64 va, bool el0, c
     r.big_endian = sctlr.get<Sctlr::EE>();
     r.wxn = sctlr.get<Sctlr::WXN>();
     r.epan = vm.epan && sctlr.get<Sctlr::EPAN>();
+    r.one_privilege = registers.one_privilege;
     r.hierarchy_off = vm.hierarchy_off && tcr.half<Tcr::HPD0, Tcr::HPD1>(high);
     r.sets_access_flag = vm.access_flag && tcr.get<Tcr::HA>();
     r.sets_dirty_state = vm.dirty_state && r.sets_access_flag && tcr.get<Tcr::HD>();
@@ -104,6 +105,11 @@ Stage1Regime stage1_regime(const Stage1Registers& registers, u64 va, bool el0, c
 
 Stage1Permissions stage1_permissions(const Stage1Regime& regime, u64 descriptor, u64 tables, bool el0, bool pan) {
     const bool read_only = (descriptor >> 7 & 1) || (tables >> 62 & 1);
+    if (regime.one_privilege) {
+        // XN is bit 54, XNTable bit 60; AP[1] is RES1, PXN and APTable[0] RES0 ([DDI0487] D8.4.1).
+        const bool xn = (descriptor >> 54 & 1) || (tables >> 60 & 1);
+        return {.r = true, .w = !read_only, .x = !xn && !(regime.wxn && !read_only)};
+    }
     const bool for_el0 = (descriptor >> 6 & 1) && !(tables >> 61 & 1);
     const bool uxn = (descriptor >> 54 & 1) || (tables >> 60 & 1), pxn = (descriptor >> 53 & 1) || (tables >> 59 & 1);
     Stage1Permissions p;

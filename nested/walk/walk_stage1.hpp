@@ -2,18 +2,28 @@
 // A software walk of a stage-1 regime: [DDI0487] D8.2, D8.4 (permissions), D8.5, D8.14; and what AT leaves in PAR_EL1
 // (D24.2.118). For AT instructions that hardware cannot execute for L1, and for L1's VNCR_EL2.
 //
-// Regimes with two ranges: EL1&0, and EL2&0 (E2H). Without FEAT_LPA2, 52-bit addresses, FEAT_S1PIE and FEAT_S1POE.
+// Regimes with two ranges, EL1&0 and EL2&0 (E2H), and with one, EL2 without E2H. Without FEAT_LPA2, 52-bit addresses, FEAT_S1PIE and FEAT_S1POE.
 #pragma once
 #include <nested/walk/walk_stage2.hpp>
+#include <vhe/el2_layouts.hpp>
 
 namespace nest::nested {
 
-// The registers of the regime: TTBR0, TTBR1, TCR, SCTLR, MAIR of EL1, or of EL2 under E2H (the same layout).
+// The registers of the regime, in EL1's layout: TTBR0, TTBR1, TCR, SCTLR, MAIR.
 struct Stage1Registers {
     u64 ttbr0 = 0, ttbr1 = 0, tcr = 0, sctlr = 0, mair = 0;
+    bool one_privilege = false;  // EL2 without E2H: no EL0, no ASID, and no upper range (TCR_EL1.EPD1)
     bool off = false;  // HCR_EL2.DC or TGE, for EL1&0: as if SCTLR.M were 0
     bool default_cacheable = false;  // HCR_EL2.DC
 };
+
+// Of EL2, from its registers; with E2H they have EL1's layout.
+constexpr Stage1Registers vel2_stage1(u64 ttbr0, u64 ttbr1, u64 tcr, u64 sctlr, u64 mair, bool e2h) {
+    if (e2h)
+        return {.ttbr0 = ttbr0, .ttbr1 = ttbr1, .tcr = tcr, .sctlr = sctlr, .mair = mair};
+    return {.ttbr0 = vhe::ttbr0_el1_of(ttbr0), .tcr = vhe::tcr_el1_of(tcr), .sctlr = vhe::sctlr_el1_of(sctlr), .mair = mair,
+            .one_privilege = true};
+}
 
 struct Stage1Access {
     u64 va = 0;
@@ -39,6 +49,7 @@ struct Stage1Regime {
     u64 base = 0;
     bool big_endian = false, sets_access_flag = false, sets_dirty_state = false, hierarchy_off = false;
     bool wxn = false, epan = false;
+    bool one_privilege = false;
     u16 asid = 0;
 };
 Stage1Regime stage1_regime(const Stage1Registers& registers, u64 va, bool el0, const MmuFeatures& vm);

@@ -10,11 +10,11 @@ namespace nest::vhe {
 bool read_loaded_register(arch::SysReg reg, u64& value) { return read_el1(kvm::cpu(), reg, value); }
 bool write_loaded_register(arch::SysReg reg, u64 value) { return write_el1(kvm::cpu(), reg, value); }
 
-bool read_loaded_vel2_register(const vncr::RegisterFile& file, arch::SysReg reg, u64& value) {
-    return read_vel2(kvm::cpu(), file, reg, value);
+bool read_loaded_vel2_register(const vncr::RegisterFile& file, arch::SysReg reg, u64& value, Vel2Form form) {
+    return read_vel2(kvm::cpu(), file, reg, value, form);
 }
-bool write_loaded_vel2_register(vncr::RegisterFile& file, arch::SysReg reg, u64 value) {
-    return write_vel2(kvm::cpu(), file, reg, value);
+bool write_loaded_vel2_register(vncr::RegisterFile& file, arch::SysReg reg, u64 value, Vel2Form form) {
+    return write_vel2(kvm::cpu(), file, reg, value, form);
 }
 
 }  // namespace nest::vhe

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""fast_path.py CORE.o: checks which functions tier 0's two loops call.
+"""fast_path.py CORE.o: checks which functions tier 0's loops call.
 
-run_in_guest_flat() and run_in_guest_nested() (kvm/tier0/) are meant to hold all that a frequent exit does: a call costs its
+run_in_guest_flat() and run_in_guest_nested()'s stay_in_guest() (kvm/tier0/) are meant to hold all that a frequent exit does: a call costs its
 prologue, some ten instructions. EXPECTED has the calls that may leave them, each with the reason. Prints each other one, and
 each that no compiler of this list makes any more. What the loops take in as inline code is marked NEST_TIER0 (base/tier0.hpp)
 in the sources: prints each marked function that is called all the same, and each inline one of a lower room that kvm/tier0/
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from symbols import PREFIX, output
 
-LOOPS = ("nest::kvm::run_in_guest_flat", "nest::kvm::run_in_guest_nested")
+LOOPS = ("nest::kvm::run_in_guest_flat", "nest::kvm::stay_in_guest<true>", "nest::kvm::stay_in_guest<false>")
 
 # Without parameters.
 EXPECTED = {
@@ -37,7 +37,8 @@ EXPECTED = {
     # rare states
     "nest::kvm::refresh_changed_debug": "a debug register has changed",
     "nest::kvm::detail::forward_while_stepped": "the VMM steps the guest",
-    "nest::kvm::return_while_stepped": "the same",
+    "nest::kvm::return_while_stepped<true>": "the same",
+    "nest::kvm::return_while_stepped<false>": "the same, without E2H",
     "nest::kvm::forward_with_address": "L1's guest meets a watchpoint",
     "nest::kvm::refuse_eret": "an ERET of L1's that is UNDEFINED or forged",
     "nest::kvm::detail::record_eret": "the vCPU's trace is on",
@@ -50,6 +51,11 @@ EXPECTED = {
     "nest::stage2::VmidAllocator::publish": "a VMID that this CPU has not run since it was loaded",
     "nest::stage2::drop_stage1_here": "another vCPU ran with these tables on this CPU",
     "nest::timer::VcpuTimers::set_l1_controls": "L1 has changed L2's timer traps",
+    "nest::kvm::execute_again": "L1 has changed HCR_EL2.E2H",
+    "nest::nested::RegisterMasks::apply_without_e2h": "virtual EL2 without E2H",
+    "nest::timer::VcpuTimers::share_el1_pair": "the same",
+    "nest::vhe::load_vel2_banked_without_e2h": "the same",
+    "nest::vhe::save_vel2_banked_without_e2h": "the same",
     "nest::vhe::read_vel2": "an exception to virtual EL2 from virtual EL2",
     "nest::vhe::write_vel2": "the same",
     # interrupts in flight

@@ -18,6 +18,7 @@ Frame spare[2];     // for an exception that no one expects
 
 void use_world(u64 number, const char* first_vectors) {
     per_cpu[number] = {.resume_sp = 0, .frame = &spare[number], .number = number};
+    set_hcr(kHcr);  // E2H first: it decides what the other names mean
     WRITE("tpidr_el2", &per_cpu[number]);
     set_vectors(first_vectors);
     reset_l2();

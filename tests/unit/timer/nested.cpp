@@ -245,5 +245,55 @@ TEST_F(NestedTest, AfterAnyTimerEachOtherOneFires) {
             }
 }
 
+// Without E2H EL1's pair stays in hardware while virtual EL2 runs.
+TEST_F(NestedTest, WithoutE2hEl1sPairStays) {
+    enable();
+    load();
+    EXPECT_FALSE(timers.share_el1_pair(cpu, true, {})) << "virtual EL2's pair is still there";
+    timers.switch_direct(cpu, false, {});
+    using R = arch::CNTHCTL_EL2;
+    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    EXPECT_FALSE(timers.hyp_is_direct());
+    EXPECT_TRUE(timers.traps().physical_timer) << "NV2 would make its registers memory";
+    EXPECT_FALSE(timers.traps().physical_counter) << "L1's own traps are not for virtual EL2";
+    EXPECT_FALSE(R::of(cpu.registers[SysReg::CNTHCTL_EL2]).get<R::EL1PTEN>());
+    ASSERT_TRUE(timers.share_el1_pair(cpu, false, R{}.with<R::EL1PTEN>(1)));
+    EXPECT_TRUE(R::of(cpu.registers[SysReg::CNTHCTL_EL2]).get<R::EL1PTEN>());
+    EXPECT_FALSE(R::of(cpu.registers[SysReg::CNTHCTL_EL2]).get<R::EL1PCTEN>()) << "L1 traps it";
+}
+
+TEST_F(NestedTest, WithoutE2hL1sOffsetActsAtOnce) {
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    cntvoff += 77;
+    ASSERT_TRUE(timers.share_el1_pair(cpu, false, {}));
+    EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], cntvoff);
+}
+
+// Without FEAT_ECV virtual EL2's accesses to the virtual timer are loads and stores of the VNCR page.
+TEST_F(NestedTest, WithoutE2hStoresToThePageReachTheHardware) {
+    u64 page[2] = {};
+    timers.context(TimerId::kVirtual).bind_storage(&page[0], &page[1]);
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    cpu.registers[SysReg::CNTV_CTL_EL02] = 1;
+    cpu.registers[SysReg::CNTV_CVAL_EL02] = 5000;
+    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    EXPECT_EQ(page[0] & 3, 1u);
+    EXPECT_EQ(page[1], 5000u);
+    page[0] = 0;
+    timers.sync(cpu);
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CTL_EL02] & 3, 0u) << "off at the next exit";
+    page[1] = 6000;
+    ASSERT_TRUE(timers.share_el1_pair(cpu, false, {}));
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 6000u);
+    page[1] = 1;
+    timers.sync(cpu);
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 6000u) << "L2 has the register itself";
+}
+
 }  // namespace
 }  // namespace nest::timer

@@ -66,7 +66,7 @@ TEST_F(FailingAllocations, AVcpuWithoutItsShadowsDoesNotRun) {
     nest_core_exit();
     registers[mmfr2] |= u64{2} << 24;  // NV2
     cpu().registers[arch::SysReg::ID_AA64MMFR2_EL1] = registers[mmfr2];
-    const nest_host_config config{true, 27, 30, 25, false};
+    const nest_host_config config{true, 27, 30, 25, false, true};
     ASSERT_EQ(nest_core_init(&config), 0);
     nest_cpu_online();
     ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);

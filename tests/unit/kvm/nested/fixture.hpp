@@ -24,6 +24,8 @@ struct NestedVmTest : VmTest {
     static constexpr u64 kVtcr = u64{5} << 16 | 1 << 6 | 25;  // PS 48 bits, walks begin at level 1, 39 bits
     static constexpr u64 kTranslation3 = 7, kPermission3 = 15, kAccessFlag3 = 11, kWrite = 1 << 6, kIsv = 1 << 24;
 
+    u64 mmfr4 = 0xe << 24;  // E2H 1 alone
+
     void SetUp() override {
         test::port().reset();
         cpu() = {};
@@ -32,7 +34,8 @@ struct NestedVmTest : VmTest {
         show(SysReg::ID_AA64MMFR0_EL1, 0x1125);                       // 48 bits
         show(SysReg::ID_AA64MMFR2_EL1, u64{1} << 40 | 2 << 24 | 0x1011);  // FWB, NV2
         show(SysReg::ID_AA64PFR0_EL1, cpu().registers[SysReg::ID_AA64PFR0_EL1] | 1 << 28);  // RAS
-        const nest_host_config config{true, 27, 30, 25, false};
+        show(SysReg::ID_AA64MMFR4_EL1, mmfr4);
+        const nest_host_config config{true, 27, 30, 25, false, true};
         ASSERT_EQ(nest_core_init(&config), 0);
         nest_cpu_online();
         ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);
@@ -44,7 +47,7 @@ struct NestedVmTest : VmTest {
         set_l1(SysReg::VTTBR_EL2, u64{1} << 48 | kRoot);
         set_l1(SysReg::VTCR_EL2, kVtcr);
         set_l1(SysReg::VBAR_EL2, 0xffff'0000);
-        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, true);  // as load() does
+        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, core().vel2.form());  // as load() does
     }
     void TearDown() override {
         VmTest::TearDown();

@@ -12,7 +12,7 @@ struct NestedFpTest : NestedVmTest {
     void SetUp() override {
         NestedVmTest::SetUp();
         set_l1(SysReg::CPTR_EL2, 3 << 20);  // L1 leaves them to L2
-        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, true);
+        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, core().vel2.form());
     }
     static auto uses_fp() {
         return [](GuestContext&) {

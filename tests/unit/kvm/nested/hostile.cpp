@@ -96,7 +96,7 @@ TEST_F(HostileTest, NobodyIsGivenWhatL1DoesNotHave) {
         set_hcr(H::VM::kMask | bits);
         EXPECT_EQ(core().vel2.hcr().raw & kNvBits, 0u);
         EXPECT_EQ(core().vel2.get<arch::VNCR_EL2>().raw, 0u);
-        const auto traps = nested::l2_traps({}, core().vel2.config(), core().regs);
+        const auto traps = nested::l2_traps({}, core().vel2.config(), core().regs, true);
         EXPECT_EQ(traps.hcr.raw & kNvBits, 0u);
     }
 }

@@ -89,7 +89,7 @@ TEST_F(NestedRunTest, AnSerrorThatL2HasTakenDoesNotComeAgain) {
     using H = arch::HCR_EL2;
     map_l2(kL2, kData);
     set_hcr(H::mask<H::VM, H::AMO, H::VSE>());
-    core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, true);
+    core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, core().vel2.form());
     bool before = false, after = true;
     guest_does({[&](GuestContext&) {
                     before = cpu().registers[SysReg::HCR_EL2] & H::VSE::kMask;

@@ -54,7 +54,7 @@ struct VncrTest : NestedVmTest {
     void l2_does(SysReg name, bool is_read, u64 value = 0) {
         auto step = access_of(name, is_read, value);
         test::port().signal_pending = test::port().entry_blocked = false;
-        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, true);  // as load() does
+        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, core().vel2.form());  // as load() does
         bool again = true;
         test::guest().script = [=, this](GuestContext& c) mutable {
             if (again || c.pc == kPc) {
@@ -357,7 +357,7 @@ struct NvMachine : testing::Test {
         describe_machine();
         NestedVmTest::show(SysReg::ID_AA64MMFR2_EL1, nv << 24);
         NestedVmTest::show(SysReg::ID_AA64MMFR4_EL1, nv_frac << 20);
-        const nest_host_config config{use_nv2, 27, 30, 25, false};
+        const nest_host_config config{use_nv2, 27, 30, 25, false, true};
         ASSERT_EQ(nest_core_init(&config), 0);
     }
     static void expect(bool nv, bool nv2, bool recursion) {

@@ -55,6 +55,8 @@ TEST_F(Init, PointerAuthenticationNeedsBothKinds) {
     EXPECT_EQ(supported_vcpu_features(false), bit(0) | bit(2));
     port().feature_registers[encoding_of(SysReg::ID_AA64ISAR2_EL1).raw] = 0x100;  // and GPA3
     EXPECT_EQ(supported_vcpu_features(true), bit(0) | bit(2) | kPointerAuthFeatures | bit(7));
+    EXPECT_EQ(supported_vcpu_features(true, true), bit(0) | bit(2) | kPointerAuthFeatures | bit(7) | bit(8));
+    EXPECT_EQ(supported_vcpu_features(false, true), bit(0) | bit(2) | kPointerAuthFeatures);
 }
 
 TEST_F(Init, PowerOffIsOfOneCall) {

@@ -26,7 +26,7 @@ struct PreemptTest : NestedVmTest {
         core().context.pc = kStays;
         core().context.pstate = pstate;
         core().irq_pins.store_relaxed(pins);
-        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, true);  // as load() does
+        core().vel2.world_traps.make(trap_sources(core()), core().vel2.config(), core().regs, core().vel2.form());  // as load() does
         Seen seen{};
         guest_does({[&](GuestContext& c) {
             seen = {c.pc, cpu().registers[SysReg::HCR_EL2]};

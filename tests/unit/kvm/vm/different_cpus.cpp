@@ -52,6 +52,15 @@ TEST_F(DifferentCpus, OneWithLessIsRefused) {
     }
 }
 
+// Guests have been shown that HCR_EL2.E2H is theirs to choose, which takes NV1 on every CPU.
+TEST_F(DifferentCpus, OneWithoutNv1IsRefused) {
+    machine().common.note(machine().gic, false, true);
+    EXPECT_EQ(nest_cpu_online(), nullptr);
+    EXPECT_STREQ(come_up(SysReg::ID_AA64MMFR4_EL1, 0xe << 24), "HCR_EL2.NV1");
+    machine().common.note(machine().gic, false, false);
+    EXPECT_EQ(come_up(SysReg::ID_AA64MMFR4_EL1, 0xe << 24), nullptr);
+}
+
 TEST_F(DifferentCpus, OneWithMoreIsWelcome) {
     EXPECT_EQ(come_up(SysReg::ID_AA64MMFR0_EL1, cpu().registers[SysReg::ID_AA64MMFR0_EL1] + 1), nullptr);
     EXPECT_FALSE(disabled);
@@ -62,7 +71,7 @@ TEST_F(DifferentCpus, OneWithMoreIsWelcome) {
 TEST_F(DifferentCpus, Aarch32ThatAllHadStays) {
     auto& pfr0 = cpu().registers[SysReg::ID_AA64PFR0_EL1];
     test::port().feature_registers[arch::encoding_of(SysReg::ID_AA64PFR0_EL1).raw] = pfr0 = (pfr0 & ~u64{15}) | 2;
-    machine().common.note(machine().gic, false);  // as at load
+    machine().common.note(machine().gic, false, false);  // as at load
     EXPECT_EQ(nest_cpu_online(), nullptr);
     EXPECT_STREQ(come_up(SysReg::ID_AA64PFR0_EL1, pfr0 - 1), "AArch32 at EL0");
 }

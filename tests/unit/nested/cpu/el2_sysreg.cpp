@@ -35,10 +35,12 @@ struct FakeHooks final : El2Hooks {
         last_write = operand;
         return answer;
     }
+    void form_changed() override { forms++; }
     Outcome at(const AtOp& op) override {
         ats.push_back(op);
         return answer;
     }
+    unsigned forms = 0;
 };
 
 struct El2Sysreg : Vel2Test {

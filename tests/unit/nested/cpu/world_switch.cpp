@@ -147,7 +147,7 @@ TEST_F(WorldSwitchTest, WhatL1WritesWithoutAnExitActsInL2) {
             const u64 before = file.get(reg);
             l1(reg, set ? before | bit : before & ~bit);
             switch_to_l2(cpu, v, args());
-            const vhe::TrapConfig want = l2_traps(ours, config, file);
+            const vhe::TrapConfig want = l2_traps(ours, config, file, true);
             EXPECT_EQ(hardware(SysReg::HCR_EL2), want.hcr.raw) << arch::name_of(reg);
             EXPECT_EQ(hardware(SysReg::CPTR_EL2), want.cptr.raw) << arch::name_of(reg);
             EXPECT_EQ(hardware(SysReg::MDCR_EL2), want.mdcr.raw | 6) << arch::name_of(reg);

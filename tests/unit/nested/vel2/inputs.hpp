@@ -5,11 +5,12 @@
 
 namespace nest::nested {
 
+// But E2H 0 and NV1: HCR_EL2.E2H is RES1.
 inline Features every_feature() {
     Features f;
     for (unsigned i = 0; i < static_cast<unsigned>(Feature::kCount); i++)
         f.set(static_cast<Feature>(i), true);
-    return f;
+    return f.set(Feature::kE2h0, false).set(Feature::kNv1, false);
 }
 
 // ESR_EL2 of a trapped MSR, MRS or system instruction.

@@ -179,7 +179,7 @@ TEST(VncrPage, TheRegisterFilePutsThemThere) {
 
 u64 field(u64 value, unsigned low) { return value >> low & 0xf; }
 u64 id_register_with_el2(SysReg reg, u64 host, u64 flat) {
-    return nested::id_register_with_el2(reg, host, flat, true);
+    return nested::id_register_with_el2(reg, host, flat, {.e2h0 = false});
 }
 
 TEST(IdRegisters, WhatEl2Adds) {
@@ -187,8 +187,10 @@ TEST(IdRegisters, WhatEl2Adds) {
     EXPECT_EQ(field(id_register_with_el2(SysReg::ID_AA64MMFR1_EL1, ~u64{0}, 0), 8), 1u) << "VH";
     const u64 mmfr4 = id_register_with_el2(SysReg::ID_AA64MMFR4_EL1, 0, 0);
     EXPECT_EQ(field(mmfr4, 20), 1u) << "NV_frac: NV2 and no less";
-    EXPECT_EQ(field(nested::id_register_with_el2(SysReg::ID_AA64MMFR4_EL1, 0, 0, false), 20), 0u);
+    EXPECT_EQ(field(nested::id_register_with_el2(SysReg::ID_AA64MMFR4_EL1, 0, 0, {.nv2 = false}), 20), 0u);
     EXPECT_EQ(field(mmfr4, 24), 0xeu) << "NI_NV1: hello_el2 wants it wherever FGT is shown";
+    EXPECT_EQ(field(nested::id_register_with_el2(SysReg::ID_AA64MMFR4_EL1, 0, 0, {.e2h0 = true}), 24), 0u);
+    EXPECT_EQ(field(nested::id_register_with_el2(SysReg::ID_AA64MMFR1_EL1, ~u64{0}, 0, {.vhe = false}), 8), 0u) << "VH";
     for (SysReg r : {SysReg::ID_PFR0_EL1, SysReg::ID_ISAR6_EL1, SysReg::MVFR2_EL1, SysReg::ID_MMFR5_EL1})
         EXPECT_EQ(id_register_with_el2(r, ~u64{0}, ~u64{0}), 0u) << "no AArch32";
     EXPECT_EQ(id_register_with_el2(SysReg::ID_AA64ISAR0_EL1, ~u64{0}, 0x1234), 0x1234u);
@@ -247,6 +249,16 @@ struct FakeIds {
 
 TEST(FeaturesOf, FromTheIdRegisters) {
     FakeIds ids;
+    EXPECT_TRUE(features_of(ids).has(Feature::kE2h0));
+    EXPECT_FALSE(features_of(ids).has(Feature::kNv1)) << "without NV2";
+    ids.values[SysReg::ID_AA64MMFR4_EL1] = u64{1} << 20;
+    EXPECT_TRUE(features_of(ids).has(Feature::kNv1));
+    ids.values[SysReg::ID_AA64MMFR4_EL1] = u64{1} << 20 | u64{0xf} << 24;
+    EXPECT_TRUE(features_of(ids).has(Feature::kNv1)) << "no E2H 0, but NV1";
+    EXPECT_FALSE(features_of(ids).has(Feature::kE2h0));
+    ids.values[SysReg::ID_AA64MMFR4_EL1] = u64{1} << 20 | u64{0xe} << 24;
+    EXPECT_FALSE(features_of(ids).has(Feature::kNv1));
+    ids.values[SysReg::ID_AA64MMFR4_EL1] = u64{0xe} << 24;
     EXPECT_EQ(features_of(ids).bits & ~(u64{1} << static_cast<unsigned>(Feature::kDoubleLock)), 1u) << "kAlways alone";
     ids.values[SysReg::ID_AA64DFR0_EL1] = u64{0xf} << 36;
     EXPECT_FALSE(features_of(ids).has(Feature::kDoubleLock));

@@ -13,21 +13,21 @@ using C = arch::CPTR_EL2;
 
 struct TrapMerge : Vel2Test {
     vhe::TrapConfig vel2(DebugTraps d = DebugTraps::kNone, bool fgt = true) {
-        return vel2_traps(ours, config, d, fgt, true);
+        return vel2_traps(ours, {.e2h = true, .nv2 = config.nv2}, d, fgt);
     }
-    vhe::TrapConfig l2() { return l2_traps(ours, config, file); }
+    vhe::TrapConfig l2() { return l2_traps(ours, config, file, true); }
 };
 
 TEST_F(TrapMerge, Vel2HasNvAndTrapsWhatTgeHides) {
     const u64 added = H::mask<H::NV, H::NV2, H::AT, H::TTLB>();
     EXPECT_EQ(vel2().hcr.raw, ours.hcr.raw | added);
     EXPECT_TRUE(vel2().cptr.get<C::TCPAC>());
-    EXPECT_EQ(vel2_traps(ours, config, DebugTraps::kNone, true, false).hcr.raw, ours.hcr.raw | added | H::NV1::kMask);
+    EXPECT_EQ(vel2_traps(ours, {.e2h = false}, DebugTraps::kNone, true).hcr.raw, ours.hcr.raw | added | H::NV1::kMask);
 }
 
 TEST_F(TrapMerge, Vel2WithoutNv2) {
     const Config v83(every_feature(), false);
-    const auto t = vel2_traps(ours, v83, DebugTraps::kNone, true, true);
+    const auto t = vel2_traps(ours, {.nv2 = v83.nv2}, DebugTraps::kNone, true);
     EXPECT_FALSE(t.hcr.get<H::NV2>());
     EXPECT_TRUE(t.hcr.get<H::NV>());
     EXPECT_TRUE(t.mdcr.get<M::TDA>()) << "without NV2 an untrapped MDSCR_EL1 would be hardware's";
@@ -156,7 +156,7 @@ TEST_F(TrapMerge, AVmWithoutFgtHasNoFineGrainedTraps) {
     f.set(Feature::kFgt, false);
     const Config plain(f, true);
     l1(SysReg::HFGRTR_EL2, ~u64{0});
-    EXPECT_EQ(l2_traps(ours, plain, file).hfgrtr, ours.hfgrtr) << "what hardware let L1 store there means nothing";
+    EXPECT_EQ(l2_traps(ours, plain, file, true).hfgrtr, ours.hfgrtr) << "what hardware let L1 store there means nothing";
 }
 
 }  // namespace

@@ -286,4 +286,26 @@ TEST_F(Stage1Walk, ATablesPermissionsAreThoseOfAllBelow) {
     EXPECT_EQ(walk(0x5678, {.write = true}).fsc, 0x0fu);
 }
 
+// EL2 without E2H: AP[1] and PXN mean nothing, XN is bit 54, and there is neither an upper range nor an ASID.
+TEST_F(Stage1Walk, OneRangeOnePrivilege) {
+    constexpr u64 kTcrEl2 = 5 << 16 | 16;  // PS 48, 4K, 48 bits
+    regs = vel2_stage1(0x10000 | u64{0x1234} << 48, 0x20000, kTcrEl2, 1, regs.mair, false);
+    set(0x8000'0000 | kPage | kAf | kPxn | kEl0);
+    Stage1Result r = walk(0x5678, {.exec = true});
+    EXPECT_EQ(r.status, WalkStatus::kTranslated) << "PXN";
+    EXPECT_EQ(r.output, 0x8000'0678u);
+    EXPECT_EQ(r.asid, 0u);
+    EXPECT_TRUE(walk(0x5678, {.write = true}).permissions.w);
+    EXPECT_EQ(walk(0x5678, {.pan = true}).status, WalkStatus::kTranslated) << "PAN means nothing";
+    set(0x8000'0000 | kPage | kAf | kUxn);
+    EXPECT_EQ(walk(0x5678, {.exec = true}).status, WalkStatus::kFault) << "XN";
+    set(0x8000'0000 | kPage | kAf | kRo);
+    EXPECT_EQ(walk(0x5678, {.write = true}).status, WalkStatus::kFault);
+    EXPECT_EQ(walk(kHigh).fsc, 4u) << "translation fault, level 0";
+    regs.sctlr |= u64{1} << 19;  // WXN
+    set(0x8000'0000 | kPage | kAf);
+    EXPECT_EQ(walk(0x5678, {.exec = true}).status, WalkStatus::kFault);
+    EXPECT_EQ(vel2_stage1(1, 2, 3, 4, 5, true).ttbr1, 2u) << "with E2H, as EL1";
+}
+
 }  // namespace
