@@ -66,7 +66,8 @@ def one_suite(args: argparse.Namespace, suite: str, plans: list[selftest_plan.Pl
     run = conformance.Run(suite, "peer" if args.peer else "ours", args.cpu, args.vel2, args.l0)
     machine = options.machine(args)
     machine = replace(machine, append=f"{HUGE_PAGE} {machine.append}".strip())
-    boot = Boot(machine, kernel, file, share=selftests.get(suite), scripts=boottests.scripts())
+    # The suites expect Linux's choice: HCR_EL2.E2H is RES1 for a guest hypervisor.
+    boot = Boot(machine, kernel, file, parameters="e2h0=0", share=selftests.get(suite), scripts=boottests.scripts())
     header = {"kernel": kernel.version, "machine": f"-cpu {args.cpu}, {args.smp} CPUs", "date": time.strftime("%Y-%m-%d")}
     say.step(f"{len(plans)} selftests of {suite} under Linux {kernel.version}" + ("" if args.peer else " and the module"))
     before = (results.load(run.file) or {"results": []})["results"] if args.only != "*" else []

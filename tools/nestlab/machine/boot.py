@@ -2,6 +2,7 @@
 """One boot of L0: kernel, module, disks and a job put together into a QEMU command."""
 
 import contextlib
+import shlex
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ class Boot:
     kernel: kernels.Kernel
     module: Path | None = None
     load: bool = True
+    parameters: str = ""                # of the module, when it is loaded
     job: str | None = None              # a shell script; without it and `foreground`, a prompt
     foreground: str | None = None       # a shell script that owns the terminal
     share: Path | None = None           # a folder to see, read-only, at /mnt/share
@@ -38,7 +40,8 @@ class Boot:
             files["nestvisor.ko"] = read_module(self.module)
         env = {"LAB_LOAD": int(bool(self.module and self.load)), "LAB_JOB": int(self.job is not None),
                "LAB_FOREGROUND": int(self.foreground is not None), "LAB_SHARE": int(self.share is not None),
-               "LAB_DISK": int(self.disk is not None)}
+               "LAB_DISK": int(self.disk is not None),
+               "LAB_PARAMETERS": shlex.quote(self.parameters)}
         disks = [Disk(root.image(), "lab-root")] + [self.disk] * (self.disk is not None)
         with tempfile.TemporaryDirectory(prefix="lab-") as folder:
             if self.share:

@@ -43,6 +43,7 @@ class BootTest:
     icount: bool = False
     kernel: str = "6.12"
     module: str = "loaded"          # loaded | carried | none
+    parameters: str = ""            # of the module
     debian: str = ""                # 12 | 13: not in L0, but on that release, installed
     needs: tuple[str, ...] = ()
     must: tuple[str, ...] = ()
@@ -123,14 +124,14 @@ def run(tests: list[BootTest], only: str = "*", log: str = "boot") -> Iterator[R
         if test.debian:
             yield from packagetest.run(name, packagetest.SUITES[test.debian])
             continue
-        key = (machine, test.kernel, test.module, test.needs, name if test.alone else "")
+        key = (machine, test.kernel, (test.module, test.parameters), test.needs, name if test.alone else "")
         groups.setdefault(key, []).append((name, test))
     for number, ((machine, kernel, policy, needs, _), members) in enumerate(groups.items(), 1):
         say.step(f"boot {number} of {len(groups)}: Linux {kernel}, -cpu {machine.cpu}, {len(members)} tests")
         by_name = dict(members)
         items = [campaign.Item(name, test.run, test.limit) for name, test in members]
         try:
-            for outcome in campaign.run(items, boot_for(machine, kernel, policy, needs), f"{log}-{number}"):
+            for outcome in campaign.run(items, boot_for(machine, kernel, *policy, needs), f"{log}-{number}"):
                 test = by_name.pop(outcome.item.name)
                 yield from judge.verdicts(outcome, outcome.item.name, list(test.must), test.must_not)
         except LabError as error:
@@ -138,13 +139,13 @@ def run(tests: list[BootTest], only: str = "*", log: str = "boot") -> Iterator[R
                 yield Result(FAIL, name, str(error))
 
 
-def boot_for(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...]) -> Boot:
+def boot_for(machine: Machine, kernel: str, policy: str, parameters: str, needs: tuple[str, ...]) -> Boot:
     """The boot that such tests share, with all that has to be built for it. Of two that boot side by side one builds."""
     with staging.locked(paths.BUILD / "boot"):
-        return built_boot(machine, kernel, policy, needs)
+        return built_boot(machine, kernel, policy, parameters, needs)
 
 
-def built_boot(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...]) -> Boot:
+def built_boot(machine: Machine, kernel: str, policy: str, parameters: str, needs: tuple[str, ...]) -> Boot:
     flavour = "cloud-arm64" if machine.kvm_mode == "nested" else "arm64"
     chosen = kernels.get(kernel, flavour)
     if unknown := set(needs) - set(SHARES) - set(DISKS):
@@ -152,7 +153,7 @@ def built_boot(machine: Machine, kernel: str, policy: str, needs: tuple[str, ...
     shares, disks = [name for name in needs if name in SHARES], [name for name in needs if name in DISKS]
     if len(shares) > 1 or len(disks) > 1:
         raise LabError(f"a test needs one share and one disk at most, not {' and '.join(needs)}")
-    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen.version), load=policy == "loaded",
+    return Boot(machine, chosen, module=None if policy == "none" else module_for(chosen.version), load=policy == "loaded", parameters=parameters,
                 share=SHARES[shares[0]]() if shares else None,
                 disk=Disk(DISKS[disks[0]](), "lab-disk") if disks else None, scripts=scripts())
 
