@@ -80,7 +80,8 @@ def build(full: str, folder: Path) -> None:
         proc.run([*make, f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig"], f"configuring the {name} kernel", log=log)
         if lost := unmet(fragment.read_text(), (tree / ".config").read_text()):
             raise LabError(f"the {name} kernel cannot have {' '.join(lost)}; mend {FRAGMENTS}")
-        proc.run([*make, "Image", "modules"], f"building the {name} kernel", log=log)
+        # UBSan is for the module, whose own build does not say this; without it the compiler needs a tenth less time.
+        proc.run([*make, "UBSAN_SANITIZE=n", "Image", "modules"], f"building the {name} kernel", log=log)
         os.rename(tree / "arch/arm64/boot/Image", tree.parent / "vmlinuz")
         trim(tree)
 
