@@ -30,18 +30,27 @@ bool VcpuTimers::share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1)
     adopt_stores(cpu);
     if (!vel2 && l1 != l1_controls_) [[unlikely]]
         set_l1_controls(l1);
-    // Virtual EL2 has written CNTVOFF_EL2 to the VNCR page. It acts there as well: CNTVCT_EL0 at EL2 without E2H has the offset.
-    TimerContext& t = context(TimerId::kVirtual);
-    if (const u64 offset = t.offset(); offset != t.loaded_offset) [[unlikely]] {
-        t.loaded_offset = offset;
-        cpu.write(arch::CNTVOFF_EL2::of(offset));
-    }
+    // It acts at virtual EL2 as well: CNTVCT_EL0 at EL2 without E2H has the offset.
+    follow_l1s_offset(cpu);
+    if (fell_) [[unlikely]]
+        return false;
     vel2_shares_ = vel2;
     publishes_ = vel2 && !vm_->host().ecv;
     set_traps(cpu, trap_bits_for(guest()));
     if (publishes_)
         publish(cpu);
     return true;
+}
+
+void VcpuTimers::tell_fallen(arch::Cpu& cpu) {
+    fell_ = false;
+    for (Slot slot : kSlots) {
+        const TimerId id = direct(slot);
+        if (!irqchip_in_kernel_ || asserted(cpu, id))
+            continue;
+        lines_->set_level(id, false);
+        lines_->set_physical_active(slot, lines_->vgic_active_or_pending(id));
+    }
 }
 
 void VcpuTimers::publish(arch::Cpu& cpu) {
@@ -54,9 +63,12 @@ void VcpuTimers::publish(arch::Cpu& cpu) {
 void VcpuTimers::adopt_published(arch::Cpu& cpu) {
     const TimerContext& t = context(TimerId::kVirtual);
     if (t.changed()) {
+        follow_l1s_offset(cpu);
+        const bool before = asserts(read_ctl(cpu, Slot::kVirtual));
         write_cval(cpu, Slot::kVirtual, t.cval());
         write_ctl(cpu, Slot::kVirtual, t.ctl() & kCtlWritable);
         cpu.isb();
+        note_fall(cpu, Slot::kVirtual, before);
     }
     publish(cpu);  // for the next stay: ISTATUS, and what an access to CNTV_TVAL_EL0 has left in hardware
 }

@@ -66,7 +66,7 @@ public:
             flush_changed(cpu);
     }
     // For tier 0: true if the next entry needs flush(), and so has to go by way of the host.
-    bool needs_flush() const { return soft_dirty_ || (loaded_ && vm_->generation() != generation_); }
+    bool needs_flush() const { return (soft_dirty_ | fell_) || (loaded_ && vm_->generation() != generation_); }
 
     // With FEAT_ECV_POFF the offset acts on the physical timer only while HCR_EL2.TGE is 0, so that CVAL has to change together
     // with TGE. To be called right after HCR_EL2 got the guest's value, and right after it got the host's. Interrupts off.
@@ -173,6 +173,9 @@ private:
     }
     arch::CNTHCTL_EL2& trap_bits_for(Guest guest) { return trap_bits_[static_cast<unsigned>(guest)]; }
     TimerTraps traps_of(Guest guest) const;
+    void follow_l1s_offset(arch::Cpu& cpu);
+    void note_fall(arch::Cpu& cpu, Slot slot, bool before);
+    void tell_fallen(arch::Cpu& cpu);
     void publish(arch::Cpu& cpu);
     void adopt_published(arch::Cpu& cpu);
     void set_l1_controls(arch::CNTHCTL_EL2 l1);
@@ -227,6 +230,7 @@ private:
     bool soft_armed_ = false;  // the vCPU thread's view: the callback never clears it
     u64 alarm_ = 0;            // the host's count at which the hrtimer fires, while soft_armed_
     bool soft_dirty_ = false;
+    bool fell_ = false;        // virtual EL2 has made a timer in hardware stop asserting, and the vGIC does not know (note_fall())
     bool ppi_held_[2] = {};    // no in-kernel GIC: we hold the PPI active, by Slot
     u32 generation_ = 0;
     u64 el2_share_ = 0;        // with virtual EL2: the VM's part of each offset (init_el2()), as of generation_
@@ -282,6 +286,8 @@ inline void VcpuTimers::flush_changed(arch::Cpu& cpu) {
     soft_dirty_ = false;
     if (!has_el2_)
         return;
+    if (fell_) [[unlikely]]
+        tell_fallen(cpu);
     cancel_soft();
     const u64 now = host_count(cpu);
     evaluate_soft(now, false);

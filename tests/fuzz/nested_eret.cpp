@@ -92,7 +92,13 @@ private:
         const bool authenticated = s.what & 4;
         const u64 esr = u64{0x1a} << 26 | (authenticated ? 2 : 0);
         const Model want = model_return(s.spsr, s.hcr & arch::HCR_EL2::TGE::kMask, old_sp);
-        const Returned r = emulate_eret(cpu_, v_, esr);
+        Returned r = emulate_eret(cpu_, v_, esr);
+        if (r == Returned::kAgain) {
+            check(v_.e2h_was_written() && context_.pc == before_pc && context_.pstate == before && cpu_.log.empty());
+            v_.settle_form();  // E2H is RES1 here, whatever L1 has stored
+            check(v_.e2h());
+            r = emulate_eret(cpu_, v_, esr);
+        }
         if (r == Returned::kFpac) {
             check(authenticated && (s.what & 2));
             check(context_.pc == before_pc && context_.pstate == before && cpu_.log.empty());
@@ -100,7 +106,7 @@ private:
             check_pstate(context_.pstate);
             return;
         }
-        check(r != Returned::kUndefined);
+        check(r != Returned::kUndefined && r != Returned::kAgain);
         check_pstate(context_.pstate);
         check(authenticated || context_.pc == s.elr);
         if (r == Returned::kL2)

@@ -287,12 +287,49 @@ TEST_F(NestedTest, WithoutE2hStoresToThePageReachTheHardware) {
     page[0] = 0;
     timers.sync(cpu);
     EXPECT_EQ(cpu.registers[SysReg::CNTV_CTL_EL02] & 3, 0u) << "off at the next exit";
+    timers.flush(cpu);  // the timer asserted before
     page[1] = 6000;
     ASSERT_TRUE(timers.share_el1_pair(cpu, false, {}));
     EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 6000u);
     page[1] = 1;
     timers.sync(cpu);
     EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 6000u) << "L2 has the register itself";
+}
+
+// A hypervisor changes guests: offset first, in the VNCR page, then the timer. By the old offset the timer would assert at once.
+TEST_F(NestedTest, WithoutE2hTheOffsetComesBeforeTheTimer) {
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    cntvoff = 900'000'000;
+    timers.write_register(cpu, kVCval, kStart - cntvoff + 500);
+    timers.write_register(cpu, kVCtl, 1);
+    EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], cntvoff);
+    EXPECT_FALSE(timers.asserted(cpu, TimerId::kVirtual));
+    EXPECT_EQ(timers.read_register(cpu, kVCount), kStart - cntvoff);
+}
+
+// Else L1 takes an interrupt of a timer that it has stopped, and masks the timer of the guest that runs then.
+TEST_F(NestedTest, WithoutE2hAnInterruptThatIsNotTakenYetGoesWithItsTimer) {
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    timers.write_register(cpu, kVCval, 1);
+    timers.write_register(cpu, kVCtl, 1);
+    timers.on_host_irq(cpu, Slot::kVirtual);
+    ASSERT_TRUE(lines.told(TimerId::kVirtual, true));
+    lines.forget();
+    EXPECT_FALSE(timers.needs_flush());
+    timers.write_register(cpu, kVCtl, 0);
+    ASSERT_TRUE(timers.needs_flush()) << "the vGIC is told by way of the host";
+    EXPECT_FALSE(timers.share_el1_pair(cpu, false, {}));
+    timers.flush(cpu);
+    EXPECT_TRUE(lines.told(TimerId::kVirtual, false));
+    using Active = std::pair<Slot, bool>;
+    EXPECT_THAT(lines.active, testing::Contains(Active{Slot::kVirtual, false})) << "nobody else would deactivate the PPI";
+    EXPECT_FALSE(timers.needs_flush());
 }
 
 }  // namespace
