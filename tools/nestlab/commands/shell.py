@@ -14,7 +14,7 @@ from nestlab.commands import options
 from nestlab.machine import job
 from nestlab.machine.boot import Boot
 from nestlab.machine.machine import Disk
-from nestlab.setup import clients
+from nestlab.setup import clients, xen
 from nestlab.tests import boottests
 
 
@@ -25,17 +25,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-load", action="store_true", help="take the module along ($LAB_MODULE) but do not load it")
     parser.add_argument("--module", type=Path, metavar="FILE", help="this module instead of build/<V>/nestvisor.ko")
     parser.add_argument("--dir", type=Path, metavar="HOSTDIR", help="a copy of this folder is seen at /mnt/share, read-only")
-    parser.add_argument("--clients", action="store_true", help="take Debian's clients along (QEMU 10.0, libvirt, …: client.sh CMD)")
+    disk = parser.add_mutually_exclusive_group()
+    disk.add_argument("--clients", action="store_true", help="take Debian's clients along (QEMU 10.0, libvirt, …: client.sh CMD)")
+    disk.add_argument("--xen", action="store_true", help="take Debian's Xen along (xen.sh)")
     parser.add_argument("--el1", action="store_true", help="a machine without EL2")
     parser.add_argument("--timeout", type=float, default=600, metavar="S", help="limit for --exec (default: 600 s)")
     options.add_machine(parser)
+
+
+def disk_of(args: argparse.Namespace) -> Disk | None:
+    image = clients.image() if args.clients else xen.image() if args.xen else None
+    return Disk(image, "lab-disk") if image else None
 
 
 def run(args: argparse.Namespace) -> int:
     wants_default = not (args.no_module or args.module)
     kernel, file = options.l0(args.peer, args.kernel, wants_default)
     boot = Boot(options.machine(args, el2=not args.el1), kernel, module=args.module or file, load=not args.no_load,
-                share=args.dir, disk=Disk(clients.image(), "lab-disk") if args.clients else None, scripts=boottests.scripts())
+                share=args.dir, disk=disk_of(args), scripts=boottests.scripts())
     if args.exec is not None:
         return job.run(replace(boot, job=args.exec + "\n"), args.timeout, say.result)
     with boot.command() as argv:

@@ -2,14 +2,13 @@
 """The disk of the clients, for L0 to chroot into (client.sh): QEMU 10.0, libvirt, libguestfs, and what watches a hypervisor (perf,
 trace-cmd, bpftrace), as Debian 13 has them."""
 
-import hashlib
 import inspect
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from nestlab import paths, proc, say
-from nestlab.setup import built, debian, hosttools, images, kernels, staging
+from nestlab import proc
+from nestlab.setup import built, chroot_disk, debian, images, kernels
 
 PACKAGES = ["qemu-system-arm", "qemu-utils", "ipxe-qemu", "libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients",
             "libguestfs-tools", "gawk", "linux-perf", "trace-cmd", "bpftrace", "python3", "python3-rich", "?essential"]
@@ -32,23 +31,15 @@ def image() -> Path:
     kernel = kernels.get("6.12", "cloud-arm64")
     recipe = [kernel.version, *PACKAGES, *FOLDERS, str(LIBVIRT), str(ACCOUNTS), *(inspect.getsource(module) for module in (debian, images)),
               inspect.getsource(furnish), inspect.getsource(database)]
-    made = paths.cache("clients", hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12] + ".ext4")
-    with staging.locked(paths.cache("clients", "image")):
-        if not made.exists():
-            hosttools.need(hosttools.IMAGES + ["kmod"])
-            staging.need_space(made, 4)
-            say.step("making the clients' disk (QEMU 10.0, libvirt, libguestfs)")
-            with staging.staged(made) as work:
-                top, archives = work / "clients", work / "archives"
-                debian.unpack(top, PACKAGES, archives=archives)
-                database(sorted(archives.glob("*.deb")), top / "var" / "lib" / "dpkg")
-                furnish(top, kernel)
-                shutil.copy(built.source() / KVM_STAT, top / "usr" / "bin")
-                images.ext4(top, work / made.name, SPARE)
-            for old in made.parent.glob("*.ext4"):
-                if old != made:
-                    old.unlink()
-    return made
+
+    def fill(top: Path, work: Path) -> None:
+        archives = work / "archives"
+        debian.unpack(top, PACKAGES, archives=archives)
+        database(sorted(archives.glob("*.deb")), top / "var" / "lib" / "dpkg")
+        furnish(top, kernel)
+        shutil.copy(built.source() / KVM_STAT, top / "usr" / "bin")
+
+    return chroot_disk.made("clients", "the clients (QEMU 10.0, libvirt, libguestfs)", recipe, fill, SPARE)
 
 
 def database(debs: list[Path], dpkg: Path) -> None:
@@ -73,16 +64,10 @@ def files(deb: Path) -> Iterator[str]:
 
 def furnish(top: Path, kernel: kernels.Kernel) -> None:
     """What the packages' scripts would have done, as far as their programs need it, and a kernel's modules."""
-    for name in FOLDERS:
-        (top / name).mkdir(parents=True, exist_ok=True)
+    chroot_disk.add_folders(top, FOLDERS)
     for name, more in ACCOUNTS.items():
         (top / "etc" / name).write_text((top / "usr/share/base-passwd" / f"{name}.master").read_text() + more)
-    shutil.rmtree(top / "var" / "run", ignore_errors=True)
-    (top / "var" / "run").symlink_to("/run")
     for name, text in LIBVIRT.items():
         (top / "etc" / "libvirt" / name).write_text(text)
     (top / "usr" / "bin" / "awk").symlink_to("gawk")
-    modules = top / "usr" / "lib" / "modules"
-    modules.mkdir(exist_ok=True)
-    proc.run(["cp", "-a", str(kernel.modules), str(modules / kernel.version)], "copying modules")
-    proc.run(["/sbin/depmod", "-b", str(top), kernel.version], "depmod")
+    chroot_disk.add_modules(top, kernel)

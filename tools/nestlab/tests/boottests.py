@@ -14,7 +14,7 @@ from nestlab.errors import LabError
 from nestlab.machine import campaign
 from nestlab.machine.boot import Boot
 from nestlab.machine.machine import FIRMWARES, KVM_MODES, Disk, Machine
-from nestlab.setup import built, clients, firmware, kernels, module, staging
+from nestlab.setup import built, clients, firmware, kernels, module, staging, xen
 from nestlab.tests import census, fuzz_kvm, guests, judge, packagetest, selftests
 from nestlab.tests.results import FAIL, SKIP, Result
 
@@ -24,7 +24,7 @@ SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm
           "census": census.get, "guest-module": lambda: guest_module(), "command": lambda: paths.TOOLS,
           "firmware": lambda: firmware.unpacked(firmware.FOR_L1)}
 # And who makes the disk that it finds at /run/lab/disk.
-DISKS = {"clients": clients.image}
+DISKS = {"clients": clients.image, "xen": xen.image}
 
 @dataclass(frozen=True)
 class BootTest:
