@@ -32,14 +32,12 @@ bool VcpuTimers::share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1)
         set_l1_controls(l1);
     // It acts at virtual EL2 as well: CNTVCT_EL0 at EL2 without E2H has the offset.
     follow_l1s_offset(cpu);
-    if (fell_) [[unlikely]]
-        return false;
     vel2_shares_ = vel2;
     publishes_ = vel2 && !vm_->host().ecv;
     set_traps(cpu, trap_bits_for(guest()));
     if (publishes_)
         publish(cpu);
-    return true;
+    return !fell_;
 }
 
 void VcpuTimers::tell_fallen(arch::Cpu& cpu) {

@@ -136,7 +136,8 @@ public:
     [[nodiscard]] bool exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1);
     // Without E2H virtual EL2 means EL1's timers by their plain names, and its own by names that always trap: so EL1's pair stays in
     // hardware while either world runs, and only what traps differs, and L1's offset. `vel2`: virtual EL2 is about to run; else L2,
-    // with `l1` as for switch_direct(). Preemption off, or tier 0. False: flush() or switch_direct() comes first, nothing was done.
+    // with `l1` as for switch_direct(). Preemption off, or tier 0. False: flush() has to follow; and where it or
+    // switch_direct() was due before, nothing was done.
     [[nodiscard]] bool share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1);
     // NV2 makes virtual EL2's accesses to CNTV_CTL_EL0 and CNTV_CVAL_EL0 loads and stores then, if FEAT_ECV does not trap them: what
     // was stored goes to the hardware. After each exit from virtual EL2.

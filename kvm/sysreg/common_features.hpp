@@ -35,7 +35,7 @@ private:
     bool nv1_ = false;
 };
 
-// FEAT_NV2 on a CPU that has no FEAT_NV without it (ID_AA64MMFR4_EL1.NV_frac), and no E2H 0, just as virtual EL2. Kernels that
+// FEAT_NV2 on a CPU that has no FEAT_NV without it (ID_AA64MMFR4_EL1.NV_frac), just as virtual EL2. Kernels that
 // do not know the field have no system-wide value of it, so this reads the calling CPU's.
 inline bool has_nv2_alone(Cpu& c) {
     using namespace arch;

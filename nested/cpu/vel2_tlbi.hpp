@@ -13,8 +13,8 @@ constexpr u64 vel2_tlbi_operand(const TlbiOp& op, u64 operand) {
 }
 
 // Executes L1's TLBI for what virtual EL2's regime is in hardware: stage 1 of EL1&0 under the VM's own VMID; inner shareable. The
-// regime with E2H and the one without are not told apart: what is dropped of the other one is walked again. The guest context is loaded and the vCPU at virtual EL2, so that
-// VTTBR_EL2 is the canonical one. No barrier: L1's own DSB, on this same PE, waits for the TLBI ([DDI0487] D8.16.5). The
+// regime with E2H and the one without are not told apart: what is dropped of the other one is walked again. The guest context is
+// loaded and the vCPU at virtual EL2, so that VTTBR_EL2 is the canonical one. No barrier: L1's own DSB, on this same PE, waits for the TLBI ([DDI0487] D8.16.5). The
 // software's translations of L1's VNCR_EL2 (vncr/translations.hpp) are in no TLB: the caller drops those.
 inline void execute_vel2_tlbi(arch::Cpu& cpu, const TlbiOp& op, u64 xt) {
     using enum arch::Tlbi;

@@ -23,15 +23,11 @@ constexpr arch::SysReg meant_by_el12_name(arch::Encoding e) {
 constexpr bool is_vncr_by_nv1(arch::SysReg reg) {
     using arch::SysReg;
     switch (reg) {
-#define EL1_REGISTER(guest, hardware, bank) \
-    case SysReg::guest: return vhe::Bank::bank == vhe::Bank::kBanked && SysReg::guest != SysReg::CNTKCTL_EL1;
-#include <vhe/el1_registers.def>
-#undef EL1_REGISTER
     case SysReg::CNTP_CTL_EL0:
     case SysReg::CNTP_CVAL_EL0:
     case SysReg::CNTV_CTL_EL0:
     case SysReg::CNTV_CVAL_EL0: return true;
-    default: return false;
+    default: return is_banked_el1(reg) && reg != SysReg::CNTKCTL_EL1;
     }
 }
 }  // namespace detail

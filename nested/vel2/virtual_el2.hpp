@@ -51,8 +51,8 @@ public:
     // How hardware serves virtual EL2, as of the last settle_form().
     vhe::Vel2Form form() const { return form_; }
     // Has L1 chosen another E2H since, in the VNCR page, or has the choice become known that NV2 waited for? Then hardware has
-    // virtual EL2's registers in the wrong form, and settle_form() is due (follow_e2h() in kvm/vel2/entry.hpp), before anything else of virtual EL2
-    // is looked at.
+    // virtual EL2's registers in the wrong form, and settle_form() is due (follow_e2h() in kvm/vel2/entry.hpp) before an access of
+    // virtual EL2 or its ERET is acted upon.
     bool form_is_stale() const { return e2h_was_written() || undecided_ != waits_; }
     // The first of the two alone, which is all that can happen without an exit.
     bool e2h_was_written() const { return (file.get<arch::HCR_EL2>().raw & arch::HCR_EL2::E2H::kMask) != known_e2h_; }
@@ -68,8 +68,8 @@ public:
         form_ = {hcr().get<arch::HCR_EL2::E2H>() != 0, config().nv2 && !waits_};
         return form_;
     }
-    // From a reset on every access of virtual EL2 to its registers traps (NV without NV2), until L1 writes HCR_EL2 or returns to
-    // below EL2: code that chooses E2H as one of its first steps may use names that E2H redirects right afterwards, without an exit
+    // From a reset on every access of virtual EL2 to its registers traps (NV without NV2), until L1 or the VMM writes HCR_EL2:
+    // code that chooses E2H as one of its first steps may use names that E2H redirects right afterwards, without an exit
     // in between.
     void await_choice() { undecided_ = config().chooses_e2h() && config().nv2; }
     void choice_made() { undecided_ = false; }

@@ -332,5 +332,22 @@ TEST_F(NestedTest, WithoutE2hAnInterruptThatIsNotTakenYetGoesWithItsTimer) {
     EXPECT_FALSE(timers.needs_flush());
 }
 
+// The move to L2 is complete all the same: L2 must not run with virtual EL2's traps, and without L1's.
+TEST_F(NestedTest, WithoutE2hAnOffsetThatStopsTheTimerDoesNotStopTheMove) {
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    timers.write_register(cpu, kVCval, kStart - cntvoff - 500);
+    timers.write_register(cpu, kVCtl, 1);
+    ASSERT_TRUE(timers.asserted(cpu, TimerId::kVirtual));
+    cntvoff += 1000;
+    using R = arch::CNTHCTL_EL2;
+    EXPECT_FALSE(timers.share_el1_pair(cpu, false, R{}.with<R::EL1PTEN>(1))) << "the vGIC has to be told";
+    EXPECT_TRUE(R::of(cpu.registers[SysReg::CNTHCTL_EL2]).get<R::EL1PTEN>());
+    EXPECT_FALSE(timers.traps().physical_timer);
+    EXPECT_TRUE(timers.traps().physical_counter) << "L1 traps it";
+}
+
 }  // namespace
 }  // namespace nest::timer
