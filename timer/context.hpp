@@ -83,9 +83,9 @@ public:
     }
 
     // Has someone written the cells, or has L1 moved the offset, since remember()?
-    bool changed() const {
-        return (ctl() & kCtlWritable) != seen_ctl_ || cval() != seen_cval_ || offset() != seen_offset_;
-    }
+    bool changed() const { return ctl_changed() || cval_changed() || offset() != seen_offset_; }
+    bool ctl_changed() const { return (ctl() & kCtlWritable) != seen_ctl_; }
+    bool cval_changed() const { return cval() != seen_cval_; }
     void remember() {
         seen_ctl_ = ctl() & kCtlWritable;
         seen_cval_ = cval();

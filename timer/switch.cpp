@@ -58,17 +58,21 @@ void VcpuTimers::publish(arch::Cpu& cpu) {
     t.remember();
 }
 
+// A cell that L1 has not stored to is left alone: hardware may have a newer value than the cell, as CNTV_TVAL_EL0 is no memory
+// with NV2, and without NV2 none of the three is.
 void VcpuTimers::adopt_published(arch::Cpu& cpu) {
     const TimerContext& t = context(TimerId::kVirtual);
-    if (t.changed()) {
-        follow_l1s_offset(cpu);
+    follow_l1s_offset(cpu);
+    if (t.ctl_changed() || t.cval_changed()) {
         const bool before = asserts(read_ctl(cpu, Slot::kVirtual));
-        write_cval(cpu, Slot::kVirtual, t.cval());
-        write_ctl(cpu, Slot::kVirtual, t.ctl() & kCtlWritable);
+        if (t.cval_changed())
+            write_cval(cpu, Slot::kVirtual, t.cval());
+        if (t.ctl_changed())
+            write_ctl(cpu, Slot::kVirtual, t.ctl() & kCtlWritable);
         cpu.isb();
         note_fall(cpu, Slot::kVirtual, before);
     }
-    publish(cpu);  // for the next stay: ISTATUS, and what an access to CNTV_TVAL_EL0 has left in hardware
+    publish(cpu);  // for the next stay: ISTATUS, and what L1 has written past the cells
 }
 
 void VcpuTimers::switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {

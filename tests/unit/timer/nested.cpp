@@ -296,6 +296,27 @@ TEST_F(NestedTest, WithoutE2hStoresToThePageReachTheHardware) {
     EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 6000u) << "L2 has the register itself";
 }
 
+// NV2 does not make CNTV_TVAL_EL0 memory, and without NV2 no access to the timer is one: the page has older values then.
+TEST_F(NestedTest, WithoutE2hWhatL1WroteToHardwareStays) {
+    u64 page[2] = {};
+    timers.context(TimerId::kVirtual).bind_storage(&page[0], &page[1]);
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    cntvoff += 1000;
+    cpu.registers[SysReg::CNTV_CTL_EL02] = 3;
+    cpu.registers[SysReg::CNTV_CVAL_EL02] = 5000;
+    timers.sync(cpu);
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CTL_EL02] & 3, 3u) << "a new offset is no store to the timer";
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 5000u);
+    cpu.registers[SysReg::CNTV_CVAL_EL02] = 6000;
+    page[0] = 2;
+    ASSERT_TRUE(timers.share_el1_pair(cpu, false, {}));
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CTL_EL02] & 3, 2u);
+    EXPECT_EQ(cpu.registers[SysReg::CNTV_CVAL_EL02], 6000u) << "L1 stored to the control register alone";
+}
+
 // A hypervisor changes guests: offset first, in the VNCR page, then the timer. By the old offset the timer would assert at once.
 TEST_F(NestedTest, WithoutE2hTheOffsetComesBeforeTheTimer) {
     enable();
