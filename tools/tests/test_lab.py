@@ -10,7 +10,7 @@ from unittest import mock
 from nestlab.errors import LabError
 from nestlab.machine import campaign
 from nestlab.machine.machine import Machine
-from nestlab.setup import cpio, flavours, kernels, mirror, module, toolroot
+from nestlab.setup import cpio, flavours, hosttools, kernels, mirror, module, toolroot
 from nestlab.tests import boottests, conformance, judge, selftest_plan
 from nestlab.tests.results import FAIL, PASS, SKIP, Result
 
@@ -52,6 +52,28 @@ class Mirror(unittest.TestCase):
 
     def test_disabled_stanza_does_not_count(self):
         self.assertEqual(mirror.parse_deb822("Types: deb\nEnabled: no\nURIs: http://m\nSuites: bookworm\n"), [])
+
+    def test_security_is_an_archive_of_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "sources.list").write_text("deb http://sec.example/s stable-security main\ndeb http://m.example/d stable main\n")
+            self.assertEqual(mirror.find("bookworm", Path(folder)).uri, "http://m.example/d")
+            self.assertEqual(mirror.find("bookworm-security", Path(folder)).uri, "http://sec.example/s")
+            (Path(folder) / "sources.list").write_text("deb http://m.example/d bookworm main\n")
+            with self.assertRaises(LabError):
+                mirror.find("bookworm-security", Path(folder))
+
+
+class HostTools(unittest.TestCase):
+    def test_only_updates_of_the_own_release(self):
+        plan = """Inst debhelper (13.11.4 Debian:12.15/oldstable [all])
+Inst perl [5.36.0-7+deb12u2] (5.36.0-7+deb12u3 Debian:12.15/oldstable [amd64]) []
+Inst zlib1g [1.2] (1.3 Debian:12.15/oldstable, Debian-Security:12/oldstable-security [amd64])
+Inst libc6 [2.36] (2.41 Debian Backports:oldstable-backports [amd64])
+Inst python3 [3.11] (3.12 Some Vendor:1/stable [amd64])
+Remv editor [1.0]
+Conf perl (5.36.0-7+deb12u3 Debian:12.15/oldstable [amd64])
+"""
+        self.assertEqual(hosttools.changes(plan), (["perl", "zlib1g"], ["libc6", "python3", "editor"]))
 
 
 class Kernels(unittest.TestCase):

@@ -27,7 +27,21 @@ def root() -> Path:
 
 def entries(suites: list[str], archs: str) -> str:
     """sources.list lines for `suites`, on the mirror that this machine already uses."""
-    source = mirror.find(host.release().name)
+    return lines(mirror.find(host.release().name), suites, archs)
+
+
+def security(archs: str) -> str:
+    """The line for security updates of this machine's release, nothing where the machine has none. A machine that is up to date
+    has versions from there, and Debian's libraries and their development files want to be of one version."""
+    suite = f"{host.release().name}-security"
+    try:
+        return lines(mirror.find(suite), [suite], archs)
+    except LabError:
+        return ""
+
+
+def lines(source: mirror.Source, suites: list[str], archs: str) -> str:
+    """sources.list lines for `suites` of one archive."""
     options = f"arch={archs}" + (f" signed-by={source.signed_by}" if source.signed_by else "")
     return "".join(f"deb [{options}] {source.uri} {suite} main\n" for suite in suites)
 
@@ -37,7 +51,7 @@ def configured() -> list[str]:
     here = root()
     for folder in ("lists/partial", "archives/partial", "none"):
         (here / folder).mkdir(parents=True, exist_ok=True)
-    for name, text in (("status", ""), ("preferences", ""), ("sources.list", entries(SUITES, "amd64,arm64")),
+    for name, text in (("status", ""), ("preferences", ""), ("sources.list", entries(SUITES, "amd64,arm64") + security("amd64")),
                        ("apt.conf", CONF.format(root=here))):
         file = here / name
         if not file.exists() or file.read_text() != text:
@@ -49,9 +63,10 @@ def refresh(force: bool = False) -> None:
     """Have package lists, not older than a day. Old lists and no network: go on with the old ones."""
     stamp = root() / "updated"
     with staging.locked(root() / "lists"):
-        if stamp.exists() and (not force and time.time() - stamp.stat().st_mtime < DAY):
-            return
         options = configured()
+        newest = max(time.time() - DAY, (root() / "sources.list").stat().st_mtime)
+        if stamp.exists() and not force and stamp.stat().st_mtime > newest:
+            return
         staging.need_space(root(), 1)
         say.step("reading the package lists of Debian's suites")
         try:

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs that the host must have: installed from Debian where missing, never upgraded."""
+"""Programs that the host must have: installed from Debian where missing.
+
+What is installed stays, but for updates of the machine's own release that a missing program's packages ask for, as with any
+apt-get install: nothing is removed, and nothing gets a version from another release."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -45,15 +49,27 @@ def need(packages: list[str]) -> None:
             name = str(error).rsplit(" ", 1)[-1]
             raise LabError(f"Debian {host.release().number} has no package {name}: this needs a newer release") from None
         raise
-    upgrades = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ") and line.split()[2][0] == "["]
-    removals = [line.split()[1] for line in plan.splitlines() if line.startswith("Remv ")]
-    if upgrades or removals:
-        raise LabError(f"installing {' '.join(wanted)} would change {' '.join(upgrades + removals)}: upgrade these first, "
-                       "or use a fresh Debian container")
-    say.step("installing " + " ".join(wanted))
+    updates, harm = changes(plan)
+    if harm:
+        raise LabError(f"installing {' '.join(wanted)} would remove {' '.join(harm)}, or replace them by another release's: "
+                       "use a fresh Debian container")
+    say.step("installing " + " ".join(wanted) + (f" (and updating {' '.join(updates)})" if updates else ""))
     with staging.locked(apt.root() / "install"):
         proc.run([*become, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *options, "install", "-y", "-qq",
                   "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600", *wanted], "apt-get install")
+
+
+def changes(plan: str) -> tuple[list[str], list[str]]:
+    """What apt's plan does to packages that are installed: those that get an update of the machine's own release, and those that
+    would go, or come from elsewhere."""
+    updates, harm = [], []
+    for line in plan.splitlines():
+        if match := re.match(r"Inst (\S+) \[\S+\] \(\S+ (.*?)\[", line):
+            origins = [origin.strip().rsplit(":", 1)[0] for origin in match[2].split(",")]
+            (updates if {"Debian", "Debian-Security"} & set(origins) else harm).append(match[1])
+        elif match := re.match(r"Remv (\S+)", line):
+            harm.append(match[1])
+    return updates, harm
 
 
 def privilege(wanted: list[str]) -> list[str]:
@@ -66,11 +82,11 @@ def privilege(wanted: list[str]) -> list[str]:
 
 
 def install_options() -> list[str]:
-    """apt for the host itself: its own release plus the suite that has a recent QEMU, pinned to QEMU alone."""
+    """apt for the host itself: its own release with its updates, and the suite that has a recent QEMU, pinned to QEMU alone."""
     release = host.release()
     suites = [release.name, f"{release.name}-updates"] + [release.qemu_suite] * (release.qemu_suite != release.name)
     listing, pins = apt.root() / "host.list", apt.root() / "host.pref"
-    listing.write_text(apt.entries(suites, "amd64"))
+    listing.write_text(apt.entries(suites, "amd64") + apt.security("amd64"))
     pins.write_text(f"Package: src:qemu\nPin: release n={release.qemu_suite}\nPin-Priority: 990\n")
     return [*apt.configured(), "-o", "Dir::State::status=/var/lib/dpkg/status", "-o", f"Dir::Etc::sourcelist={listing}",
             "-o", f"Dir::Etc::preferences={pins}", "-o", "APT::Get::List-Cleanup=false"]

@@ -50,13 +50,14 @@ def parse_one_line(text: str) -> list[Source]:
 
 
 def find(suite: str, etc: Path = Path("/etc/apt")) -> Source:
-    """The entry that serves `suite` itself; security and third-party archives carry other suites and fall out."""
+    """The entry that serves `suite`, by its code name or as stable or oldstable; archives with other suites fall out."""
+    names = {suite, *(re.sub(r"^[a-z]+", alias, suite) for alias in ("stable", "oldstable"))}
     files = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*.list")),
              *sorted((etc / "sources.list.d").glob("*.sources"))]
     for file in files:
         if file.is_file():
             text = file.read_text(errors="replace")
             for source in parse_deb822(text) if file.suffix == ".sources" else parse_one_line(text):
-                if suite in source.suites or {"stable", "oldstable"} & set(source.suites):
+                if names & set(source.suites):
                     return source
     raise LabError(f"no apt source of this machine names the suite {suite}; add Debian's archive to /etc/apt")
