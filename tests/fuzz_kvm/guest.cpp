@@ -52,8 +52,9 @@ void fill_tables(Random& r, char* ram) {
 }
 
 void fill_ram(Random& r, char* ram) {
-    std::memcpy(ram, guest_image, static_cast<size_t>(guest_image_end - guest_image));
-    __builtin___clear_cache(ram, ram + kPage);
+    const auto size = static_cast<size_t>(guest_image_end - guest_image);
+    std::memcpy(ram, guest_image, size);
+    __builtin___clear_cache(ram, ram + size);
     good_tables(ram);
     fill_tables(r, ram);
     fill_code(r, ram);

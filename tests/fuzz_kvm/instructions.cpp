@@ -3,6 +3,7 @@
 
 #include <arch/sysreg.hpp>
 
+#include "el2.hpp"
 #include "layout.hpp"
 
 namespace nest::fuzz_kvm {
@@ -46,6 +47,12 @@ void system_register(Random& r, std::vector<u32>& code) {
         load_value(code, rt, r.percent(40) ? guest_address(r) : r.number());
     const bool is_read = is_vital(encoding) ? r.percent(98) : r.percent(50);
     code.push_back(system(is_read, encoding, rt));
+}
+
+// What virtual EL2 is: with E2H or without, whose traps, whether L2 is a hypervisor.
+void hypervisor_control(Random& r, std::vector<u32>& code) {
+    load_value(code, 12, plausible_hcr(r));
+    code.push_back(system(false, arch::encoding_of(arch::SysReg::HCR_EL2).raw, 12));
 }
 
 // SYS and SYSL: TLBI (CRn 8, 9), AT, DC and IC (CRn 7), all others.
@@ -99,8 +106,9 @@ void exception_return(Random& r, std::vector<u32>& code) {
     load_value(code, 9, r.percent(85) ? kRam + kCode + r.below(kCodeSize) / 4 * 4 : guest_address(r));
     load_value(code, 10, r.percent(70) ? r.of({u64{0x3c5}, u64{0x3c9}, u64{0x3c4}, u64{0x3c0}, u64{0x005}, u64{0x009}})
                                        : r.number());
-    code.push_back(0xd518'4029);    // msr elr_el1, x9: with E2H it is ELR_EL2
-    code.push_back(0xd518'400a);    // msr spsr_el1, x10
+    const u32 el2_name = u32{r.percent(50)} << 18;      // op1: without E2H virtual EL2 returns by these
+    code.push_back(0xd518'4029 | el2_name);     // msr elr_el1, x9
+    code.push_back(0xd518'400a | el2_name);     // msr spsr_el1, x10
     code.push_back(r.percent(90) ? 0xd69f'03e0 : r.of({0xd69f'0bffu, 0xd69f'0fffu}));       // ERET, ERETAA, ERETAB
 }
 
@@ -158,8 +166,10 @@ void add_instruction(Random& r, std::vector<u32>& code) {
         system_instruction(r, code);
     else if (kind < 50)
         pstate_and_hints(r, code);
-    else if (kind < 57)
+    else if (kind < 56)
         call(r, code);
+    else if (kind < 57)
+        hypervisor_control(r, code);
     else if (kind < 60)
         exception(r, code);
     else if (kind < 64)

@@ -18,7 +18,7 @@ inline constexpr u64 kNothing = 0x7000'0000;
 inline constexpr u64 kDistributor = 0x0800'0000, kRedistributor = 0x080a'0000, kIts = 0x0808'0000;
 
 // Offsets in RAM.
-inline constexpr u64 kStub = 0, kVectors = 0x800, kCode = 0x10000, kCodeSize = 0x10000;
+inline constexpr u64 kStub = 0, kVectors = 0x800, kEl2Vectors = 0x1800, kCode = 0x10000, kCodeSize = 0x10000;
 // L1's stage 2: one that maps RAM to itself, then kTables pages of descriptors that point anywhere.
 inline constexpr u64 kGoodTables = 0x10'0000, kRandomTables = 0x11'0000, kTables = 8;
 inline constexpr u64 kVncrPage = 0x12'0000, kStack = 0x13'0000;

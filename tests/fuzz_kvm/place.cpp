@@ -8,6 +8,7 @@
 #include <kvm/abi/registers.hpp>
 
 #include "calls.hpp"
+#include "el2.hpp"
 #include "guest.hpp"
 
 namespace nest::fuzz_kvm {
@@ -35,8 +36,6 @@ struct Setter {
 };
 
 constexpr u64 kVirtualEl2 = 0x3c9, kEl1h = 0x3c5;
-constexpr u64 kHcr = u64{1} << 34 | u64{1} << 31;        // E2H, RW
-
 u64 code_address(Random& r) { return kRam + kCode + r.below(kCodeSize) / 4 * 4; }
 
 u64 vttbr(Random& r) {
@@ -49,28 +48,17 @@ u64 vtcr(Random& r) {
     return r.percent(75) ? good : r.percent(60) ? good ^ u64{1} << r.below(32) : r.number();
 }
 
-u64 hcr(Random& r) {
-    u64 value = kHcr | r.percent(80);       // VM
-    if (r.percent(60))
-        value |= u64{3} << 40;              // APK, API
-    if (r.percent(25))
-        value |= u64{1} << 42 | u64{r.percent(80)} << 45;       // NV, NV2: L2 is a hypervisor
-    if (r.percent(50))
-        value |= 0x38;                      // FMO, IMO, AMO
-    for (u64 i = r.percent(40) ? r.below(6) : 0; i > 0; i--)
-        value ^= u64{1} << r.below(60);
-    return value;
-}
-
 void place_el2(Setter& s, Random& r) {
-    s.set(SysReg::HCR_EL2, hcr(r));
+    const u64 hcr = plausible_hcr(r);
+    const bool e2h = hcr & arch::HCR_EL2::E2H::kMask;
+    s.set(SysReg::HCR_EL2, hcr);
     s.set(SysReg::VTTBR_EL2, vttbr(r));
     s.set(SysReg::VTCR_EL2, vtcr(r));
     s.set(SysReg::VNCR_EL2, r.percent(70) ? kRam + kVncrPage : guest_address(r));
-    s.set(SysReg::VBAR_EL2, kRam + kVectors);
-    s.set(SysReg::CPTR_EL2, r.percent(80) ? 0x0030'0000 : r.number());
+    s.set(SysReg::VBAR_EL2, kRam + kEl2Vectors);
+    s.set(SysReg::CPTR_EL2, r.percent(80) ? (e2h ? 0x0030'0000 : 0x32ff) : r.number());   // nothing traps
     s.set(SysReg::MDCR_EL2, r.percent(80) ? 0 : r.number());
-    s.set(SysReg::CNTHCTL_EL2, r.percent(60) ? 0xc00 : r.number());
+    s.set(SysReg::CNTHCTL_EL2, r.percent(60) ? (e2h ? 0xc00 : 3) : r.number());
     s.set(SysReg::CNTVOFF_EL2, r.percent(60) ? 0 : r.number());
     for (const SysReg reg : {SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2, SysReg::HFGITR_EL2, SysReg::HDFGRTR_EL2, SysReg::HDFGWTR_EL2,
                              SysReg::HCRX_EL2, SysReg::TCR_EL2, SysReg::TTBR0_EL2, SysReg::VSESR_EL2, SysReg::VMPIDR_EL2})
@@ -100,7 +88,7 @@ void put_in_place(World& world, Random& r, int vcpu) {
         s.core(2 * 33, r.percent(90) ? kVirtualEl2 : r.number());
         s.core(2 * 32, r.percent(50) ? start_address() : code_address(r));
         break;
-    default:                            // L2, as soon as virtual EL2 has executed its ERET
+    default:                            // L2, as soon as virtual EL2 has executed its ERET; E2H as HCR_EL2 has it by then
         s.core(2 * 33, kVirtualEl2);
         s.core(2 * 32, eret_address());
     }
