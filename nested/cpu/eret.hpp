@@ -71,6 +71,8 @@ NEST_TIER0 [[gnu::always_inline]] inline Returned emulate_eret(arch::Cpu& cpu, V
     if constexpr (!e2h)
         spsr = vhe::spsr_in(v.form(), spsr);
     if (esr & kEretAuthenticates) [[unlikely]] {
+        if (v.e2h_was_written())
+            return Returned::kAgain;  // before authentication, which goes by the layouts of the form
         if (!v.config().features.has(Feature::kPauth))
             return Returned::kUndefined;
         if (!detail::authenticate(cpu, v, esr, address))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A sequence of exceptions and exception returns with any SPSR, ELR and HCR: the vCPU never gets a PSTATE that the
+// A sequence of exceptions and exception returns with any SPSR, ELR and HCR, E2H included: the vCPU never gets a PSTATE that the
 // hardware must not see, never lands in a world that its PSTATE contradicts, and does what a straightforward
 // transcription of AArch64.ExceptionReturn does.
 #include <arch/cpu.hpp>
@@ -52,6 +52,7 @@ void check_pstate(u64 pstate) {
 Features features_of_vm() {
     Features f;
     f.set(Feature::kRas, true).set(Feature::kFgt, true).set(Feature::kNv2, true).set(Feature::kPauth, true);
+    f.set(Feature::kVhe, true).set(Feature::kE2h0, true).set(Feature::kNv1, true);
     f.pac = Pac::kFaultCombined;
     return f;
 }
@@ -77,6 +78,10 @@ public:
         return true;
     }
     void step(const Step& s) {
+        if (s.what & 8)
+            v_.choice_made();  // until then NV2 is off
+        if (v_.in_vel2() && v_.form_is_stale() && !v_.e2h_was_written())
+            change_form(cpu_, v_);
         cpu_.log.clear();
         if (v_.in_vel2() && !v_.at_el0() && (s.what & 1))
             exception_return(s);
@@ -91,17 +96,17 @@ private:
         const unsigned old_sp = before & 1;
         const bool authenticated = s.what & 4;
         const u64 esr = u64{0x1a} << 26 | (authenticated ? 2 : 0);
-        const Model want = model_return(s.spsr, s.hcr & arch::HCR_EL2::TGE::kMask, old_sp);
+        const Model want = model_return(s.spsr, tge(s), old_sp);
         Returned r = emulate_eret(cpu_, v_, esr);
         if (r == Returned::kAgain) {
-            check(v_.e2h_was_written() && context_.pc == before_pc && context_.pstate == before && cpu_.log.empty());
-            v_.settle_form();  // E2H is RES1 here, whatever L1 has stored
-            check(v_.e2h());
+            check(e2h(s) != v_.e2h() && context_.pc == before_pc && context_.pstate == before && cpu_.log.empty());
+            change_form(cpu_, v_);
             r = emulate_eret(cpu_, v_, esr);
         }
+        check(e2h(s) == v_.e2h());
         if (r == Returned::kFpac) {
             check(authenticated && (s.what & 2));
-            check(context_.pc == before_pc && context_.pstate == before && cpu_.log.empty());
+            check(context_.pc == before_pc && context_.pstate == before);
             take_exception(cpu_, v_, fpac_exception(esr), args_);
             check_pstate(context_.pstate);
             return;
@@ -114,19 +119,26 @@ private:
         else
             check_vel2(s, want, old_sp);
     }
+    static bool e2h(const Step& s) { return s.hcr & arch::HCR_EL2::E2H::kMask; }
+    static bool tge(const Step& s) { return s.hcr & arch::HCR_EL2::TGE::kMask; }
     void set_registers(const Step& s) {
         file_.set(SysReg::HCR_EL2, s.hcr);
         file_.set(SysReg::CPTR_EL2, u64{s.cptr} << 20);
         file_.set(SysReg::MDSCR_EL1, s.mdscr);
-        cpu_.registers[SysReg::SPSR_EL12] = s.spsr;
+        cpu_.registers[SysReg::SPSR_EL12] = vhe::spsr_in(v_.form(), s.spsr);
         cpu_.registers[SysReg::ELR_EL12] = s.elr;
-        cpu_.registers[SysReg::SCTLR_EL12] = s.what & 2 ? arch::SCTLR_EL1::EnIA::kMask : 0;
+        // Without E2H only L1's trapped write changes SCTLR_EL2, and leaves it in both.
+        const u64 sctlr = s.what & 2 ? arch::SCTLR_EL1::EnIA::kMask : 0;
+        file_.set(SysReg::SCTLR_EL2, sctlr);
+        cpu_.registers[SysReg::SCTLR_EL12] = sctlr;
     }
     // The return leads to L2: and then the world is switched.
     void check_guest(const Step& s, const Model& want) {
-        check(!want.illegal && want.el < 2 && !(s.hcr & arch::HCR_EL2::TGE::kMask));
+        check(!want.illegal && want.el < 2 && !(tge(s) && e2h(s)));
         check((context_.pstate & 0xf) == (want.el << 2 | want.sp));
         cpu_.registers[SysReg::VBAR_EL12] = marker_;
+        if (!v_.e2h())
+            file_.set(SysReg::VBAR_EL2, marker_);  // as for SCTLR_EL2
         switch_to_l2(cpu_, v_, args_);
         check(file_.get(SysReg::VBAR_EL2) == marker_ && v_.in_l2());
         check(!(cpu_.registers[SysReg::HCR_EL2] & arch::HCR_EL2::TGE::kMask));
@@ -140,7 +152,7 @@ private:
             check((context_.pstate & 0xf00003c0) == (s.spsr & 0xf00003c0));
         } else {
             check(guest_mode == (want.el << 2 | want.sp));
-            check((want.el == 2) || (s.hcr & arch::HCR_EL2::TGE::kMask));
+            check((want.el == 2) || (tge(s) && e2h(s)));
         }
     }
     // An exception, from wherever the vCPU is.
@@ -152,7 +164,7 @@ private:
         check(switched == was_guest && v_.in_vel2() && !v_.at_el0());
         check_pstate(context_.pstate);
         check((context_.pstate & 0x3cf) == (0x3c0 | arch::kModeEL1h));
-        check(cpu_.registers[SysReg::SPSR_EL12] == from && cpu_.registers[SysReg::ELR_EL12] == s.elr);
+        check(vhe::spsr_in(v_.form(), cpu_.registers[SysReg::SPSR_EL12]) == from && cpu_.registers[SysReg::ELR_EL12] == s.elr);
         check(cpu_.registers[SysReg::ESR_EL12] == s.spsr && file_.get(SysReg::HPFAR_EL2) == s.hcr);
         check((context_.pc - cpu_.registers[SysReg::VBAR_EL12]) <= 0x600);
     }

@@ -77,6 +77,20 @@ TEST_F(WithoutE2h, AResetWaitsForL1sChoice) {
     EXPECT_EQ(v.form(), Vel2Form{});
 }
 
+// What a signed address looks like depends on E2H, too: a return by the old form would call L1's address forged.
+TEST_F(WithoutE2h, AReturnByTheOldFormAuthenticatesNothing) {
+    config.features.pac = Pac::kFaultCombined;
+    for (const u64 esr : {u64{0x1a} << 26, u64{0x1a} << 26 | 2, u64{0x1a} << 26 | 3}) {
+        load();
+        cpu.registers[SysReg::SCTLR_EL12] = arch::SCTLR_EL1::mask<arch::SCTLR_EL1::EnIA, arch::SCTLR_EL1::EnIB>();
+        cpu.registers[SysReg::ELR_EL12] = 0x1234'0000'0000'1000;
+        cpu.registers[SysReg::SPSR_EL12] = arch::kModeEL1h;
+        l1(SysReg::HCR_EL2, H::E2H::kMask);
+        EXPECT_EQ(emulate_eret(cpu, v, esr), Returned::kAgain) << std::hex << esr;
+        choose(0);
+    }
+}
+
 TEST_F(WithoutE2h, AStoreToTheVncrPageIsNoticed) {
     EXPECT_FALSE(v.e2h_was_written());
     l1(SysReg::HCR_EL2, H::E2H::kMask | 0x1234);
