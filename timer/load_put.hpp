@@ -24,6 +24,8 @@ namespace nest::timer {
     // For every guest, as each pair of timers has the VM's physical offset: a switch of worlds then computes nothing.
     for (Guest g : kGuests)
         trap_bits_for(g) = trap_bits(traps_of(g));
+    l1_controls_before_ = l1_controls_;
+    trap_bits_before_ = trap_bits_for(Guest::kEl1);
     set_traps(cpu, trap_bits_for(guest()));
     if (publishes_) [[unlikely]]
         publish(cpu);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <timer/vcpu_timers.hpp>
 
+#include <utility>
+
 namespace nest::timer {
 namespace {
 
@@ -146,8 +148,13 @@ TimerTraps VcpuTimers::traps_of(Guest guest) const {
 }
 
 void VcpuTimers::set_l1_controls(arch::CNTHCTL_EL2 l1) {
+    arch::CNTHCTL_EL2& bits = trap_bits_for(Guest::kEl1);
+    std::swap(l1_controls_, l1_controls_before_);
+    std::swap(bits, trap_bits_before_);
+    if (l1_controls_ == l1)
+        return;
     l1_controls_ = l1;
-    trap_bits_for(Guest::kEl1) = trap_bits(traps_of(Guest::kEl1));
+    bits = trap_bits(traps_of(Guest::kEl1));
 }
 
 void VcpuTimers::tell_direct() {

@@ -246,6 +246,8 @@ private:
     } set_el1_count_;
     arch::CNTHCTL_EL2 l1_controls_{};   // L1's CNTHCTL_EL2 when L2's pair was made direct
     arch::CNTHCTL_EL2 trap_bits_[3]{};  // by Guest
+    // Those before, and what they make of trap_bits_: without VHE L1 changes them for its own EL1 and for L2 in turn.
+    arch::CNTHCTL_EL2 l1_controls_before_{}, trap_bits_before_{};
     nest_hrtimer soft_timer_{};
     // Held by put() and by the hrtimer's callback, which may run on another CPU: guards the contexts' levels and the alarm.
     // Innermost; interrupts off.

@@ -12,26 +12,20 @@ namespace nest::vhe {
 
 // TCR_EL1 from TCR_EL2 with E2H 0. The upper range is off (EPD1).
 constexpr u64 tcr_el1_of(u64 tcr_el2) {
-    struct Move {
-        unsigned from, width, to;
-    };
-    constexpr Move kMoves[] = {
-        {0, 6, 0},     // T0SZ
-        {8, 8, 8},     // IRGN0, ORGN0, SH0, TG0
-        {16, 3, 32},   // PS to IPS
-        {20, 1, 37},   // TBI to TBI0
-        {21, 2, 39},   // HA, HD
-        {24, 1, 41},   // HPD to HPD0
-        {25, 4, 43},   // HWU59 to HWU62
-        {29, 1, 51},   // TBID to TBID0
-        {30, 1, 57},   // TCMA to TCMA0
-        {32, 1, 59},   // DS
+    const auto moved = [tcr_el2](unsigned from, unsigned width, unsigned to) {
+        return (tcr_el2 >> from & ((u64{1} << width) - 1)) << to;
     };
     constexpr u64 kEpd1 = u64{1} << 23, kTg1Of4K = u64{2} << 30, kSmallestT1sz = u64{16} << 16;
-    u64 tcr = kEpd1 | kTg1Of4K | kSmallestT1sz;
-    for (const Move& m : kMoves)
-        tcr |= (tcr_el2 >> m.from & ((u64{1} << m.width) - 1)) << m.to;
-    return tcr;
+    constexpr u64 kInPlace = 0xff3f;            // T0SZ; IRGN0, ORGN0, SH0, TG0
+    return kEpd1 | kTg1Of4K | kSmallestT1sz | (tcr_el2 & kInPlace) |
+           moved(16, 3, 32) |                   // PS to IPS
+           moved(20, 1, 37) |                   // TBI to TBI0
+           moved(21, 2, 39) |                   // HA, HD
+           moved(24, 1, 41) |                   // HPD to HPD0
+           moved(25, 4, 43) |                   // HWU59 to HWU62
+           moved(29, 1, 51) |                   // TBID to TBID0
+           moved(30, 1, 57) |                   // TCMA to TCMA0
+           moved(32, 1, 59);                    // DS
 }
 
 // SCTLR_EL1 from SCTLR_EL2 with E2H 0. What only EL0 would feel is as permissive as it can be. SPAN: an exception that virtual

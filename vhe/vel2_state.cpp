@@ -71,13 +71,14 @@ bool is_shared(SysReg reg) {
 
 void load_vel2_banked_without_e2h(arch::Cpu& cpu, const vncr::RegisterFile& file, Vel2Form form) {
     using namespace arch;
-#define PLAIN(name, hardware) cpu.write(hardware::of(file.get(SysReg::name)));
+    const vncr::RegisterFile::View view = file.view();
+#define PLAIN(name, hardware) cpu.write(hardware::of(view.get(SysReg::name)));
     PLAIN_REGISTERS(PLAIN)
 #undef PLAIN
-    cpu.write(SPSR_EL12::of(spsr_in(form, file.get(SysReg::SPSR_EL2))));
+    cpu.write(SPSR_EL12::of(spsr_in(form, view.get(SysReg::SPSR_EL2))));
 #define CONVERTED(name, hardware, in_hardware)        \
     {                                                 \
-        const u64 value = file.get(SysReg::name);     \
+        const u64 value = view.get(SysReg::name);     \
         cpu.write(hardware::of(in_hardware));         \
     }
     CONVERTED_REGISTERS(CONVERTED)
@@ -86,10 +87,11 @@ void load_vel2_banked_without_e2h(arch::Cpu& cpu, const vncr::RegisterFile& file
 
 void save_vel2_banked_without_e2h(arch::Cpu& cpu, vncr::RegisterFile& file, Vel2Form form) {
     using namespace arch;
-#define PLAIN(name, hardware) file.set(SysReg::name, cpu.read<hardware>().raw);
+    const vncr::RegisterFile::View view = file.view();
+#define PLAIN(name, hardware) view.set(SysReg::name, cpu.read<hardware>().raw);
     PLAIN_REGISTERS(PLAIN)
 #undef PLAIN
-    file.set(SysReg::SPSR_EL2, spsr_in(form, cpu.read<SPSR_EL12>().raw));
+    view.set(SysReg::SPSR_EL2, spsr_in(form, cpu.read<SPSR_EL12>().raw));
 }
 
 void load_vel2(arch::Cpu& cpu, const vncr::RegisterFile& file, Vel2Form form) {

@@ -71,17 +71,19 @@ void NestedMmu::report(VmStats& stats) {
     set_stat(stats.shadow_rmap_overflows, now.overflows);
 }
 
-// mmu lock held; `shadow` is held for this vCPU already, or nullptr: none is to be held.
+// mmu lock held; `shadow` is held for this vCPU already. The one that the vCPU ran L2 on stays held, as the one before.
 void NestedMmu::hold_instead(Vcpu& vcpu, Shadow* shadow) {
     vm_.mmu_lock.assert_held();
-    if (vcpu.nested.shadow_use.shadow)
-        mmu().pool().put(*vcpu.nested.shadow_use.shadow);
-    vcpu.nested.shadow_use.shadow = shadow;
+    ShadowUse& use = vcpu.nested.shadow_use;
+    if (use.before)
+        mmu().pool().put(*use.before);
+    use.before = std::exchange(use.shadow, shadow);
+    use.before_inputs = use.shadow_inputs;
 }
 
 bool NestedMmu::find_shadow(Vcpu& vcpu) {
     ShadowUse& use = vcpu.nested.shadow_use;
-    if (use.holds_for(vcpu.regs)) [[likely]]
+    if (use.holds_for(vcpu.regs) || use.turn_back(vcpu.regs)) [[likely]]
         return true;
     const L1Stage2Registers now = L1Stage2Registers::of(vcpu.regs);
     const nested::ShadowKey key = l1_shadow_key(vcpu);
@@ -120,10 +122,13 @@ nested::LinearMemory<Canonical> NestedMmu::memory() {
 }
 
 void NestedMmu::drop_shadow(Vcpu& vcpu) {
-    if (!vcpu.nested.shadow_use.shadow)
+    ShadowUse& use = vcpu.nested.shadow_use;
+    if (!use.shadow)
         return;
     Guard guard(vm_.mmu_lock);
-    hold_instead(vcpu, nullptr);
+    for (Shadow** const held : {&use.shadow, &use.before})
+        if (Shadow* const shadow = std::exchange(*held, nullptr))
+            mmu().pool().put(*shadow);
 }
 
 }  // namespace nest::kvm

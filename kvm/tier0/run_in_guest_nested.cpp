@@ -8,6 +8,7 @@
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vel2/forward.hpp>
 #include <kvm/vel2/gic_tier0.hpp>
+#include <nested/cpu/el2_short_ways.hpp>
 #include <nested/cpu/eret.hpp>
 #include <nested/cpu/trap_routing.hpp>
 
@@ -89,6 +90,11 @@ Next vel2_sysreg(Vcpu& vcpu) {
         execute_again(vcpu);
         return Next::kResume;
     }
+    const auto iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
+    if (nested::answer_at_once(cpu(), vcpu.vel2, iss))
+        return Next::kResume;
+    if (nested::reads_identification(iss))
+        return handle_el1_exit(vcpu);
     switch (emulate_vel2_sysreg(vcpu, Tier::k0)) {
     case nested::Outcome::kDone:
         return Next::kResume;

@@ -9,6 +9,8 @@
 #include <vncr/register_file.hpp>
 #include <vncr/translations.hpp>
 
+#include <utility>
+
 namespace nest::kvm {
 
 // The registers of L1's that its stage 2 and the key of its shadow are made of, as L1 wrote them.
@@ -33,10 +35,21 @@ struct ShadowUse {
     L1Stage2Registers regime_inputs{};     // L1's registers, beside SCTLR_EL2.EE, that `regime` was made of
     bool regime_matches_shadow = false;    // regime_inputs == shadow_inputs
     nested::MmuFeatures features{};
+    Shadow* before = nullptr;              // the shadow of the key before, held as well: without VHE L1's own EL1 and L2 alternate
+    L1Stage2Registers before_inputs{};
     bool has_features = false;             // `features` are the VM's ID registers', which do not change once a vCPU has run
 
     // Is the held shadow still the one for L1's registers?
     bool holds_for(const vncr::RegisterFile& file) const { return shadow && L1Stage2Registers::of(file) == shadow_inputs; }
+    // Or is it the one held before? Then this becomes the one that L2 runs on.
+    bool turn_back(const vncr::RegisterFile& file) {
+        if (!before || L1Stage2Registers::of(file) != before_inputs)
+            return false;
+        std::swap(shadow, before);
+        std::swap(shadow_inputs, before_inputs);
+        regime_matches_shadow = false;
+        return true;
+    }
 };
 
 struct NestedVcpu {

@@ -11,6 +11,7 @@ namespace nest::kvm {
 Vcpu::Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id)
     : CpuState(owner.ids, vcpu_id), vm(owner), index(vcpu_index), hooks(*this), timer_lines(*this) {
     vel2.vncr = &l1_vncr;
+    vel2.world_traps.keep_before_in(l2_traps_before);
 }
 
 Result<Vcpu*> Vcpu::create(Vm& vm, unsigned index, u32 id) {

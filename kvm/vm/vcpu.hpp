@@ -107,6 +107,7 @@ public:
     VcpuStats stats{};
     TraceRing trace;             // large: behind everything that tier 0 uses often
     vncr::Translations l1_vncr;  // of L1's VNCR_EL2; large as well
+    nested::WorldTraps::Made l2_traps_before{};
 
 private:
     Vcpu(Vm& owner, unsigned vcpu_index, u32 vcpu_id);

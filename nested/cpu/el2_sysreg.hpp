@@ -5,6 +5,7 @@
 #pragma once
 #include <arch/syndrome.hpp>
 #include <nested/cpu/el2_hooks.hpp>
+#include <nested/cpu/step_over.hpp>
 #include <nested/vel2/el2_registers.hpp>
 
 namespace nest::nested {
@@ -124,12 +125,6 @@ struct El2Access {
     }
 };
 
-inline void step_over(VirtualEl2& v) {
-    using P = arch::SPSR_EL2;
-    v.context.pc += 4;
-    v.context.pstate &= ~P::mask<P::BTYPE, P::SS>();
-}
-
 }  // namespace detail
 
 // Emulates the access that `iss` describes. kDone: Rt and PC are those after the instruction.
@@ -140,14 +135,6 @@ inline Outcome emulate_el2_access(arch::Cpu& cpu, VirtualEl2& v, arch::SysRegIss
     const u64 operand = rt == 31 ? 0 : v.context.x[rt];
     const bool is_read = iss.get<Iss::Read>();
     const Encoding e = iss.encoding();
-    // The short way for CPACR_EL1, which means CPTR_EL2 here: a hypervisor writes it twice in each of its world switches.
-    if (e == encoding_of(SysReg::CPACR_EL1) && !is_read && v.e2h()) [[likely]] {
-        const u64 cptr = v.config().masks.apply(CPTR_EL2::of(operand)).raw;
-        v.file.set(SysReg::CPTR_EL2, cptr);
-        cpu.write(CPACR_EL12::of(cptr));
-        detail::step_over(v);
-        return Outcome::kDone;
-    }
     detail::El2Access access{cpu, v, hooks, is_read, operand};
     const Outcome outcome = e == encoding_of(SysReg::ICH_MISR_EL2) && is_read
                                 ? hooks.gic(SysReg::ICH_MISR_EL2, access.value)
@@ -156,7 +143,7 @@ inline Outcome emulate_el2_access(arch::Cpu& cpu, VirtualEl2& v, arch::SysRegIss
         return outcome;
     if (is_read && e.op0() >= 2 && rt != 31)
         v.context.x[rt] = access.value;
-    detail::step_over(v);
+    step_over(v);
     return Outcome::kDone;
 }
 

@@ -37,13 +37,24 @@ inline void return_with_care(VirtualEl2& v, u64 spsr, bool tge) {
     v.context.pstate = to_hardware_view(pstate_at_return(old, spsr, illegal, v.config().features.mte, step));
 }
 
-// Address of an ERETAx; false: FPAC.
-inline bool authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64& address) {
+// What ERETAx finds in ELR_EL2: kL2 with the address without its code, or why there is no return.
+struct Authentication {
+    Returned result;
+    u64 address;
+};
+// As a call: with the algorithm inside of a plain ERET the compiler spills registers there.
+[[gnu::noinline, gnu::cold]] inline Authentication authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64 address) {
     using namespace arch;
+    // Before anything else, as what a signed address looks like depends on the form.
+    if (v.e2h_was_written())
+        return {Returned::kAgain, address};
+    const Features& features = v.config().features;
+    if (!features.has(Feature::kPauth))
+        return {Returned::kUndefined, address};
     const bool key_b = esr & kEretKeyB;
     const SCTLR_EL1 sctlr = SCTLR_EL1::of(cpu.read<SCTLR_EL12>().raw);
     if (!(key_b ? sctlr.get<SCTLR_EL1::EnIB>() : sctlr.get<SCTLR_EL1::EnIA>()))
-        return true;  // disabled: as a plain ERET
+        return {Returned::kL2, address};  // disabled: as a plain ERET
     u64 key[2] = {v.context.keys.ia[0], v.context.keys.ia[1]};
     if (key_b) {
         key[0] = cpu.read<APIBKeyLo_EL1>().raw;
@@ -54,9 +65,8 @@ inline bool authenticate(arch::Cpu& cpu, VirtualEl2& v, u64 esr, u64& address) {
     // Hardware has TCR_EL1's layout in either form; without E2H there is one range.
     const PacLayout layout = pac_layout(cpu.read<TCR_EL12>().raw, v.e2h() && (address >> 55 & 1));
     const u64 code = cpu.pacga(canonical_address(address, layout.mask), modifier, key);
-    const Authenticated a = check_pac(address, code, layout, v.config().features.pac, key_b);
-    address = a.address;
-    return a.ok || v.config().features.pac < Pac::kFaultCombined;
+    const Authenticated a = check_pac(address, code, layout, features.pac, key_b);
+    return {a.ok || features.pac < Pac::kFaultCombined ? Returned::kL2 : Returned::kFpac, a.address};
 }
 }  // namespace detail
 
@@ -71,12 +81,10 @@ NEST_TIER0 [[gnu::always_inline]] inline Returned emulate_eret(arch::Cpu& cpu, V
     if constexpr (!e2h)
         spsr = vhe::spsr_in(v.form(), spsr);
     if (esr & kEretAuthenticates) [[unlikely]] {
-        if (v.e2h_was_written())
-            return Returned::kAgain;  // before authentication, which goes by the layouts of the form
-        if (!v.config().features.has(Feature::kPauth))
-            return Returned::kUndefined;
-        if (!detail::authenticate(cpu, v, esr, address))
-            return Returned::kFpac;
+        const detail::Authentication a = detail::authenticate(cpu, v, esr, address);
+        if (a.result != Returned::kL2)
+            return a.result;
+        address = a.address;
     }
     // Plainly to L2: nothing of what follows applies.
     if (is_below_el2(spsr) && !((spsr & P::SS::kMask) | v.tge_or_another_e2h())) [[likely]] {

@@ -60,7 +60,7 @@ public:
         return s;
     }
     // As find_and_hold(), but makes a shadow, or evicts one. -ENOMEM; -EBUSY: as many as there may be, and each in use
-    // (never, as a vCPU holds three at most: the one it had, the one it makes, and the one that another vCPU made meanwhile).
+    // (never: a vCPU holds two when it asks, and four at most: also the one it makes, and one that another vCPU made meanwhile).
     // Sleeps; takes the mmu lock.
     Result<Shadow<Memory>*> get(const ShadowKey& key) {
         Change change;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <nested/vel2/el2_registers.hpp>
 
-#include <base/partition_point.hpp>
-
 namespace nest::nested {
 namespace {
 
@@ -32,6 +30,26 @@ consteval bool is_sound() {
 }
 static_assert(is_sound(), "el2_registers.def: out of order, a twin, or a kind that sysregs.def contradicts");
 
+// Rows by name, for a search without steps: virtual EL2's accesses come here from each exit. All names are op0 3, op1 4 to 6.
+constexpr u8 kNoRow = 0xff;
+static_assert(kCount < kNoRow);
+struct Rows {
+    u8 of_name[3][2048];  // op1 less 4; CRn, CRm, op2
+};
+constexpr unsigned kNames = 2047;
+consteval Rows rows_by_name() {
+    Rows rows{};
+    for (auto& of_name : rows.of_name)
+        for (u8& row : of_name)
+            row = kNoRow;
+    for (size_t i = 0; i < kCount; i++) {
+        const Encoding e = encoding_of(kRegisters[i].reg);
+        rows.of_name[e.op1() - 4][e.raw & kNames] = static_cast<u8>(i);
+    }
+    return rows;
+}
+constexpr Rows kRows = rows_by_name();
+
 const El2Register* one_reg(const VirtualEl2& v, Encoding e) {
     const El2Register* row = v.present() ? find_el2_register(e) : nullptr;
     return row && row->shown && v.config().features.has(row->feature) ? row : nullptr;
@@ -46,8 +64,10 @@ void set_identity(VirtualEl2& v, SysReg of_vel2, SysReg of_guest, u64 value) {
 }  // namespace
 
 const El2Register* find_el2_register(Encoding e) {
-    const size_t at = partition_point(kCount, [e](size_t i) { return encoding_of(kRegisters[i].reg).raw < e.raw; });
-    return at < kCount && encoding_of(kRegisters[at].reg) == e ? &kRegisters[at] : nullptr;
+    if (e.op0() != 3 || e.op1() < 4 || e.op1() > 6)
+        return nullptr;
+    const u8 row = kRows.of_name[e.op1() - 4][e.raw & kNames];
+    return row == kNoRow ? nullptr : &kRegisters[row];
 }
 
 void reset_el2(VirtualEl2& v) {

@@ -40,15 +40,8 @@ u64 RegisterMasks::apply(arch::SysReg reg, u64 value) const {
 
 u64 RegisterMasks::apply_without_e2h(arch::SysReg reg, u64 value) const {
     switch (reg) {
-    case arch::SysReg::CPTR_EL2: {
-        // TCPAC, TAM, TTA, TFP; TZ and TSM are RES1 without SVE and SME.
-        constexpr u64 kExists = 0xc010'0400, kRes1 = 0x33ff;
-        return (value & kExists) | kRes1;
-    }
-    case arch::SysReg::CNTHCTL_EL2: {
-        constexpr u64 kOnlyWithE2h = 0xf00;  // EL1PTEN, EL1PCTEN, EL0PTEN, EL0VTEN
-        return apply(reg, value) & ~kOnlyWithE2h;
-    }
+    case arch::SysReg::CPTR_EL2: return cptr_without_e2h(value);
+    case arch::SysReg::CNTHCTL_EL2: return cnthctl_without_e2h(arch::CNTHCTL_EL2::of(value)).raw;
     default: return apply(reg, value);
     }
 }

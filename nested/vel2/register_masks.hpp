@@ -49,6 +49,15 @@ public:
 
     // The same with E2H 0, which gives CPTR_EL2 and CNTHCTL_EL2 another layout ([DDI0487] D24.2.33, D24.10.2).
     u64 apply_without_e2h(arch::SysReg reg, u64 value) const;
+    static constexpr u64 cptr_without_e2h(u64 value) {
+        // TCPAC, TAM, TTA, TFP; TZ and TSM are RES1 without SVE and SME.
+        constexpr u64 kExists = 0xc010'0400, kRes1 = 0x33ff;
+        return (value & kExists) | kRes1;
+    }
+    arch::CNTHCTL_EL2 cnthctl_without_e2h(arch::CNTHCTL_EL2 value) const {
+        constexpr u64 kOnlyWithE2h = 0xf00;  // EL1PTEN, EL1PCTEN, EL0PTEN, EL0VTEN
+        return arch::CNTHCTL_EL2::of(apply(value).raw & ~kOnlyWithE2h);
+    }
 
 private:
     u64 writable_[detail::kMaskedCount] = {};

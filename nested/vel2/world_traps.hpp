@@ -22,36 +22,71 @@ struct TrapSources {
 
 class WorldTraps {
 public:
+    // As L1 wrote them. l2_traps() reads no other register of L1's.
+    struct L1Controls {
+        u64 hcr, hcrx, cptr, mdcr, hfgrtr, hfgwtr, hfgitr, hdfgrtr, hdfgwtr;
+
+        static L1Controls of(const vncr::RegisterFile& f) {
+            using namespace arch;
+            return {f.get<HCR_EL2>().raw,    f.get<HCRX_EL2>().raw,   f.get<CPTR_EL2>().raw,
+                    f.get<MDCR_EL2>().raw,   f.get<HFGRTR_EL2>().raw, f.get<HFGWTR_EL2>().raw,
+                    f.get<HFGITR_EL2>().raw, f.get<HDFGRTR_EL2>().raw, f.get<HDFGWTR_EL2>().raw};
+        }
+        u64 differ(const L1Controls& o) const {
+            return (hcr ^ o.hcr) | (hcrx ^ o.hcrx) | (cptr ^ o.cptr) | (mdcr ^ o.mdcr) | (hfgrtr ^ o.hfgrtr) |
+                   (hfgwtr ^ o.hfgwtr) | (hfgitr ^ o.hfgitr) | (hdfgrtr ^ o.hdfgrtr) | (hdfgwtr ^ o.hdfgwtr);
+        }
+    };
+
+    // L2's set, and what it was made of.
+    struct Made {
+        vhe::TrapConfig traps{};
+        arch::HCR_EL2 own_hcr{};   // traps.hcr as it was made
+        L1Controls l1{};
+        u16 differing = 0;         // registers of this machine in which the set differs from vel2_
+        bool forwards_fp = false;
+    };
+
     const vhe::TrapConfig& vel2() const { return vel2_; }
-    const vhe::TrapConfig& l2() const { return l2_; }
+    const vhe::TrapConfig& l2() const { return l2_.traps; }
     // Does the machine have FEAT_RAS, and so VDISR_EL2 and VSESR_EL2? Whatever the VM shows.
     bool ras() const { return ras_; }
     // Does L1 trap L2's FP/SIMD?
-    bool l2_forwards_fp() const { return l2_forwards_fp_; }
+    bool l2_forwards_fp() const { return l2_.forwards_fp; }
 
+    // Where the set of L2 before the present one may be kept: a hypervisor without VHE has two guests at EL1 in turn, its own kernel
+    // and L2. Not here, as the set is large, and what tier 0 uses often would lie farther apart.
+    void keep_before_in(Made& place) { before_ = &place; }
     // Computes both sets: at each load of the vCPU, as another CPU's registers may differ, and when a source has changed. The
     // caller then writes all registers of the present world's set.
     void make(const TrapSources& s, const Config& config, const vncr::RegisterFile& file, vhe::Vel2Form form);
-    // Computes L2's set, if L1 has written one of the registers behind it since.
+    // Makes L2's set the one for L1's registers, if L1 has written one of those behind it since.
     void refresh_l2_traps(const Config& config, const vncr::RegisterFile& file) {
-        if (L1Controls::of(file).differ(l1_)) [[unlikely]]
-            make_l2(config, file);
+        if (L1Controls::of(file).differ(l2_.l1)) [[unlikely]]
+            change_l2(config, file);
     }
     // Do L2's accesses to EL2's registers go to a page of L1's, or trap? Holds until refresh_l2_traps() or make() computes.
     void l2_redirects(bool on) {
         using H = arch::HCR_EL2;
         constexpr u64 kEl1Names = H::mask<H::TVM, H::TRVM>();
-        l2_.hcr = l2_.hcr.with<H::NV2>(on);
+        H& hcr = l2_.traps.hcr;
+        hcr = hcr.with<H::NV2>(on);
         // By NV1 the EL1 names are memory as well, and have to trap without NV2 (vel2_traps() says by which controls).
-        if (l2_.hcr.get<H::NV1>())
-            l2_.hcr.raw = (l2_.hcr.raw & ~kEl1Names) | (on ? l2_own_.raw & kEl1Names : kEl1Names);
+        if (hcr.get<H::NV1>())
+            hcr.raw = (hcr.raw & ~kEl1Names) | (on ? l2_.own_hcr.raw & kEl1Names : kEl1Names);
     }
-    // L2 has taken the virtual SError that L1 had left pending.
-    void l2_serror_taken() { l2_.hcr = l2_.hcr.with<arch::HCR_EL2::VSE>(0); }
+    // L2 has taken the virtual SError that L1 had left pending, and the caller clears VSE in L1's HCR_EL2, too.
+    void l2_serror_taken() {
+        using VSE = arch::HCR_EL2::VSE;
+        l2_.traps.hcr = l2_.traps.hcr.with<VSE>(0);
+        // L1 may leave another one pending before its registers are compared again.
+        l2_.own_hcr = l2_.own_hcr.with<VSE>(0);
+        l2_.l1.hcr &= ~VSE::kMask;
+    }
 
     // Writes the registers of `next`, l2() or vel2(), while hardware holds the other set. Not HCR_EL2 and CPTR_EL2.
     NEST_TIER0 void exchange(arch::Cpu& cpu, const vhe::TrapConfig& next) const {
-        const unsigned differing = differing_;
+        const unsigned differing = l2_.differing;
         const auto give = [&](unsigned bit, auto value) __attribute__((always_inline)) {
             if (differing & bit)
                 cpu.write(value);
@@ -74,30 +109,13 @@ private:
         kMdcr = 1, kHdfgrtr = 2, kHdfgwtr = 4, kHstr = 8, kHcrx = 16, kHfgrtr = 32, kHfgwtr = 64, kHfgitr = 128, kHafgrtr = 256,
     };
 
-    // As L1 wrote them. l2_traps() reads no other register of L1's.
-    struct L1Controls {
-        u64 hcr, hcrx, cptr, mdcr, hfgrtr, hfgwtr, hfgitr, hdfgrtr, hdfgwtr;
+    Made made_for(const Config& config, const vncr::RegisterFile& file) const;
+    void change_l2(const Config& config, const vncr::RegisterFile& file);
 
-        static L1Controls of(const vncr::RegisterFile& f) {
-            using namespace arch;
-            return {f.get<HCR_EL2>().raw,    f.get<HCRX_EL2>().raw,   f.get<CPTR_EL2>().raw,
-                    f.get<MDCR_EL2>().raw,   f.get<HFGRTR_EL2>().raw, f.get<HFGWTR_EL2>().raw,
-                    f.get<HFGITR_EL2>().raw, f.get<HDFGRTR_EL2>().raw, f.get<HDFGWTR_EL2>().raw};
-        }
-        u64 differ(const L1Controls& o) const {
-            return (hcr ^ o.hcr) | (hcrx ^ o.hcrx) | (cptr ^ o.cptr) | (mdcr ^ o.mdcr) | (hfgrtr ^ o.hfgrtr) |
-                   (hfgwtr ^ o.hfgwtr) | (hfgitr ^ o.hfgitr) | (hdfgrtr ^ o.hdfgrtr) | (hdfgwtr ^ o.hdfgwtr);
-        }
-    };
-
-    void make_l2(const Config& config, const vncr::RegisterFile& file);
-
-    vhe::TrapConfig vel2_{}, l2_{};
-    arch::HCR_EL2 l2_own_{};  // l2_.hcr as it was made
-    L1Controls l1_{};
-    u16 differing_ = 0;       // registers of this machine in which the two differ
-    u16 writable_ = 0;        // those that this machine has
-    bool l2_forwards_fp_ = false;
+    vhe::TrapConfig vel2_{};
+    Made l2_{};
+    Made* before_ = nullptr;  // keep_before_in()
+    u16 writable_ = 0;        // registers that this machine has
     bool ras_ = false;
     bool e2h_ = true;         // L1's choice: how CPTR_EL2 is to be read
     u64 hpmn_ = 0;            // MDCR_EL2.HPMN of this CPU's host

@@ -262,6 +262,28 @@ TEST_F(NestedTest, WithoutE2hEl1sPairStays) {
     EXPECT_FALSE(R::of(cpu.registers[SysReg::CNTHCTL_EL2]).get<R::EL1PCTEN>()) << "L1 traps it";
 }
 
+// L1's own kernel at EL1 and L2, in turn.
+TEST_F(NestedTest, WithoutE2hTwoSetsOfTrapsActInTurn) {
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    using R = arch::CNTHCTL_EL2;
+    const R open = R{}.with<R::EL1PTEN>(1).with<R::EL1PCTEN>(1), closed{};
+    for (int i = 0; i < 3; i++)
+        for (const R l1 : {open, closed}) {
+            ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+            ASSERT_TRUE(timers.share_el1_pair(cpu, false, l1));
+            EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2] & open.raw, l1.raw);
+        }
+    // An offset of the VM traps the physical timer, whatever L1 says: of both.
+    ASSERT_TRUE(vm.set_counter_offset(77, 0).ok());
+    timers.flush(cpu);
+    for (const R l1 : {open, closed, open}) {
+        ASSERT_TRUE(timers.share_el1_pair(cpu, false, l1));
+        EXPECT_EQ(timers.traps().physical_timer, l1 == closed || !vm.host().cntpoff) << l1.raw;
+    }
+}
+
 TEST_F(NestedTest, WithoutE2hL1sOffsetActsAtOnce) {
     enable();
     load();

@@ -117,12 +117,13 @@ class Reader:
         say.step(f"{self.where}: {self.name} " + (entry.get("error_message") or f"{entry['median']:,.0f}"))
 
 
-def placed(script: str, nested: bool, folder: str = FOLDER[False]) -> str:
-    """The script as L0's job: itself, or the shell commands that boot a Linux L1 and run it there, `folder` with it."""
+def placed(script: str, nested: bool, folder: str = FOLDER[False], words: str = "") -> str:
+    """The script as L0's job: itself, or the shell commands that boot a Linux L1 and run it there, `folder` with it, and `words`
+    on L1's kernel command line."""
     if not nested:
         return script
     # CNTVCT_EL0 is to count all instructions, those that the VM waits for included: no adjustment by QEMU.
-    boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr' boot-l1.sh {L1_KERNEL} /tmp/job {folder}"
+    boot_l1 = f"L1_CPU=host,kvm-no-adjvtime=on L1_APPEND='quiet nokaslr {words}' boot-l1.sh {L1_KERNEL} /tmp/job {folder}"
     return f"cat >/tmp/job <<'JOB'\n{script}JOB\n{boot_l1} | tr -d '\\r'\n"
 
 

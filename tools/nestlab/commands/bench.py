@@ -8,8 +8,8 @@ each side, and build/bench/performance.html with plots. The exit status is 1 whe
 With --boots it measures something else: L0 → L1 → L2 from start to power-off, ours and Linux's own KVM in turn, in
 seconds by the clock on the wall. Leave the computer alone meanwhile.
 
-With --neve it counts, with the module's parameter nv2=0 and nv2=1, how often a guest of a Linux L1 makes a CPU
-come back to L0, and the instructions.
+With --neve it counts, with the module's parameter nv2=0 and nv2=1 and with an L1 without VHE, how often a guest of a
+Linux L1 makes a CPU come back to L0, and the instructions.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", action="store_true", help="Linux 7.2's own nested KVM as L0, without the module")
     parser.add_argument("--nested", action="store_true", help="measure inside a Linux L1, too (the peer takes an hour there)")
     parser.add_argument("--neve", action="store_true",
-                        help="FEAT_NV2 on and off below a Linux L1: exits to L0 and instructions, both (ten minutes)")
+                        help="FEAT_NV2 on and off, and no VHE in a Linux L1: exits to L0 and instructions (a quarter of an hour)")
     options.add_cpu(parser)
     parser.add_argument("--functions", action="store_true",
                         help="for each goal that is missed, count the instructions by function, too")
@@ -84,11 +84,11 @@ def compare_nv2(args: argparse.Namespace) -> int:
         raise LabError("--neve goes with --cpu only")
     kernel, file = options.l0(False)
     missing = 0
-    for nv2 in neve.VALUES:
-        costs = neve.measure(kernel, file, args.cpu, nv2)
+    for column in neve.COLUMNS:
+        costs = neve.measure(kernel, file, args.cpu, column)
         missing += len(neve.OPERATIONS) - len(costs)
         if costs:
-            neve.save(args.cpu, nv2, header(kernel), costs)
+            neve.save(args.cpu, column, header(kernel), costs)
     say.step(f"wrote {doc.write()}")
     return int(missing > 0)
 

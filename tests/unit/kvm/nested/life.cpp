@@ -22,16 +22,61 @@ TEST_F(NestedVmTest, TheSameTablesAreTheSameShadow) {
     EXPECT_FALSE(mmu().find_shadow(core())) << "another VMID";
     ASSERT_TRUE(mmu().make_shadow(core()).ok());
     EXPECT_NE(core().nested.shadow_use.shadow, first);
+    set_l1(SysReg::VTTBR_EL2, u64{3} << 48 | kRoot);
+    ASSERT_TRUE(mmu().make_shadow(core()).ok());
     EXPECT_EQ(first->users, 0u);
     set_l1(SysReg::VTTBR_EL2, u64{1} << 48 | kRoot | 1);
     EXPECT_TRUE(mmu().find_shadow(core())) << "CnP does not matter";
     EXPECT_EQ(core().nested.shadow_use.shadow, first);
     EXPECT_EQ(first->users, 1u);
-    EXPECT_EQ(stats().misses, 2u);
+    EXPECT_EQ(stats().misses, 3u);
     EXPECT_EQ(stats().hits, 1u);
     mmu().drop_shadow(core());
     EXPECT_EQ(first->users, 0u);
     EXPECT_EQ(core().nested.shadow_use.shadow, nullptr);
+}
+
+// A hypervisor without VHE runs its own kernel and its guest in turn: neither is looked for, and each finds its own regime.
+TEST_F(NestedVmTest, TwoShadowsInTurnStayHeld) {
+    constexpr u64 kOne = u64{1} << 48 | kRoot, kTwo = u64{2} << 48 | kRoot;
+    ASSERT_TRUE(mmu().make_shadow(core()).ok());
+    auto* const one = core().nested.shadow_use.shadow;
+    map_l2(kL2, kData);
+    set_l1(SysReg::VTTBR_EL2, kTwo);
+    ASSERT_TRUE(mmu().make_shadow(core()).ok());
+    auto* const two = core().nested.shadow_use.shadow;
+    {
+        Guard guard(core().vm.mmu_lock);  // which find_shadow() must not want
+        for (int i = 0; i < 3; i++)
+            for (const u64 vttbr : {kOne, kTwo}) {
+                set_l1(SysReg::VTTBR_EL2, vttbr);
+                EXPECT_TRUE(mmu().find_shadow(core()));
+                EXPECT_EQ(core().nested.shadow_use.shadow, vttbr == kOne ? one : two);
+                EXPECT_FALSE(core().nested.shadow_use.regime_matches_shadow);
+            }
+    }
+    EXPECT_EQ(one->users, 1u);
+    EXPECT_EQ(two->users, 1u);
+    EXPECT_EQ(stats().hits, 0u);
+    mmu().drop_shadow(core());
+    EXPECT_EQ(one->users, 0u);
+    EXPECT_EQ(two->users, 0u);
+    EXPECT_FALSE(core().nested.shadow_use.turn_back(core().regs)) << "none is held";
+}
+
+// The key of the shadow before is asked for by other values of L1's registers.
+TEST_F(NestedVmTest, TheShadowBeforeIsHeldTwiceAtMostForAMoment) {
+    constexpr u64 kOne = u64{1} << 48 | kRoot, kTwo = u64{2} << 48 | kRoot;
+    ASSERT_TRUE(mmu().make_shadow(core()).ok());
+    auto* const one = core().nested.shadow_use.shadow;
+    set_l1(SysReg::VTTBR_EL2, kTwo);
+    ASSERT_TRUE(mmu().make_shadow(core()).ok());
+    set_l1(SysReg::VTTBR_EL2, kOne | 1);
+    EXPECT_TRUE(mmu().find_shadow(core()));
+    EXPECT_EQ(core().nested.shadow_use.shadow, one);
+    EXPECT_EQ(one->users, 1u);
+    mmu().drop_shadow(core());
+    EXPECT_EQ(one->users, 0u);
 }
 
 TEST_F(NestedVmTest, InTierZeroAShadowIsOnlyFoundWithoutWaiting) {

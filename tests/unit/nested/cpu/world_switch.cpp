@@ -163,6 +163,38 @@ TEST_F(WorldSwitchTest, WhatL1WritesWithoutAnExitActsInL2) {
     }
 }
 
+// A hypervisor without VHE changes them at each entry: for its own kernel, and for its guest.
+TEST_F(WorldSwitchTest, TwoSetsOfL1sControlsActInTurn) {
+    WorldTraps::Made before;
+    for (const bool kept : {false, true}) {
+        if (kept)
+            v.world_traps.keep_before_in(before);
+        add_hcr(H::TWE::kMask);
+        enter_guest();
+        switch_to_vel2(cpu, v, args());
+        for (int round = 0; round < 3; round++)
+            for (const bool own : {true, false}) {
+                using G = arch::HFGRTR_EL2;
+                l1(SysReg::HCR_EL2, (file.get(SysReg::HCR_EL2) & ~H::TWE::kMask) | (own ? 0 : H::TWE::kMask));
+                l1(SysReg::HFGRTR_EL2, own ? 0 : 1);
+                l1(SysReg::CPTR_EL2, own ? 0 : arch::CPTR_EL2::FPEN::kMask);
+                switch_to_l2(cpu, v, args());
+                EXPECT_EQ(hardware(SysReg::HCR_EL2) & H::TWE::kMask, own ? 0 : H::TWE::kMask) << kept << round;
+                EXPECT_EQ(G::of(hardware(SysReg::HFGRTR_EL2)).raw & 1, own ? 0u : 1u);
+                EXPECT_EQ(v.world_traps.l2_forwards_fp(), own);
+                switch_to_vel2(cpu, v, args());
+                EXPECT_EQ(G::of(hardware(SysReg::HFGRTR_EL2)).raw & 1, 0u);
+            }
+        // What they are merged with changes both.
+        ours.hcr = ours.hcr.with<H::TACR>(kept);
+        load_world(cpu, v, sources());
+        l1(SysReg::HFGRTR_EL2, 0);
+        switch_to_l2(cpu, v, args());
+        EXPECT_EQ(v.traps().hcr.get<H::TACR>(), kept ? 1u : 0u);
+        switch_to_vel2(cpu, v, args());
+    }
+}
+
 TEST_F(WorldSwitchTest, ALoadMakesBothWorldsAnew) {
     enter_guest();
     ours.mdcr = ours.mdcr.with<arch::MDCR_EL2::TDE>(1);
@@ -281,6 +313,18 @@ TEST_F(WorldSwitchTest, ATakenSerrorIsNotInjectedTwice) {
     sync_l2_serror(cpu, v);
     EXPECT_FALSE(v.traps().hcr.get<H::VSE>());
     EXPECT_FALSE(file.get(SysReg::HCR_EL2) & H::VSE::kMask);
+}
+
+// L1 may write HCR_EL2 as before, and nothing else: all that its registers are compared with was the first SError's.
+TEST_F(WorldSwitchTest, TheNextSerrorIsInjected) {
+    add_hcr(H::VSE::kMask | H::AMO::kMask);
+    enter_guest();
+    cpu.registers[SysReg::HCR_EL2] &= ~H::VSE::kMask;
+    switch_to_vel2(cpu, v, args());
+    EXPECT_FALSE(file.get(SysReg::HCR_EL2) & H::VSE::kMask);
+    add_hcr(H::VSE::kMask);
+    switch_to_l2(cpu, v, args());
+    EXPECT_TRUE(hardware(SysReg::HCR_EL2) & H::VSE::kMask);
 }
 
 TEST_F(WorldSwitchTest, OurSerrorGoesWithEitherWorld) {
