@@ -8,9 +8,12 @@
 #include <kvm/vel2/entry.hpp>
 #include <kvm/vel2/forward.hpp>
 #include <kvm/vel2/gic_tier0.hpp>
+#include <kvm/vm/machine.hpp>
 #include <nested/cpu/el2_short_ways.hpp>
 #include <nested/cpu/eret.hpp>
+#include <nested/cpu/step_over.hpp>
 #include <nested/cpu/trap_routing.hpp>
+#include <vgic/nested/nested.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -85,14 +88,18 @@ template <bool e2h>
     return_from_vel2<e2h>(vcpu);
 }
 
-Next vel2_sysreg(Vcpu& vcpu) {
-    if (vcpu.vel2.e2h_was_written()) [[unlikely]] {
-        execute_again(vcpu);
+// ICH_MISR_EL2, which a hypervisor reads at each exit of its guest.
+void read_misr(Vcpu& vcpu, SysRegIss iss) {
+    vcpu.set_gpr(static_cast<unsigned>(iss.get<SysRegIss::Rt>()), vgic::nested_misr(vcpu.regs, machine().gic.list_registers()));
+    nested::step_over(vcpu.vel2);
+}
+
+// As a call: in tier 0's loop these would cost each exit registers.
+[[gnu::noinline]] Next other_vel2_sysreg(Vcpu& vcpu, SysRegIss iss) {
+    if (iss.encoding() == encoding_of(SysReg::ICH_MISR_EL2) && iss.get<SysRegIss::Read>() && vcpu.has_gic()) {
+        read_misr(vcpu, iss);
         return Next::kResume;
     }
-    const auto iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
-    if (nested::answer_at_once(cpu(), vcpu.vel2, iss))
-        return Next::kResume;
     if (nested::reads_identification(iss))
         return handle_el1_exit(vcpu);
     switch (emulate_vel2_sysreg(vcpu, Tier::k0)) {
@@ -107,6 +114,15 @@ Next vel2_sysreg(Vcpu& vcpu) {
         break;
     }
     return handle_el1_exit(vcpu);
+}
+
+Next vel2_sysreg(Vcpu& vcpu) {
+    if (vcpu.vel2.e2h_was_written()) [[unlikely]] {
+        execute_again(vcpu);
+        return Next::kResume;
+    }
+    const auto iss = SysRegIss::of(vcpu.context.esr & ESR_EL2::ISS::kMask);
+    return nested::answer_at_once(cpu(), vcpu.vel2, iss) ? Next::kResume : other_vel2_sysreg(vcpu, iss);
 }
 
 // Tier 0 of one exit. `only_changed_worlds` becomes true for a forward or an ERET: nothing but the registers of a change of

@@ -136,9 +136,7 @@ inline Outcome emulate_el2_access(arch::Cpu& cpu, VirtualEl2& v, arch::SysRegIss
     const bool is_read = iss.get<Iss::Read>();
     const Encoding e = iss.encoding();
     detail::El2Access access{cpu, v, hooks, is_read, operand};
-    const Outcome outcome = e == encoding_of(SysReg::ICH_MISR_EL2) && is_read
-                                ? hooks.gic(SysReg::ICH_MISR_EL2, access.value)
-                                : access.perform(e);
+    const Outcome outcome = access.perform(e);
     if (outcome != Outcome::kDone)
         return outcome;
     if (is_read && e.op0() >= 2 && rt != 31)

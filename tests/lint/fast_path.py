@@ -27,7 +27,7 @@ EXPECTED = {
     "nest_port_raw_spin_unlock_quiet": "the same",
     # other exits than a change of worlds: each is a piece of work
     "nest::kvm::handle_el1_exit": "what nesting has no part in",
-    "nest::kvm::emulate_vel2_sysreg": "a system register of virtual EL2",
+    "nest::kvm::other_vel2_sysreg": "a system register of virtual EL2",
     "nest::kvm::NestedMmu::resolve_in_tier0": "a stage-2 fault of L2",
     "nest::kvm::NestedMmu::find_shadow": "L1 has changed its stage 2",
     "nest::kvm::NestedVncr::access": "L2 is a hypervisor, and its VNCR page is not known",

@@ -1,60 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Virtual EL2 with HCR_EL2.E2H 0: what L1's choice makes of hardware, and how a change of the choice is noticed.
-#include <nested/cpu/el2_short_ways.hpp>
-#include <nested/cpu/el2_sysreg.hpp>
 #include <nested/cpu/eret.hpp>
 #include <nested/cpu/trap_routing.hpp>
 #include <nested/cpu/vel2_tlbi.hpp>
 #include <nested/cpu/vncr_access.hpp>
-#include <tests/unit/nested/vel2/fixture.hpp>
+#include <tests/unit/nested/cpu/without_e2h.hpp>
 
 namespace nest::nested {
 namespace {
 
-using H = arch::HCR_EL2;
 using P = arch::SPSR_EL2;
-using arch::Encoding;
-using arch::encoding_of;
-using vhe::Vel2Form;
 
-constexpr Vel2Form kWithout{.e2h = false, .nv2 = true}, kWithoutNv2{.e2h = false, .nv2 = false};
-
-Features choosing() { return every_feature().set(Feature::kE2h0, true).set(Feature::kNv1, true); }
-
-struct NoHooks final : El2Hooks {
-    unsigned forms = 0;
-    TlbiOp last{};
-    Outcome timer(SysReg, bool, u64&) override { return Outcome::kDone; }
-    Outcome gic(SysReg, u64&) override { return Outcome::kDone; }
-    Outcome tlbi(const TlbiOp& op, u64) override {
-        last = op;
-        return Outcome::kDone;
-    }
-    Outcome at(const AtOp&) override { return Outcome::kDone; }
-    void form_changed() override { forms++; }
-};
-
-struct WithoutE2h : Vel2Test {
-    NoHooks hooks;
-
-    explicit WithoutE2h(bool nv2 = true) : Vel2Test(choosing(), nv2) {
-        choose(0);
-        load();
-    }
-    // As a VMM would, in memory.
-    void choose(u64 hcr) { set_one_reg(v, encoding_of(SysReg::HCR_EL2), hcr); }
-    void load() {
-        load_world(cpu, v, sources());
-        vhe::load_vel2(cpu, file, v.form());
-        cpu.log.clear();
-    }
-    Outcome access(Encoding e, bool is_read, u64 operand = 0) {
-        context.x[5] = operand;
-        return emulate_el2_access(cpu, v, arch::SysRegIss::of(sysreg_esr(e, is_read, 5) & 0x1ff'ffff), hooks);
-    }
-    Outcome read(SysReg r) { return access(encoding_of(r), true); }
-    Outcome write(SysReg r, u64 value) { return access(encoding_of(r), false, value); }
-};
 struct WithoutE2hOrNv2 : WithoutE2h {
     WithoutE2hOrNv2() : WithoutE2h(false) {}
 };
@@ -76,61 +32,6 @@ TEST_F(WithoutE2h, AResetWaitsForL1sChoice) {
     EXPECT_EQ(hooks.forms, 2u);
     change_form(cpu, v);
     EXPECT_EQ(v.form(), Vel2Form{});
-}
-
-// The short ways do what the long one does.
-TEST(ShortWays, AreTheLongOne) {
-    for (const bool e2h : {false, true})
-        for (const SysReg reg : {SysReg::CPACR_EL1, SysReg::MDCR_EL2, SysReg::CNTHCTL_EL2, SysReg::CPTR_EL2, SysReg::VBAR_EL2,
-                                 SysReg::TPIDR_EL2, SysReg::ESR_EL2})
-            for (const bool is_read : {false, true})
-                for (const u64 value : {u64{0}, ~u64{0}, u64{0x1234'5678'9abc'def0}})
-                    for (const unsigned rt : {5u, 31u}) {
-                        struct Side : WithoutE2h {
-                            void TestBody() override {}
-                        } at_once, long_way;
-                        for (Side* side : {&at_once, &long_way}) {
-                            side->choose(e2h ? H::E2H::kMask : 0);
-                            side->l1(reg, ~value);
-                            side->load();
-                            side->context.x[5] = value;
-                        }
-                        const auto iss = arch::SysRegIss::of(sysreg_esr(encoding_of(reg), is_read, rt) & 0x1ff'ffff);
-                        const u64 pc = at_once.context.pc;
-                        const bool answered = answer_at_once(at_once.cpu, at_once.v, iss);
-                        EXPECT_EQ(at_once.context.pc, pc + (answered ? 4 : 0));
-                        if (!answered) {
-                            EXPECT_TRUE(at_once.cpu.log.empty()) << arch::name_of(reg);
-                            continue;
-                        }
-                        ASSERT_EQ(emulate_el2_access(long_way.cpu, long_way.v, iss, long_way.hooks), Outcome::kDone);
-                        EXPECT_EQ(at_once.context.x[5], long_way.context.x[5]) << arch::name_of(reg) << is_read << e2h;
-                        EXPECT_EQ(at_once.context.pstate, long_way.context.pstate);
-                        for (unsigned i = 0; i < arch::kSysRegCount; i++) {
-                            const auto each = static_cast<SysReg>(i);
-                            EXPECT_EQ(at_once.file.get(each), long_way.file.get(each)) << arch::name_of(reg) << arch::name_of(each);
-                            if (each != SysReg::VNCR_EL2)  // where each has its page
-                                EXPECT_EQ(at_once.cpu.registers[each], long_way.cpu.registers[each]) << arch::name_of(each);
-                        }
-                    }
-}
-
-TEST(ShortWays, AreTakenForTheseAlone) {
-    unsigned at_once[2] = {};
-    for (const bool e2h : {false, true})
-        for (const SysReg reg : {SysReg::CPACR_EL1, SysReg::MDCR_EL2, SysReg::CNTHCTL_EL2, SysReg::CPTR_EL2, SysReg::VBAR_EL2,
-                                 SysReg::HCR_EL2, SysReg::ESR_EL2})
-            for (const bool is_read : {false, true}) {
-                struct Side : WithoutE2h {
-                    void TestBody() override {}
-                } side;
-                side.choose(e2h ? H::E2H::kMask : 0);
-                side.load();
-                const auto iss = arch::SysRegIss::of(sysreg_esr(encoding_of(reg), is_read, 5) & 0x1ff'ffff);
-                at_once[e2h] += answer_at_once(side.cpu, side.v, iss);
-            }
-    EXPECT_EQ(at_once[false], 6u) << "MDCR_EL2, CNTHCTL_EL2; writes of CPTR_EL2 and VBAR_EL2";
-    EXPECT_EQ(at_once[true], 3u) << "MDCR_EL2; writes of CPACR_EL1";
 }
 
 // What a signed address looks like depends on E2H, too: a return by the old form would call L1's address forged.
