@@ -6,27 +6,7 @@
 cpus=${CPUS:-1}
 work=$(mktemp -d)
 
-mkdir -p "$work/root/bin" "$work/root/dev" "$work/root/proc" "$work/root/sys"
-cp /usr/bin/busybox "$work/root/bin/"
-mknod "$work/root/dev/console" c 5 1
-cat >"$work/root/init" <<'END'
-#!/bin/busybox sh
-b=/bin/busybox
-$b mount -t proc proc /proc
-$b mount -t sysfs sys /sys
-echo "GUEST kernel $($b uname -r)"
-echo "GUEST cpus $($b nproc) of $(set -- /sys/devices/system/cpu/cpu[0-9]*; echo $#)"
-read -r before _ </proc/uptime
-$b sleep 1
-read -r after _ </proc/uptime
-echo "GUEST timer $((${after%.*} - ${before%.*})) s"
-$b dmesg | $b grep -E 'BUG|WARNING|lockup|Unable to handle|Internal error' | $b sed 's/^/GUEST log /'
-echo "GUEST done"
-$b poweroff -f
-END
-chmod +x "$work/root/init"
-(cd "$work/root" && find . | cpio -o -H newc 2>/dev/null) >"$work/initrd"
-rm -rf "$work/root"
+tiny-initrd.sh "$work/initrd"
 
 # Seconds of this level's own clock: it has no other.
 read -r started _ </proc/uptime

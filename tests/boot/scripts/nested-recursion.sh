@@ -5,7 +5,8 @@
 # (guest-tiny.sh), to power-off of all. Every line of every console comes out as it is said, labelled by its levels.
 # Environment: L1_CPUS (1), L1_MEM (2G), L2_CPUS (1), L2_MEM (1G), L3_CPUS (1), L3_MEM (256M); L1_APPEND, L2_APPEND,
 # L3_APPEND (quiet); L2_EL2 (on; off: L2 is flat and only the way down is tried); BEAT (60, seconds from one line of L0's
-# counters to the next); L1_MODULE (a Nestvisor for L1's kernel: L1's hypervisor is that instead of Linux' own).
+# counters to the next); L1_MODULE (a Nestvisor for L1's kernel: L1's hypervisor is that instead of Linux' own); L2_MODE (vhe;
+# nvhe: L2's EL2 is without E2H, which a Linux as L1 offers to no QEMU).
 l1=${1:-7.2} l2=${2:-6.12} l3=${3:-6.12}
 work=$(mktemp -d)
 
@@ -19,10 +20,15 @@ if [ -n "$L1_MODULE" ]; then
 	mode=none nests='^GUEST kvm.* nestvisor: ready'
 	load='insmod /run/lab/nestvisor.ko; dmesg | grep nestvisor: | sed "s/^/GUEST kvm /"'
 fi
+case ${L2_MODE:-vhe} in
+vhe) l2_mode= l2_says="VHE mode" ;;
+nvhe) l2_mode=" kvm-arm.mode=nvhe" l2_says="Hyp nVHE mode" ;;
+*) echo "no such mode: $L2_MODE" && exit 2 ;;
+esac
 cat >"$work/job-l1" <<END
 $load
-CPUS=${L2_CPUS:-1} MEM=${L2_MEM:-1G} EL2=${L2_EL2:-on} L1_APPEND='${L2_APPEND-quiet}' \
-	boot-l1.sh $l2 /run/lab/job-l2 /run/lab/label.sh /run/lab/guest-tiny.sh | label.sh L2
+CPUS=${L2_CPUS:-1} MEM=${L2_MEM:-1G} EL2=${L2_EL2:-on} L1_APPEND='${L2_APPEND-quiet}$l2_mode' \
+	boot-l1.sh $l2 /run/lab/job-l2 /run/lab/label.sh /run/lab/guest-tiny.sh /run/lab/tiny-initrd.sh | label.sh L2
 END
 
 # A sign of life: the levels above can be silent for minutes.
@@ -40,7 +46,7 @@ beat=
 read -r started _ </proc/uptime
 CPUS=${L1_CPUS:-1} MEM=${L1_MEM:-2G} L1_APPEND="kvm-arm.mode=$mode ${L1_APPEND-quiet}" \
 	boot-l1.sh "$l1" "$work/job-l1" "$work/job-l2" "$work/env" \
-	"$(command -v boot-l1.sh)" "$(command -v label.sh)" "$(command -v guest-tiny.sh)" $L1_MODULE |
+	"$(command -v boot-l1.sh)" "$(command -v label.sh)" "$(command -v guest-tiny.sh)" "$(command -v tiny-initrd.sh)" $L1_MODULE |
 	tr -d '\r' | tee "$work/console" | label.sh L1 timed
 read -r ended _ </proc/uptime
 [ -z "$beat" ] || kill "$beat"
@@ -54,7 +60,7 @@ elif ! said "$nests"; then
 	why="L1's KVM does not nest: $(tell '^GUEST kvm')"
 elif ! said '^L2: GUEST kernel'; then
 	why="L2 did not come up: $(tell .)"
-elif ! said '^L2: GUEST kvm.* VHE mode initialized successfully'; then
+elif ! said "^L2: GUEST kvm .*\\]: $l2_says initialized successfully"; then
 	why="L2 has no KVM at EL2: $(tell '^L2: GUEST kvm')"
 elif ! said '^L2: L3: GUEST kernel'; then
 	why="L3 did not come up: $(tell '^L2: ')"
