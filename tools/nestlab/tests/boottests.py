@@ -22,7 +22,7 @@ from nestlab.tests.results import FAIL, SKIP, Result
 # What a test may need, and who makes the folder that it sees at /mnt/share.
 SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm.get,
           "census": census.get, "guest-module": lambda: guest_module(), "command": lambda: paths.TOOLS,
-          "firmware": lambda: firmware.unpacked(firmware.FOR_L1)}
+          "firmware": firmware.for_l1}
 # And who makes the disk that it finds at /run/lab/disk.
 DISKS = {"clients": clients.image, "xen": xen.image}
 
