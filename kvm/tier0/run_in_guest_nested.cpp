@@ -102,6 +102,11 @@ void read_misr(Vcpu& vcpu, SysRegIss iss) {
     }
     if (nested::reads_identification(iss))
         return handle_el1_exit(vcpu);
+    vcpu.vel2.found_mmu(cpu().read<SCTLR_EL12>().raw & SCTLR_EL1::M::kMask);
+    if (vcpu.vel2.form_is_stale()) [[unlikely]] {
+        execute_again(vcpu);
+        return Next::kResume;
+    }
     switch (emulate_vel2_sysreg(vcpu, Tier::k0)) {
     case nested::Outcome::kDone:
         return Next::kResume;

@@ -71,8 +71,22 @@ public:
     // From a reset on every access of virtual EL2 to its registers traps (NV without NV2), until L1 or the VMM writes HCR_EL2:
     // code that chooses E2H as one of its first steps may use names that E2H redirects right afterwards, without an exit
     // in between.
-    void await_choice() { undecided_ = config().chooses_e2h() && config().nv2; }
+    void await_choice() {
+        undecided_ = config().chooses_e2h() && config().nv2;
+        mmu_was_on_ = false;
+    }
     void choice_made() { undecided_ = false; }
+    // At an access of virtual EL2 that traps in any form, and is not one that a running hypervisor makes often: is its MMU on? When
+    // the MMU has gone off, another kernel or a boot loader is about to begin (kexec), and chooses anew, by the same steps as
+    // after a reset: Linux finds out whether E2H can be 0 by the names of FAR_EL1 and FAR_EL2, without an exit.
+    void found_mmu(bool on) {
+        if (on) {
+            mmu_was_on_ = true;
+            choice_made();
+        } else if (mmu_was_on_) {
+            await_choice();
+        }
+    }
 
     // PSTATE as the guest and the VMM know it.
     u64 guest_pstate() const { return in_vel2() ? to_guest_view(context.pstate) : context.pstate; }
@@ -151,6 +165,7 @@ private:
     bool hypervises_ = false;
     bool undecided_ = false;                          // await_choice()
     bool waits_ = false;                              // undecided_, as form_ has it
+    bool mmu_was_on_ = false;                         // found_mmu(), since the last await_choice()
     vhe::Vel2Form form_{};
     u64 known_e2h_ = arch::HCR_EL2::E2H::kMask;       // HCR_EL2's bit as L1 wrote it, when form_ was made
 };

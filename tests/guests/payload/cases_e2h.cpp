@@ -236,4 +236,27 @@ void case_e2h_changes() {
     }
 }
 
+// A kernel begins where another has left EL2 with E2H (kexec), and finds out whether E2H can be 0 as Linux does: by no access that
+// traps while NV2 is on.
+void case_e2h_probed_by_the_next_kernel() {
+    choose_e2h_0();
+    set_hcr(kHcr);
+    build(own_stage1);
+    use_own_stage1(own_stage1, 1);
+    for (int round = 0; round < 2; round++) {
+        switch_mmu(false);
+        CHECK("the MMU is off", !(READ("sctlr_el2") & 1));
+        u64 found;
+        asm volatile("msr hcr_el2, %1\n\tisb\n\tmsr far_el1, %2\n\tisb\n\tmsr far_el2, %3\n\tisb\n\tmrs %0, far_el1"
+                     : "=&r"(found)
+                     : "r"(kHcrWithoutE2h), "r"(u64{1}), "r"(u64{2}));
+        EQUAL("FAR_EL1 is not FAR_EL2", found, 1);
+        EQUAL("FAR_EL2", READ("far_el2"), 2);
+        set_hcr(kHcr);
+        EQUAL("FAR_EL12", READ("far_el12"), 1);
+        switch_mmu(true);
+    }
+    switch_mmu(false);
+}
+
 }  // namespace nest::guests

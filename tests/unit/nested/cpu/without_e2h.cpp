@@ -48,6 +48,43 @@ TEST_F(WithoutE2h, AReturnByTheOldFormAuthenticatesNothing) {
     }
 }
 
+// The next kernel begins with the MMU off, and no access of its choice traps with NV2.
+TEST_F(WithoutE2h, TheMmuGoesOffAndL1ChoosesAnew) {
+    v.found_mmu(false);
+    EXPECT_FALSE(v.form_is_stale()) << "it was never on: firmware that stays without";
+    v.found_mmu(true);
+    v.found_mmu(true);
+    EXPECT_FALSE(v.form_is_stale());
+    v.found_mmu(false);
+    ASSERT_TRUE(v.form_is_stale());
+    change_form(cpu, v);
+    EXPECT_EQ(v.form(), kWithoutNv2);
+    v.found_mmu(false);
+    EXPECT_FALSE(v.form_is_stale());
+    EXPECT_EQ(write(SysReg::HCR_EL2, H::mask<H::RW, H::E2H>()), Outcome::kDone);
+    EXPECT_EQ(hooks.forms, 1u);
+    change_form(cpu, v);
+    EXPECT_EQ(v.form(), Vel2Form{});
+    v.found_mmu(false);
+    EXPECT_FALSE(v.form_is_stale()) << "it has chosen";
+}
+
+TEST_F(WithoutE2h, WhoDoesNotChooseHasChosenWhenTheMmuIsOn) {
+    v.found_mmu(true);
+    v.found_mmu(false);
+    change_form(cpu, v);
+    v.found_mmu(true);
+    ASSERT_TRUE(v.form_is_stale());
+    change_form(cpu, v);
+    EXPECT_EQ(v.form(), kWithout);
+}
+
+TEST_F(WithoutE2hOrNv2, TheMmuDoesNotMatterWithoutNv2) {
+    v.found_mmu(true);
+    v.found_mmu(false);
+    EXPECT_FALSE(v.form_is_stale());
+}
+
 TEST_F(WithoutE2h, AStoreToTheVncrPageIsNoticed) {
     EXPECT_FALSE(v.e2h_was_written());
     l1(SysReg::HCR_EL2, H::E2H::kMask | 0x1234);
