@@ -21,31 +21,19 @@ cp -r /run/lab /run/next/lab/l1
 	(cd /run/next && find lab | cpio -o -H newc 2>/dev/null)
 } >/run/initrd
 kexec -l /guest/linux-6.12 --initrd=/run/initrd \
-	--command-line="console=ttyAMA0 panic=-1 quiet $(words.sh "${next%%,*}") lab.modes=$next" && kexec -e
+	--command-line="console=ttyAMA0 panic=-1 quiet $(kvm-mode.sh words "${next%%,*}") lab.modes=$next" && kexec -e
 END
-cat >"$work/words.sh" <<'END'
-#!/bin/sh
-[ "$1" = vhe ] || echo "kvm-arm.mode=$1"
-END
-chmod +x "$work/words.sh"
 
 modes=$(echo "$*" | tr ' ' ,)
 # Without an ITS: Linux never takes the LPIs' tables from a redistributor that a kernel before it has enabled, and where no EFI has
 # reserved them, the next kernel may lie there (its_setup_lpi_prop_table()).
-MACHINE=virt,its=off CPUS=$cpus L1_APPEND="quiet $("$work/words.sh" "$1") lab.modes=$modes" boot-l1.sh 6.12 "$work/job" "$work/words.sh" \
+MACHINE=virt,its=off CPUS=$cpus L1_APPEND="quiet $(kvm-mode.sh words "$1") lab.modes=$modes" boot-l1.sh 6.12 "$work/job" "$(command -v kvm-mode.sh)" \
 	"$(command -v guest-tiny.sh)" "$(command -v tiny-initrd.sh)" "$(command -v label.sh)" |
 	tr -d '\r' | tee "$work/console" | sed 's/^/L1: /'
 
-says() {
-	case $1 in
-	vhe) echo "VHE mode" ;;
-	nvhe) echo "Hyp nVHE mode" ;;
-	protected) echo "Protected (hVHE|nVHE) mode" ;;
-	esac
-}
 why=
 for mode; do
-	grep -aEq "^MODE $mode: kvm \[1\]: $(says "$mode") initialized" "$work/console" || why="$why no KVM in mode $mode;"
+	grep -aEq "^MODE $mode: kvm \[1\]: $(kvm-mode.sh says "$mode") initialized" "$work/console" || why="$why no KVM in mode $mode;"
 done
 [ "$(grep -ac "^GUEST cpus $cpus of $cpus" "$work/console")" = $# ] || why="$why not $cpus CPUs each time;"
 [ "$(grep -ac '^PASS tiny-6.12' "$work/console")" = $# ] || why="$why not $# times an L2;"

@@ -6,22 +6,18 @@
 l1=$1
 shift
 cpus=${CPUS:-2}
-case ${MODE:-vhe} in
-vhe) mode= says="VHE mode" ;;
-nvhe) mode=" kvm-arm.mode=nvhe" says="Hyp nVHE mode" ;;
-protected) mode=" kvm-arm.mode=protected" says="Protected hVHE mode\|Protected nVHE mode" ;;
-*) echo "no such mode: $MODE" && exit 2 ;;
-esac
+words=$(kvm-mode.sh words "${MODE:-vhe}") || exit
+says=$(kvm-mode.sh says "${MODE:-vhe}")
 work=$(mktemp -d)
 echo "CPUS=${L2_CPUS:-$cpus} MEM=${L2_MEM:-384M} LOAD=${LOAD:-0} GUEST_APPEND='${GUEST_APPEND-quiet}' guest-linux.sh $*" >"$work/job"
 
 started=$(date +%s)
-CPUS=$cpus L1_APPEND="${GUEST_APPEND-quiet}$mode" boot-l1.sh "$l1" "$work/job" "$(command -v guest-linux.sh)" |
+CPUS=$cpus L1_APPEND="${GUEST_APPEND-quiet} $words" boot-l1.sh "$l1" "$work/job" "$(command -v guest-linux.sh)" |
 	tee "$work/console" | tr -d '\r' | sed 's/^/L1: /'
 seconds=$(($(date +%s) - started))
 
 result=1
-if ! grep -aq "kvm \[[0-9]*\]: \($says\) initialized successfully" "$work/console"; then
+if ! grep -aEq "kvm \[[0-9]*\]: $says initialized successfully" "$work/console"; then
 	why="L1 has no KVM: $(grep -a 'GUEST kvm' "$work/console" | tail -n 1)"
 elif ! grep -aq "GUEST cpus $cpus of $cpus" "$work/console"; then
 	why="not all $cpus CPUs of L1 came up"

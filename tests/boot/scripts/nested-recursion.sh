@@ -8,6 +8,7 @@
 # counters to the next); L1_MODULE (a Nestvisor for L1's kernel: L1's hypervisor is that instead of Linux' own); L2_MODE (vhe;
 # nvhe: L2's EL2 is without E2H, which a Linux as L1 offers to no QEMU).
 l1=${1:-7.2} l2=${2:-6.12} l3=${3:-6.12}
+. levels.sh
 work=$(mktemp -d)
 
 # What L1 sources as L0 sources the lab's: there the root disk is the only one.
@@ -20,14 +21,11 @@ if [ -n "$L1_MODULE" ]; then
 	mode=none nests='^GUEST kvm.* nestvisor: ready'
 	load='insmod /run/lab/nestvisor.ko; dmesg | grep nestvisor: | sed "s/^/GUEST kvm /"'
 fi
-case ${L2_MODE:-vhe} in
-vhe) l2_mode= l2_says="VHE mode" ;;
-nvhe) l2_mode=" kvm-arm.mode=nvhe" l2_says="Hyp nVHE mode" ;;
-*) echo "no such mode: $L2_MODE" && exit 2 ;;
-esac
+l2_words=$(kvm-mode.sh words "${L2_MODE:-vhe}") || exit
+l2_says=$(kvm-mode.sh says "${L2_MODE:-vhe}")
 cat >"$work/job-l1" <<END
 $load
-CPUS=${L2_CPUS:-1} MEM=${L2_MEM:-1G} EL2=${L2_EL2:-on} L1_APPEND='${L2_APPEND-quiet}$l2_mode' \
+CPUS=${L2_CPUS:-1} MEM=${L2_MEM:-1G} EL2=${L2_EL2:-on} L1_APPEND='${L2_APPEND-quiet} $l2_words' \
 	boot-l1.sh $l2 /run/lab/job-l2 /run/lab/label.sh /run/lab/guest-tiny.sh /run/lab/tiny-initrd.sh | label.sh L2
 END
 
@@ -51,9 +49,7 @@ CPUS=${L1_CPUS:-1} MEM=${L1_MEM:-2G} L1_APPEND="kvm-arm.mode=$mode ${L1_APPEND-q
 read -r ended _ </proc/uptime
 [ -z "$beat" ] || kill "$beat"
 
-said() { grep -aEq "$1" "$work/console"; }
-tell() { grep -aE "$1" "$work/console" | tail -n 1; }
-result=1
+why=
 if ! said '^GUEST kernel'; then
 	why="L1 did not come up: $(tell .)"
 elif ! said "$nests"; then
@@ -72,13 +68,5 @@ elif ! said '^L2: GUEST done'; then
 	why="L2 did not reach the end: $(tell '^L2: ')"
 elif ! said '^GUEST done'; then
 	why="L1 did not reach the end: $(tell .)"
-else
-	result=0
 fi
-if [ $result = 0 ]; then
-	echo "PASS nested-recursion-$l1-$l2-$l3 L0, L1, L2 and L3, $((${ended%.*} - ${started%.*})) s to power-off"
-else
-	echo "FAIL nested-recursion-$l1-$l2-$l3 $why"
-fi
-rm -rf "$work"
-exit $result
+verdict "nested-recursion-$l1-$l2-$l3" "L0, L1, L2 and L3"

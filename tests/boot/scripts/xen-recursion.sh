@@ -3,6 +3,7 @@
 # xen-recursion.sh MODULE: Debian's Xen (the lab's disk has it) as L2, below a Linux 6.12 as L1 whose hypervisor is MODULE, a
 # Nestvisor for L1's kernel; L3 is Xen's dom0 (xen-tiny.sh); to power-off of all. A Linux as L1 would offer no EL2 without E2H.
 # Environment: L1_CPUS (1), L1_MEM (2G), L2_CPUS (1).
+. levels.sh
 work=$(mktemp -d)
 mkdir "$work/disk"
 mount -t ext4 -o ro,noload /run/lab/disk "$work/disk"
@@ -20,9 +21,7 @@ CPUS=${L1_CPUS:-1} MEM=${L1_MEM:-2G} L1_APPEND="kvm-arm.mode=none quiet" boot-l1
 	tr -d '\r' | tee "$work/console" | label.sh L1 timed
 read -r ended _ </proc/uptime
 
-said() { grep -aEq "$1" "$work/console"; }
-tell() { grep -aE "$1" "$work/console" | tail -n 1; }
-result=1
+why=
 if ! said '^GUEST kernel'; then
 	why="L1 did not come up: $(tell .)"
 elif ! said '^L2: \(XEN\) Brought up'; then
@@ -33,13 +32,5 @@ elif said '^(L2: )?GUEST log'; then
 	why=$(tell '^(L2: )?GUEST log')
 elif ! said '^GUEST done'; then
 	why="L1 did not reach the end: $(tell .)"
-else
-	result=0
 fi
-if [ $result = 0 ]; then
-	echo "PASS xen-recursion L0, L1, Xen and dom0, $((${ended%.*} - ${started%.*})) s to power-off"
-else
-	echo "FAIL xen-recursion $why"
-fi
-rm -rf "$work"
-exit $result
+verdict xen-recursion "L0, L1, Xen and dom0"

@@ -39,7 +39,8 @@ COLUMNS = (Column("nv2-0", "nv2=0", 0, "", "82"), Column("nv2-1", "nv2=1", 1, ""
            Column("nvhe", "nv2=1, L1 without VHE", 1, "kvm-arm.mode=nvhe", "15"))
 ABOUT = """\
 One operation of a guest (L2) of a Linux L1, with the module's parameter nv2=0 and nv2=1, and with an L1 whose KVM has an EL2
-without E2H (kvm-arm.mode=nvhe). Exits are those to L0: how often any CPU of L0 came back from a guest, from the reading of the counter before the operation to that behind it. They are counted
+without E2H (kvm-arm.mode=nvhe). Exits are those to L0: how often any CPU of L0 came back from a guest, from the reading of
+the counter before the operation to that behind it. They are counted
 in parts of QEMU's trace of executed instructions: the mean of the operations there that are as long as the median, by 2 %
 or ten instructions; in brackets, how many those are. Instructions are the median of all samples, of the whole machine: L0, L1
 and L2. Each column is from one boot of L1, with two CPUs at each level.
