@@ -25,7 +25,7 @@ void VcpuTimers::shift_regime(arch::Cpu& cpu, bool guest) {
 }
 
 bool VcpuTimers::share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1) {
-    if (hyp_direct_ || !loaded_ || needs_flush())
+    if (hyp_direct_ || !loaded_)
         return false;
     adopt_stores(cpu);
     if (!vel2 && l1 != l1_controls_) [[unlikely]]
@@ -37,7 +37,8 @@ bool VcpuTimers::share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1)
     set_traps(cpu, trap_bits_for(guest()));
     if (publishes_)
         publish(cpu);
-    return !fell_;
+    // Another thread may change the VM's offset at any moment, and flush() then loads the pair anew for the world named here.
+    return !needs_flush();
 }
 
 void VcpuTimers::tell_fallen(arch::Cpu& cpu) {

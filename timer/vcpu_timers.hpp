@@ -126,8 +126,9 @@ public:
     // timer asserts, and the alarm that is set comes early enough for those that leave the hardware. The vGIC has nothing
     // pending or active of these timers; its mapping of the PPIs stays behind until catch_up(). False: nothing has
     // changed, take switch_direct().
+    // Nor does it end the sharing of EL1's pair, which a change of E2H does.
     [[nodiscard]] bool try_switch_direct(arch::Cpu& cpu, bool hyp, arch::CNTHCTL_EL2 l1) {
-        if (!loaded_ || !irqchip_in_kernel_ || hyp_direct_ == hyp)
+        if (!loaded_ || !irqchip_in_kernel_ || hyp_direct_ == hyp || vel2_shares_)
             return false;
         return hyp ? exchange<true>(cpu, l1) : exchange<false>(cpu, l1);
     }
@@ -136,8 +137,7 @@ public:
     [[nodiscard]] bool exchange(arch::Cpu& cpu, arch::CNTHCTL_EL2 l1);
     // Without E2H virtual EL2 means EL1's timers by their plain names, and its own by names that always trap: so EL1's pair stays in
     // hardware while either world runs, and only what traps differs, and L1's offset. `vel2`: virtual EL2 is about to run; else L2,
-    // with `l1` as for switch_direct(). Preemption off, or tier 0. False: flush() has to follow; and where it or
-    // switch_direct() was due before, nothing was done.
+    // with `l1` as for switch_direct(). Loaded, EL1's pair direct; preemption off, or tier 0. False: flush() has to follow.
     [[nodiscard]] bool share_el1_pair(arch::Cpu& cpu, bool vel2, arch::CNTHCTL_EL2 l1);
     // NV2 makes virtual EL2's accesses to CNTV_CTL_EL0 and CNTV_CVAL_EL0 loads and stores then, if FEAT_ECV does not trap them: what
     // was stored goes to the hardware. After each exit from virtual EL2.
@@ -220,7 +220,7 @@ private:
     bool regime_shift_ = false;  // CNTPOFF_EL2 applies an offset other than 0
     bool guest_regime_ = false;
     bool hyp_direct_ = false;    // virtual EL2's pair is in the hardware
-    bool vel2_shares_ = false;   // EL1's pair is, and virtual EL2 runs (share_el1_pair())
+    bool vel2_shares_ = false;   // EL1's pair is, and virtual EL2 runs (share_el1_pair()); never with hyp_direct_
     bool publishes_ = false;     // and the cells of the virtual timer's context have to be watched
     bool told_hyp_ = false;      // the pair that the vGIC takes for the hardware's
     bool has_el2_ = false;

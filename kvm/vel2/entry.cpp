@@ -117,10 +117,8 @@ void complete_switch(Vcpu& vcpu) {
         const bool hyp = v.in_vel2() && v.e2h();
         if (!switch_quiet_timers(vcpu, hyp, l1))
             vcpu.timers.switch_direct(cpu(), hyp, l1);
-        if (!v.e2h()) [[unlikely]] {
-            vcpu.timers.flush(cpu());
-            (void)vcpu.timers.share_el1_pair(cpu(), v.in_vel2(), l1);  // false: not loaded, and the load does the rest
-        }
+        if (!v.e2h()) [[unlikely]]
+            (void)vcpu.timers.share_el1_pair(cpu(), v.in_vel2(), l1);  // false: flush() follows
         vcpu.nested.served_world = v.world();
     }
     vcpu.timers.catch_up();

@@ -375,6 +375,48 @@ TEST_F(NestedTest, WithoutE2hAnInterruptThatIsNotTakenYetGoesWithItsTimer) {
     EXPECT_FALSE(timers.needs_flush());
 }
 
+// A kernel leaves EL2 without E2H, the next one has E2H and a guest. What the sharing made trap must not trap, and what L1 traps must,
+// when the vCPU is loaded anew while L2 runs.
+TEST_F(NestedTest, WithE2hAgainL1sTrapsAreAllThatActsOnL2) {
+    using R = arch::CNTHCTL_EL2;
+    const R l1 = R{}.with<R::EL1PTEN>(1);
+    constexpr u64 kTraps = R::mask<R::EL1PTEN, R::EL1PCTEN, R::EL1TVT>();
+    for (const bool ecv : {true, false}) {
+        host.ecv = ecv;
+        enable();
+        load();
+        timers.switch_direct(cpu, false, {});
+        ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+        const auto change = [&](bool hyp) {
+            if (!timers.try_switch_direct(cpu, hyp, l1))
+                timers.switch_direct(cpu, hyp, l1);
+        };
+        change(true);
+        const u64 compare = cpu.registers[SysReg::CNTV_CVAL_EL02] = 5000;
+        timers.sync(cpu);
+        EXPECT_NE(timers.context(TimerId::kVirtual).cval(), compare) << "the hardware has virtual EL2's own timer";
+        change(false);
+        put();
+        load();
+        EXPECT_FALSE(timers.traps().physical_timer);
+        EXPECT_TRUE(timers.traps().physical_counter) << "L1 traps it";
+        EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2] & kTraps, l1.raw);
+        put();
+    }
+}
+
+// The VMM moves its VM's clock between flush() and the move.
+TEST_F(NestedTest, WithoutE2hANewOffsetOfTheVmDoesNotStopTheMove) {
+    host.ecv = true;
+    enable();
+    load();
+    timers.switch_direct(cpu, false, {});
+    ASSERT_TRUE(vm.set_counter_offset(77, 0).ok());
+    EXPECT_FALSE(timers.share_el1_pair(cpu, true, {})) << "flush() has to load the offset";
+    timers.flush(cpu);
+    EXPECT_TRUE(timers.traps().virtual_timer) << "NV2 would make its registers memory";
+}
+
 // The move to L2 is complete all the same: L2 must not run with virtual EL2's traps, and without L1's.
 TEST_F(NestedTest, WithoutE2hAnOffsetThatStopsTheTimerDoesNotStopTheMove) {
     enable();
