@@ -57,6 +57,7 @@ struct ID_AA64ISAR1_EL1 : Register<SysReg::ID_AA64ISAR1_EL1, ID_AA64ISAR1_EL1> {
 struct ID_AA64ISAR2_EL1 : Register<SysReg::ID_AA64ISAR2_EL1, ID_AA64ISAR2_EL1> {
     using ATS1A = Field<63, 60>;
     using CLRBHB = Field<31, 28>;
+    using MOPS = Field<19, 16>;
     using APA3 = Field<15, 12>;
     using GPA3 = Field<11, 8>;
     using WFxT = Field<3, 0>;

@@ -338,6 +338,14 @@ struct DAIF : Register<SysReg::DAIF, DAIF> {
     using F = Bit<6>;
     static constexpr u64 kAll = D::kMask | A::kMask | I::kMask | F::kMask;
 };
+// [DDI0487] D24.2.56, as far as code asks by name.
+struct HCRX_EL2 : Register<SysReg::HCRX_EL2, HCRX_EL2> {
+    using MSCEn = Bit<11>;    // 0: memory copy and memory set instructions are UNDEFINED at EL1 and EL0
+    using MCE2 = Bit<10>;     // their exceptions at EL1 are taken to EL2
+    using TALLINT = Bit<6>;   // writes that may set PSTATE.ALLINT trap
+    using FGTnXS = Bit<4>;
+    using FnXS = Bit<3>;
+};
 // FEAT_FGT's of instructions, as far as code asks by name.
 struct HFGITR_EL2 : Register<SysReg::HFGITR_EL2, HFGITR_EL2> {
     using SVC_EL1 = Bit<53>;
@@ -350,7 +358,7 @@ struct HFGITR_EL2 : Register<SysReg::HFGITR_EL2, HFGITR_EL2> {
     X(MDCCINT_EL1) X(OSLSR_EL1) X(MIDR_EL1) X(MPIDR_EL1) X(REVIDR_EL1) X(ACTLR_EL1) X(CPACR_EL1) X(TTBR0_EL1)     \
     X(TTBR1_EL1) X(TCR_EL1) X(SP_EL0) X(DISR_EL1) X(CNTKCTL_EL1) X(CSSELR_EL1) X(TPIDR_EL0) X(TPIDRRO_EL0)        \
     X(TPIDR_EL1) X(CONTEXTIDR_EL1) X(CNTFRQ_EL0) X(CNTPCT_EL0) X(CNTVCT_EL0) X(CNTPCTSS_EL0) X(CNTVCTSS_EL0)      \
-    X(VPIDR_EL2) X(VMPIDR_EL2) X(HSTR_EL2) X(HCRX_EL2) X(HACR_EL2) X(HFGRTR_EL2) X(HFGWTR_EL2)                    \
+    X(VPIDR_EL2) X(VMPIDR_EL2) X(HSTR_EL2) X(HACR_EL2) X(HFGRTR_EL2) X(HFGWTR_EL2)                    \
     X(HDFGRTR_EL2) X(HDFGWTR_EL2) X(HAFGRTR_EL2) X(HFGRTR2_EL2) X(HFGWTR2_EL2) X(HFGITR2_EL2) X(HDFGRTR2_EL2) X(HDFGWTR2_EL2) X(VNCR_EL2) X(VSESR_EL2) X(VDISR_EL2) X(ELR_EL2) X(FAR_EL2)      \
     X(VBAR_EL1) X(VBAR_EL2) X(SP_EL1) X(CNTVOFF_EL2) X(CNTPOFF_EL2) X(CNTHP_CVAL_EL2) X(CNTHV_CVAL_EL2) X(TPIDR_EL2)          \
     X(SCTLR_EL12) X(CPACR_EL12) X(TTBR0_EL12) X(TTBR1_EL12) X(TCR_EL12) X(SPSR_EL12) X(ELR_EL12) X(AFSR0_EL12)    \

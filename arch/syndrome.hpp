@@ -111,6 +111,17 @@ struct WfxIss : Layout<WfxIss> {
     using TI = Field<1, 0>;  // 0 WFI, 1 WFE, 2 WFIT, 3 WFET
 };
 
+// ISS of a Memory Copy or Memory Set exception (EC 0x27)
+struct MopsIss : Layout<MopsIss> {
+    using MemInst = Bit<24>;        // 1: SET*, 0: CPY*
+    using FromEpilogue = Bit<18>;   // else from the main instruction
+    using WrongOption = Bit<17>;    // the registers are in the format of the other algorithm
+    using OptionA = Bit<16>;        // the algorithm of this CPU
+    using Destreg = Field<14, 10>;
+    using Srcreg = Field<9, 5>;
+    using Sizereg = Field<4, 0>;
+};
+
 // ISS of a conditional AArch32 instruction's trap (EC 0x03 to 0x08, 0x0c)
 struct ConditionIss : Layout<ConditionIss> {
     using CV = Bit<24>;

@@ -3,6 +3,7 @@
 
 #include <kvm/cpu/inject.hpp>
 #include <kvm/cpu/instruction_skip.hpp>
+#include <kvm/cpu/memory_copy.hpp>
 #include <kvm/exits/wait.hpp>
 #include <kvm/fault/fault.hpp>
 #include <kvm/firmware/smccc.hpp>
@@ -141,6 +142,9 @@ Next handle_exit(Vcpu& vcpu) {
     case Ec::kBkpt32:
     case Ec::kBrk64:
         return debug_exception(vcpu);
+    case Ec::kMops:
+        restart_at_prologue(vcpu);
+        return Next::kResume;
     default:
         // SVE, SME, pointer authentication and other features that this vCPU was not given, and classes that are new.
         return undefined(vcpu);

@@ -8,8 +8,6 @@ namespace {
 
 using namespace arch;
 
-constexpr u64 kTrapAllint = 1 << 6;  // HCRX_EL2.TALLINT: writes that may set PSTATE.ALLINT
-
 template <typename R>
 R host_value() {
     return R::of(nest_port_feature_register(encoding_of(R::kReg).raw));
@@ -17,13 +15,14 @@ R host_value() {
 
 // The ID register fields that fine_grained_traps.def's conditions ask for.
 struct Shown {
-    u64 tlb, specres, ats1a, pan, dpb;
+    u64 tlb, specres, ats1a, pan, dpb, mops;
 };
 Shown shown(const IdRegisters& ids) {
     auto isar1 = ids.get<ID_AA64ISAR1_EL1>();
+    auto isar2 = ids.get<ID_AA64ISAR2_EL1>();
     return {ids.get<ID_AA64ISAR0_EL1>().get<ID_AA64ISAR0_EL1::TLB>(), isar1.get<ID_AA64ISAR1_EL1::SPECRES>(),
-            ids.get<ID_AA64ISAR2_EL1>().get<ID_AA64ISAR2_EL1::ATS1A>(),
-            ids.get<ID_AA64MMFR1_EL1>().get<ID_AA64MMFR1_EL1::PAN>(), isar1.get<ID_AA64ISAR1_EL1::DPB>()};
+            isar2.get<ID_AA64ISAR2_EL1::ATS1A>(), ids.get<ID_AA64MMFR1_EL1>().get<ID_AA64MMFR1_EL1::PAN>(),
+            isar1.get<ID_AA64ISAR1_EL1::DPB>(), isar2.get<ID_AA64ISAR2_EL1::MOPS>()};
 }
 
 HCR_EL2 compute_hcr(const CpuState& state, const TrapHost& host, const TrapPolicy& policy) {
@@ -66,13 +65,14 @@ TrapHost TrapHost::probe() {
 vhe::TrapConfig compute_traps(const CpuState& state, const TrapHost& host, const TrapPolicy& policy) {
     vhe::TrapConfig t{};
     t.hcr = compute_hcr(state, host, policy);
-    // Every feature that HCRX_EL2 enables (TCR2, SCTLR2, MOPS, LS64, FPMR, GCS, D128) is hidden and UNDEFINED. So is FEAT_NMI,
-    // whether or not the kernel tells of it: where a CPU lacks it, the bit is RES0.
-    t.hcrx.raw = kTrapAllint;
+    // Of the features that HCRX_EL2 enables MOPS is shown; TCR2, SCTLR2, LS64, FPMR, GCS and D128 are hidden and UNDEFINED. So is
+    // FEAT_NMI, whether or not the kernel tells of it: where a CPU lacks it, the bit is RES0.
+    // MCE2: a VM may move between CPUs of different algorithms while its kernel copies (restart_at_prologue()).
+    Shown f = shown(state.ids);
+    t.hcrx = HCRX_EL2{}.with<HCRX_EL2::TALLINT>(1).with<HCRX_EL2::MSCEn>(f.mops != 0).with<HCRX_EL2::MCE2>(f.mops != 0);
     t.cptr = CPTR_EL2{}.with<CPTR_EL2::TAM>(1).with<CPTR_EL2::TTA>(1);
     t.mdcr = compute_mdcr(state);
     t.hstr.raw = 1 << 15;  // AArch32's IMPLEMENTATION DEFINED registers, cp15 c15
-    Shown f = shown(state.ids);
 #define FGT(register, mask, condition) \
     if (condition)                     \
         t.register.raw |= mask;

@@ -127,7 +127,7 @@ Route route_sysreg(const VirtualEl2& v, SysRegIss iss) {
     if (e.op0() == 1 && e.crn() == 9) {
         if (!v.config().features.has(Feature::kXs))
             return Route::kUndefined;
-        fine_grained = fine_grained && !(v.get<HCRX_EL2>().raw & 0x10);  // FGTnXS
+        fine_grained = fine_grained && !v.get<HCRX_EL2>().get<HCRX_EL2::FGTnXS>();
         if (e.op1() == 0)
             e = without_nxs(e);
     }
@@ -169,7 +169,8 @@ Route detail::route_in_guest(const VirtualEl2& v, u64 esr) {
     case Ec::kSoftStepLower:
     case Ec::kWatchpointLower:
     case Ec::kBrk64: return forward_if(v.get<M>().get<M::TDE>());
-    default: return Route::kOurs;  // SVE, SME, LS64, MOPS, AArch32: no VM with EL2 has them, and the flat path knows
+    case Ec::kMops: return forward_if(v.in_l2() && v.get<HCRX_EL2>().get<HCRX_EL2::MCE2>());
+    default: return Route::kOurs;  // SVE, SME, LS64, AArch32: no VM with EL2 has them, and the flat path knows
     }
 }
 

@@ -9,6 +9,7 @@ enum class Feature : u8 {
     kAlways,
     kFgt,
     kHcx,
+    kMops,
     kEcv,
     kEvt,
     kEvtTtlb,    // FEAT_EVT with TTLBIS and TTLBOS
@@ -30,6 +31,7 @@ enum class Feature : u8 {
     kCnp,
     kFwb,
     kAccessFlag,  // FEAT_HAFDBS, the access flag at least
+    kDirtyState,  // … and the dirty state
     kHpds2,
     kDoubleLock,
     kNv2,
@@ -85,10 +87,12 @@ constexpr Features features_of(const Ids& ids) {
     f.set(Feature::kFgt, mmfr0.template get<ID_AA64MMFR0_EL1::FGT>() != 0)
         .set(Feature::kEcv, mmfr0.template get<ID_AA64MMFR0_EL1::ECV>() != 0)
         .set(Feature::kHcx, mmfr1.template get<ID_AA64MMFR1_EL1::HCX>() != 0)
+        .set(Feature::kMops, isar2.template get<ID_AA64ISAR2_EL1::MOPS>() != 0)
         .set(Feature::kLor, mmfr1.template get<ID_AA64MMFR1_EL1::LO>() != 0)
         .set(Feature::kHpds2, mmfr1.template get<ID_AA64MMFR1_EL1::HPDS>() >= 2)
         .set(Feature::kVmid16, mmfr1.template get<ID_AA64MMFR1_EL1::VMIDBits>() == 2)
         .set(Feature::kAccessFlag, mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() != 0)
+        .set(Feature::kDirtyState, mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() >= 2)
         .set(Feature::kPan, pan >= 1)
         .set(Feature::kPan2, pan >= 2)
         .set(Feature::kEvt, evt >= 1)

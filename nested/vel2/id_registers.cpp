@@ -48,8 +48,7 @@ u64 mmfr1(u64 flat, bool vhe) {
     using R = ID_AA64MMFR1_EL1;
     // TWED's delay would be the host's; ETS and nTLBPA promise what shadows do not keep.
     const R r = R::of(flat).with<R::VH>(vhe).with<R::TWED>(0).with<R::CMOW>(0).with<R::nTLBPA>(0).with<R::ETS>(0);
-    return at_most<R::HAFDBS>(r, 1)
-        .raw;  // the access flag; no dirty state, which shadow tables would have to carry back
+    return at_most<R::HAFDBS>(r, 2).raw;  // access flag and dirty state, which shadow faults mark; nothing for tables (FEAT_HAFT)
 }
 
 u64 mmfr2(u64 flat) {

@@ -74,8 +74,10 @@ vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, cons
     const RegisterMasks& masks = config.masks;
     vhe::TrapConfig t = ours;
     t.hcr = merge_hcr(ours.hcr, masks.get<HCR_EL2>(file));
-    // FnXS and FGTnXS act on barriers and TLBIs that L2 executes without an exit: L1's values go to hardware as they are.
-    t.hcrx.raw |= masks.get<HCRX_EL2>(file).raw;
+    // FnXS and FGTnXS act on barriers and TLBIs that L2 executes without an exit: L1's values go to hardware as they are. MSCEn is
+    // an enable: L2 has what both give.
+    const HCRX_EL2 l1x = masks.get<HCRX_EL2>(file);
+    t.hcrx = HCRX_EL2::of(ours.hcrx.raw | l1x.raw).with<HCRX_EL2::MSCEn>(ours.hcrx.get<HCRX_EL2::MSCEn>() & l1x.get<HCRX_EL2::MSCEn>());
     t.cptr.raw |= masked_cptr_of(config, file, e2h).raw & CPTR_EL2::mask<CPTR_EL2::TCPAC, CPTR_EL2::TAM, CPTR_EL2::TTA>();
     // Without E2H L2 has CPACR_EL1 in memory: where NV2 cannot redirect the access, no other control than TCPAC traps it.
     if (t.hcr.get<H::NV1>())

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Stage 2 that L1 makes for L2: faults and what EL2 is told of them.
+#include <initializer_list>
+
 #include "../bare/check.hpp"
 #include "../bare/stage2.hpp"
 #include "../bare/stubs.hpp"
 #include "cases.hpp"
+#include "features.hpp"
 #include "l2_memory.hpp"
 
 namespace nest::guests {
@@ -64,6 +67,31 @@ void case_s2_af_fault() {
     use_stage2();
     stage2.set(kIpa, kPageA | (kAll & ~kAccessed) | kPage);
     reads(kIpa + 8, kAccessFlag | 3);
+}
+
+// FEAT_HAFDBS: a store to a page with DBM makes hardware clear the way, and so tells L1 that the page is dirty.
+void case_s2_dirty_state() {
+    if (!need::dirty_state())
+        skip("the dirty state is software's");
+    constexpr u64 kDbm = bit(51), kClean = kPageA | (kAll & ~kWritable) | kDbm | kPage;
+    use_stage2();
+    const volatile u64& entry = memory64(reinterpret_cast<u64>(&stage2.window(kIpa)));
+    stage2.set(kIpa, kClean);
+    writes(kIpa, kPermission | 3);
+    WRITE("vtcr_el2", READ("vtcr_el2") | 3 << 21);  // HD, HA
+    tlbi_guest();
+    for (const u64 value : {u64{0x1111}, u64{0x2222}}) {
+        sees(kIpa, memory64(kPageA));
+        EQUAL("the entry after a load", entry, kClean);
+        IS_HVC(run_l2(l2_store, {.x0 = value, .x3 = kIpa}), kDone);
+        EQUAL("the entry after a store", entry, kClean | kWritable);
+        EQUAL("what is stored", memory64(kPageA) & 0xffff'ffff, value);
+        stage2.set(kIpa, kClean);
+        tlbi_ipa(kIpa);
+    }
+    stage2.set(kIpa, kClean & ~kDbm);
+    tlbi_ipa(kIpa);
+    writes(kIpa, kPermission | 3);
 }
 
 // L2's own stage-1 table lies where stage 2 has nothing.

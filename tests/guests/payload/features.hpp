@@ -33,6 +33,8 @@ inline bool pmu() { return id(READ("id_aa64dfr0_el1"), 8) - 1 < 14; }
 inline bool ecv() { return id(READ("id_aa64mmfr0_el1"), 60); }
 inline bool ecv_offset() { return id(READ("id_aa64mmfr0_el1"), 60) >= 2; }
 inline bool hcx() { return id(READ("id_aa64mmfr1_el1"), 40); }
+inline bool dirty_state() { return id(READ("id_aa64mmfr1_el1"), 0) >= 2; }
+inline bool mops() { return id(READ("id_aa64isar2_el1"), 16); }
 inline bool ttl() { return id(READ("id_aa64mmfr2_el1"), 48); }
 inline bool fgt() { return id(READ("id_aa64mmfr0_el1"), 56); }
 inline bool fgt_tlbios() { return fgt() && tlbios(); }

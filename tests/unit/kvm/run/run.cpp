@@ -113,7 +113,7 @@ TEST_F(VmTest, ImmediateExitFinishesTheLoadButDoesNotEnter) {
 
 TEST_F(VmTest, UnknownTrapsAreUndefinedInTheGuest) {
     make_vcpu();
-    for (Ec ec : {Ec::kSve, Ec::kSme, Ec::kPauth, Ec::kLs64, Ec::kEret, Ec::kMops, static_cast<Ec>(0x3f)}) {
+    for (Ec ec : {Ec::kSve, Ec::kSme, Ec::kPauth, Ec::kLs64, Ec::kEret, static_cast<Ec>(0x3f)}) {
         test::port().signal_pending = test::port().entry_blocked = false;
         core().context.pstate = arch::kModeEL1h;
         core().regs.set(arch::SysReg::VBAR_EL1, 0x8000);

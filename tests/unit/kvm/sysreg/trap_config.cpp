@@ -25,8 +25,17 @@ TEST(TrapConfig, HcrOfAPlainMachine) {
 TEST(TrapConfig, AllintIsNotTheGuests) {
     for (const auto& profile : {plain_profile(), max_profile()}) {
         Machine m(profile);
-        EXPECT_EQ(config(m).hcrx.raw, bit(6)) << "TALLINT, and nothing that is enabled";
+        EXPECT_TRUE(config(m).hcrx.get<arch::HCRX_EL2::TALLINT>());
     }
+}
+
+// Memory copies are the one feature that HCRX_EL2 enables, and their exceptions at EL1 come to EL2.
+TEST(TrapConfig, HcrxEnablesWhatIsShown) {
+    Machine m(max_profile());
+    EXPECT_EQ(config(m).hcrx.raw, bit(6) | bit(10) | bit(11)) << "TALLINT MCE2 MSCEn";
+    const auto isar2 = m.ids.get<arch::ID_AA64ISAR2_EL1>();
+    EXPECT_OK(m.ids.write(arch::encoding_of(SysReg::ID_AA64ISAR2_EL1), isar2.with<arch::ID_AA64ISAR2_EL1::MOPS>(0).raw));
+    EXPECT_EQ(config(m).hcrx.raw, bit(6));
 }
 
 TEST(TrapConfig, HcrFollowsHostVmAndPolicy) {

@@ -212,6 +212,7 @@ TEST_F(Routing, OtherClasses) {
         {esr_of(Ec::kBrk64), SysReg::MDCR_EL2, M::TDE::kMask},
         {esr_of(Ec::kWatchpointLower), SysReg::MDCR_EL2, M::TDE::kMask},
         {esr_of(Ec::kSoftStepLower), SysReg::MDCR_EL2, M::TDE::kMask},
+        {esr_of(Ec::kMops), SysReg::HCRX_EL2, arch::HCRX_EL2::MCE2::kMask},
     };
     for (const Case& c : cases) {
         quiet();
@@ -243,6 +244,8 @@ TEST_F(Routing, Vel2ItselfIsNotUnderItsOwnControls) {
     EXPECT_EQ(route(v, esr_of(Ec::kSmc64)), Route::kOurs);
     EXPECT_EQ(route(v, esr_of(Ec::kEret)), Route::kOurs);
     EXPECT_EQ(route(v, esr_of(Ec::kWfx)), Route::kOurs);
+    l1(SysReg::HCRX_EL2, ~u64{0});
+    EXPECT_EQ(route(v, esr_of(Ec::kMops)), Route::kOurs);
     EXPECT_EQ(route(v, esr_of(Ec::kDataAbortLower)), Route::kStage2);
     EXPECT_EQ(sysreg(arch::encoding_of(SysReg::PMCR_EL0), true), Route::kOurs);
     EXPECT_EQ(sysreg(arch::encoding_of(SysReg::HCR_EL2), true), Route::kOurs);

@@ -225,7 +225,7 @@ TEST(IdRegisters, WhatEl2TakesAway) {
     using M2 = arch::ID_AA64MMFR2_EL1;
     const M1 m1 = M1::of(id_register_with_el2(SysReg::ID_AA64MMFR1_EL1, ~u64{0}, ~u64{0}));
     EXPECT_EQ(m1.get<M1::TWED>(), 0u);
-    EXPECT_EQ(m1.get<M1::HAFDBS>(), 1u);
+    EXPECT_EQ(m1.get<M1::HAFDBS>(), 2u);
     EXPECT_EQ(m1.get<M1::VH>(), 1u);
     EXPECT_EQ(m1.get<M1::XNX>(), 0xfu);
     const M2 m2 = M2::of(id_register_with_el2(SysReg::ID_AA64MMFR2_EL1, ~u64{0}, ~u64{0}));

@@ -112,12 +112,22 @@ TEST_F(TrapMerge, EachHcrBit) {
     EXPECT_EQ(l2().hcr.raw & (kKeptAway | kUnnamed), ours.hcr.raw & (kKeptAway | kUnnamed));
 }
 
-// FnXS and FGTnXS: L2's own DSBs and TLBIs wait for less; no other feature is switched on by it.
+// FnXS and FGTnXS: L2's own DSBs and TLBIs wait for less; MCE2 takes exceptions away. No feature is switched on that we have not.
 TEST_F(TrapMerge, EachHcrxBit) {
     for (unsigned i = 0; i < 64; i++) {
         l1(SysReg::HCRX_EL2, u64{1} << i);
-        EXPECT_EQ(l2().hcrx.raw, ours.hcrx.raw | ((u64{1} << i) & 0x18)) << i;
+        EXPECT_EQ(l2().hcrx.raw, ours.hcrx.raw | ((u64{1} << i) & 0x418)) << i;
     }
+}
+
+TEST_F(TrapMerge, L2CopiesIfBothAllowIt) {
+    using X = arch::HCRX_EL2;
+    for (const u64 we : {u64{0}, X::MSCEn::kMask})
+        for (const u64 l1s : {u64{0}, X::MSCEn::kMask}) {
+            ours.hcrx.raw = we;
+            l1(SysReg::HCRX_EL2, l1s);
+            EXPECT_EQ(l2().hcrx.raw, we & l1s);
+        }
 }
 
 TEST_F(TrapMerge, VirtualInterruptsNeedTheirRouting) {
@@ -148,7 +158,7 @@ TEST_F(TrapMerge, OthersAddUp) {
     EXPECT_EQ(t.hfgrtr.raw & 0xc000'0000, 0xc000'0000u);
     EXPECT_EQ(t.hfgrtr.raw >> 50, 0u) << "bits where 0 traps stay 0";
     EXPECT_EQ(t.hfgitr.raw, u64{1} << 51);
-    EXPECT_EQ(t.hcrx.raw, 0x18u);
+    EXPECT_EQ(t.hcrx.raw, 0x418u);
 }
 
 TEST_F(TrapMerge, AVmWithoutFgtHasNoFineGrainedTraps) {
