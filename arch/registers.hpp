@@ -77,8 +77,10 @@ struct HCR_EL2 : Register<SysReg::HCR_EL2, HCR_EL2> {
     using VM = Bit<0>;
 };
 
-// [DDI0487] D24.2.205, without FEAT_LPA2's DS: stage 2 maps below 2^48
+// [DDI0487] D24.2.205. The host's own stage 2 maps below 2^48, without FEAT_LPA2's DS.
 struct VTCR_EL2 : Register<SysReg::VTCR_EL2, VTCR_EL2> {
+    using SL2 = Bit<33>;
+    using DS = Bit<32>;
     using NSA = Bit<30>;
     using NSW = Bit<29>;
     using HD = Bit<22>;

@@ -9,7 +9,7 @@ namespace {
 using namespace arch;
 
 enum class Group : u8 { kNone, kPlain, kAarch32 };
-enum class Rule : u8 { kLower, kSigned, kHigher, kExact };
+enum class Rule : u8 { kLower, kSigned, kHigher, kExact, kGranule };
 
 struct Row {
     u64 shown;
@@ -56,6 +56,7 @@ constexpr bool is_safe(const Field& f, u64 value, u64 limit) {
     case Rule::kSigned: return v <= most;
     case Rule::kHigher: return v >= most;
     case Rule::kExact: return v == most || v == f.safe;
+    case Rule::kGranule: return v == most || v == 1 || (v > 1 && v < most);
     }
     return false;
 }

@@ -72,7 +72,7 @@ private:
     }
     // In tier 1 HCR_EL2.TGE is set, and execute_vel2_tlbi() would hit the host's own regime: Invalidator clears TGE.
     void invalidate_vel2_from_host(const nested::TlbiOp& op, u64 operand) {
-        const nested::ShadowTlbi t = nested::shadow_tlbi(op, nested::vel2_tlbi_operand(op, operand), 0, mmu_features(vcpu_));
+        const nested::ShadowTlbi t = nested::shadow_tlbi(op, nested::vel2_tlbi_operand(op, operand), 0, false, mmu_features(vcpu_));
         Guard guard(vcpu_.vm.mmu_lock);
         vcpu_.vm.stage2.tables().invalidate_stage1(t.op, t.operand);
     }

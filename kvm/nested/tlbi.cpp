@@ -17,7 +17,8 @@ constexpr unsigned kTier0Budget = 4096;
 // May stop half-way and begin anew: what was dropped need not be dropped again. L1's instruction is complete only when
 // everything is gone. L1 has changed its tables before, so that what is mapped anew between two pieces is right.
 nested::Outcome NestedMmu::tlbi_l2(Vcpu& vcpu, const nested::TlbiOp& op, u64 operand, Tier tier) {
-    const nested::ShadowTlbi scope = nested::shadow_tlbi(op, operand, l1_vmid(vcpu), mmu_features(vcpu));
+    const bool lpa2 = vcpu.vel2.get<arch::VTCR_EL2>().get<arch::VTCR_EL2::DS>();
+    const nested::ShadowTlbi scope = nested::shadow_tlbi(op, operand, l1_vmid(vcpu), lpa2, mmu_features(vcpu));
     Shadows::Cursor cursor;
     for (;;) {
         {

@@ -25,8 +25,12 @@ inline vncr::PageName vncr_page_name(const VirtualEl2& v) {
 // and of ASIDs only the eight bits that each has: a translation that is dropped too often is only walked again.
 inline bool names_translation(const TlbiOp& op, const vncr::Translation& t) {
     const bool asid = t.global || ((op.asid ^ t.name.asid) & 0xff) == 0;
-    const u64 last = op.size ? op.start + (op.size - 1) : op.start;
-    const bool address = op.start <= t.last() && last >= t.first();
+    const auto from = [&](u64 start) {
+        const u64 last = op.size ? start + (op.size - 1) : start;
+        return start <= t.last() && (last < start || last >= t.first());
+    };
+    // In which unit a range begins depends on TCR_EL2.DS: both are tried.
+    const bool address = from(op.start) || (op.range && from(wide_start(op)));
     switch (op.scope) {
     case TlbiScope::kAsid: return !t.global && asid;
     case TlbiScope::kVa: return asid && address;

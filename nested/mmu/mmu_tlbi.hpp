@@ -26,7 +26,7 @@ IpaSpan leaf_of_l1(Shadow<Memory>& s, u64 address, unsigned promised_shift) {
     unsigned shift = promised_shift;
     const stage2::Leaf leaf = s.tables.walk(arch::L2Ipa(address).align_down(arch::kPageSize));
     if (leaf.valid) {
-        const unsigned tagged = kLeafShifts[leaf.attributes.software & 7];
+        const unsigned tagged = kLeafShifts[leaf.attributes.software & 15];
         shift = tagged > shift ? tagged : shift;
     } else if (!shift && s.leaf_shifts) {
         shift = 63u - static_cast<unsigned>(__builtin_clzll(s.leaf_shifts));

@@ -31,7 +31,7 @@ constexpr ShadowKey shadow_key(arch::VTTBR_EL2 vttbr, arch::VTCR_EL2 vtcr, bool 
 }
 
 // The size of L1's leaf behind a shadow leaf, in the shadow leaf's four software bits; 0: not L1's (stage 2 is off).
-inline constexpr u8 kLeafShifts[] = {0, 12, 14, 16, 21, 25, 29, 30};
+inline constexpr u8 kLeafShifts[16] = {0, 12, 14, 16, 21, 25, 29, 30, 36, 39};  // the last two with FEAT_LPA2
 constexpr u8 tag_of_shift(unsigned shift) {
     for (u8 i = 1; i < sizeof(kLeafShifts); i++)
         if (kLeafShifts[i] == shift)

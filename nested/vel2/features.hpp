@@ -33,6 +33,7 @@ enum class Feature : u8 {
     kAccessFlag,  // FEAT_HAFDBS, the access flag at least
     kDirtyState,  // … and the dirty state
     kHpds2,
+    kLpa2,        // of stage 2, for one granule at least
     kDoubleLock,
     kNv2,
     kVhe,        // HCR_EL2.E2H may be 1
@@ -90,6 +91,8 @@ constexpr Features features_of(const Ids& ids) {
         .set(Feature::kMops, isar2.template get<ID_AA64ISAR2_EL1::MOPS>() != 0)
         .set(Feature::kLor, mmfr1.template get<ID_AA64MMFR1_EL1::LO>() != 0)
         .set(Feature::kHpds2, mmfr1.template get<ID_AA64MMFR1_EL1::HPDS>() >= 2)
+        .set(Feature::kLpa2, mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4_2>() == 3 ||
+                                 mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16_2>() == 3)
         .set(Feature::kVmid16, mmfr1.template get<ID_AA64MMFR1_EL1::VMIDBits>() == 2)
         .set(Feature::kAccessFlag, mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() != 0)
         .set(Feature::kDirtyState, mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() >= 2)

@@ -13,11 +13,11 @@ R at_most(R reg, u64 most) {
     return reg.template get<F>() > most ? reg.template with<F>(most) : reg;
 }
 
-// TGRAN4 and TGRAN16 without FEAT_LPA2, whose descriptors our walks of stage 1 do not read.
-constexpr u64 k4KWithoutLpa2 = 0, k16KWithoutLpa2 = 1, kNo4K = 0xf;
+// TGRAN4 and TGRAN16 with FEAT_LPA2.
+constexpr u64 k4KWithLpa2 = 1, k16KWithLpa2 = 2;
 
-// FEAT_GTG: 1 no stage 2 of this granule, 2 stage 2 of it.
-constexpr u64 kNoStage2 = 1, kStage2 = 2;
+// FEAT_GTG: 1 no stage 2 of this granule, 2 stage 2 of it, 3 with FEAT_LPA2.
+constexpr u64 kNoStage2 = 1, kStage2 = 2, kStage2WithLpa2 = 3;
 
 // Does the host's stage 2 have the granule? TGRANx_2 0 means "as stage 1", where 0xf (4K, 64K) or 0 (16K) means no.
 bool has_stage2(u64 stage2, u64 stage1, u64 stage1_absent) {
@@ -25,7 +25,9 @@ bool has_stage2(u64 stage2, u64 stage1, u64 stage1_absent) {
 }
 
 // Shadow stage 2 composes from pages of the host's size: a smaller granule of L1's is refused.
-u64 stage2_granule(bool exists, unsigned shift) { return exists && shift >= kPageShift ? kStage2 : kNoStage2; }
+u64 stage2_granule(bool exists, unsigned shift, bool lpa2) {
+    return exists && shift >= kPageShift ? (lpa2 ? kStage2WithLpa2 : kStage2) : kNoStage2;
+}
 
 u64 mmfr0(u64 host_raw, u64 flat) {
     using R = ID_AA64MMFR0_EL1;
@@ -35,13 +37,10 @@ u64 mmfr0(u64 host_raw, u64 flat) {
     const bool has64 = has_stage2(host.get<R::TGRAN64_2>(), host.get<R::TGRAN64>(), 0xf);
     R r = R::of(flat).with<R::EXS>(0).with<R::SNSMEM>(0);
     r = at_most<R::ECV>(r, 1);  // CNTPOFF_EL2 is the host's
-    r = at_most<R::TGRAN16>(r, k16KWithoutLpa2);
-    if (r.get<R::TGRAN4>() != kNo4K)
-        r = r.with<R::TGRAN4>(k4KWithoutLpa2);
     return r.with<R::FGT>(host.get<R::FGT>() ? 1 : 0)  // no FEAT_FGT2
-        .with<R::TGRAN4_2>(stage2_granule(has4, 12))
-        .with<R::TGRAN16_2>(stage2_granule(has16, 14))
-        .with<R::TGRAN64_2>(stage2_granule(has64, 16)).raw;
+        .with<R::TGRAN4_2>(stage2_granule(has4, 12, r.get<R::TGRAN4>() == k4KWithLpa2))
+        .with<R::TGRAN16_2>(stage2_granule(has16, 14, r.get<R::TGRAN16>() == k16KWithLpa2))
+        .with<R::TGRAN64_2>(stage2_granule(has64, 16, false)).raw;
 }
 
 u64 mmfr1(u64 flat, bool vhe) {

@@ -33,10 +33,14 @@ struct TlbiOp {
     u16 asid;         // kAsid, kVa
     u8 granule_bits;  // 12, 14, 16; 0 not said
     u8 level;         // 1 to 3: of the leaf; 0 not said
-    u64 start;        // kVa (bits 55 and up extended), kIpa: bytes, aligned to the granule
+    u64 start;        // kVa (bits 55 and up extended), kIpa: bytes, aligned to the granule; of a range, see wide_start()
     u64 size;         // bytes; 0: the one translation that holds `start`, of whatever size
     constexpr bool operator==(const TlbiOp&) const = default;
 };
+
+// The first byte of a range where the regime has FEAT_LPA2 switched on (TCR_ELx.DS, VTCR_EL2.DS): BaseADDR is in units of 64 KiB
+// then, whatever the granule ([DDI0487] C5.5.63), and `start` is made without asking.
+constexpr u64 wide_start(const TlbiOp& op) { return op.start >> op.granule_bits << 16; }
 
 // Is the encoding in the TLBI space, (1, 0 or 4, 8 or 9, x, x)?
 constexpr bool is_tlbi(arch::Encoding e) {

@@ -27,10 +27,10 @@ struct ShadowTlbi {
 };
 
 // `op`: of regime kEl10. `operand`: the instruction's Xt, which the hardware's TLBI of stage 1 gets as it is. `vmid`: of
-// L1's VTTBR_EL2 (vmid_of()).
-ShadowTlbi shadow_tlbi(const TlbiOp& op, u64 operand, u16 vmid, const MmuFeatures& vm);
+// L1's VTTBR_EL2 (vmid_of()). `lpa2`: L1's VTCR_EL2.DS.
+ShadowTlbi shadow_tlbi(const TlbiOp& op, u64 operand, u16 vmid, bool lpa2, const MmuFeatures& vm);
 
 // log2 of a leaf of this granule (log2, or 0) and level; 0 where there can be no such leaf.
-unsigned leaf_shift_of(unsigned granule, unsigned level);
+unsigned leaf_shift_of(unsigned granule, int level, bool lpa2);
 
 }  // namespace nest::nested

@@ -10,17 +10,19 @@ namespace nest::nested {
 // log2 of the granule.
 inline constexpr unsigned k4K = 12, k16K = 14, k64K = 16;
 constexpr unsigned granule_bit(unsigned granule) { return 1u << ((granule - k4K) / 2); }
-inline constexpr unsigned kLastLevel = 3;
+inline constexpr int kLastLevel = 3;
 
 constexpr unsigned bits_per_level(unsigned granule) { return granule - 3; }
-// log2 of the bytes that one entry at this level maps.
-constexpr unsigned entry_shift(unsigned granule, unsigned level) {
-    return granule + (kLastLevel - level) * bits_per_level(granule);
+// log2 of the bytes that one entry at this level maps. With FEAT_LPA2 the first level may be -1.
+constexpr unsigned entry_shift(unsigned granule, int level) {
+    return granule + static_cast<unsigned>(kLastLevel - level) * bits_per_level(granule);
 }
-// May an entry at this level be a block? (Without FEAT_LPA2 and 52-bit addresses, which no VM has.)
-constexpr bool has_blocks(unsigned granule, unsigned level) { return level == 2 || (level == 1 && granule == k4K); }
+// May an entry at this level be a block? `lpa2`: the table has descriptors of FEAT_LPA2 (TCR_ELx.DS, VTCR_EL2.DS).
+constexpr bool has_blocks(unsigned granule, int level, bool lpa2) {
+    return level == 2 || (level == 1 && (granule == k4K || (lpa2 && granule == k16K))) || (level == 0 && lpa2 && granule == k4K);
+}
 // log2 of the entries that the Contiguous bit joins.
-constexpr unsigned contiguous_bits(unsigned granule, unsigned level) {
+constexpr unsigned contiguous_bits(unsigned granule, int level) {
     return granule == k4K ? 4 : granule == k64K ? 5 : level == kLastLevel ? 7 : 5;
 }
 
@@ -28,6 +30,7 @@ struct MmuFeatures {
     u8 pa_bits = 48;          // of the VM, at most 48
     u8 stage1_granules = 0;   // granule_bit()s
     u8 stage2_granules = 0;
+    u8 stage1_lpa2 = 0, stage2_lpa2 = 0;  // FEAT_LPA2: granules for which DS is no RES0
     bool small_tables = false;  // FEAT_TTST
     bool access_flag = false;   // FEAT_HAFDBS: the hardware manages the access flag
     bool dirty_state = false;   // … and the dirty state
@@ -69,6 +72,11 @@ constexpr MmuFeatures mmu_features_of(const Ids& ids) {
     f.stage2_granules = all(second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4_2>(), g4),
                             second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16_2>(), g16),
                             second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN64_2>(), g64));
+    const u64 tgran4 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4>(), tgran16 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16>();
+    const u64 tgran4_2 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4_2>(), tgran16_2 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16_2>();
+    const bool lpa4 = tgran4 == 1, lpa16 = tgran16 == 2;
+    f.stage1_lpa2 = all(lpa4, lpa16, false);
+    f.stage2_lpa2 = all(tgran4_2 ? tgran4_2 == 3 : lpa4, tgran16_2 ? tgran16_2 == 3 : lpa16, false);
     f.asid16 = mmfr0.template get<ID_AA64MMFR0_EL1::ASIDBits>() == 2;
     f.small_tables = mmfr2.template get<ID_AA64MMFR2_EL1::ST>() != 0;
     f.access_flag = mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() >= 1;
@@ -83,6 +91,6 @@ constexpr MmuFeatures mmu_features_of(const Ids& ids) {
 }
 
 static_assert(entry_shift(k4K, 2) == 21 && entry_shift(k16K, 2) == 25 && entry_shift(k64K, 2) == 29);
-static_assert(entry_shift(k4K, 0) == 39 && entry_shift(k16K, 1) == 36 && entry_shift(k64K, 1) == 42);
+static_assert(entry_shift(k4K, 0) == 39 && entry_shift(k16K, 1) == 36 && entry_shift(k64K, 1) == 42 && entry_shift(k4K, -1) == 48);
 
 }  // namespace nest::nested

@@ -6,6 +6,7 @@ namespace {
 
 // [DDI0487] D24.2.192 TCR_EL1, and TCR_EL2 with E2H: the same layout
 struct Tcr : arch::Layout<Tcr> {
+    using DS = Bit<59>;
     using E0PD1 = Bit<56>;
     using E0PD0 = Bit<55>;
     using HPD1 = Bit<42>;
@@ -17,10 +18,12 @@ struct Tcr : arch::Layout<Tcr> {
     using AS = Bit<36>;
     using IPS = Field<34, 32>;
     using TG1 = Field<31, 30>;
+    using SH1 = Field<29, 28>;
     using EPD1 = Bit<23>;
     using A1 = Bit<22>;
     using T1SZ = Field<21, 16>;
     using TG0 = Field<15, 14>;
+    using SH0 = Field<13, 12>;
     using EPD0 = Bit<7>;
     using T0SZ = Field<5, 0>;
 
@@ -81,12 +84,15 @@ Stage1Regime stage1_regime(const Stage1Registers& registers, u64 va, bool el0, c
     const u16 asid = present_asid(registers);
     r.asid = vm.asid16 ? asid : asid & 0xff;
 
+    r.lpa2 = (vm.stage1_lpa2 & granule_bit(r.granule)) && tcr.get<Tcr::DS>();
+    r.sh = static_cast<u8>(tcr.half<Tcr::SH0, Tcr::SH1>(high));
+
     const unsigned input_bits = 64 - static_cast<unsigned>(tcr.half<Tcr::T0SZ, Tcr::T1SZ>(high));
     const unsigned least = !vm.small_tables ? 25 : r.granule == k64K ? 17 : 16;
-    const bool legal = input_bits >= least && input_bits <= 48;
+    const bool legal = input_bits >= least && input_bits <= (r.lpa2 ? 52 : 48);
     const unsigned bits = legal ? input_bits : 48;
     r.input_bits = static_cast<u8>(bits);
-    r.start_level = static_cast<u8>(kLastLevel - (bits - 1 - r.granule) / bits_per_level(r.granule));
+    r.start_level = static_cast<s8>(kLastLevel - static_cast<int>((bits - 1 - r.granule) / bits_per_level(r.granule)));
     // A translation fault of the first walk: level 0 ([DDI0487] D8.14.5, as for an address outside of both ranges).
     if (!legal || !in_range(va, bits, high, tbi) || tcr.half<Tcr::EPD0, Tcr::EPD1>(high) ||
         (vm.e0pd && el0 && tcr.half<Tcr::E0PD0, Tcr::E0PD1>(high))) {

@@ -2,7 +2,8 @@
 // A software walk of a stage-1 regime: [DDI0487] D8.2, D8.4 (permissions), D8.5, D8.14; and what AT leaves in PAR_EL1
 // (D24.2.118). For AT instructions that hardware cannot execute for L1, and for L1's VNCR_EL2.
 //
-// Regimes with two ranges, EL1&0 and EL2&0 (E2H), and with one, EL2 without E2H. Without FEAT_LPA2, 52-bit addresses, FEAT_S1PIE and FEAT_S1POE.
+// Regimes with two ranges, EL1&0 and EL2&0 (E2H), and with one, EL2 without E2H. Without FEAT_LPA, FEAT_LVA, FEAT_S1PIE and
+// FEAT_S1POE.
 #pragma once
 #include <nested/walk/walk_stage2.hpp>
 #include <vhe/el2_layouts.hpp>
@@ -43,12 +44,14 @@ struct Stage1Regime {
     u8 fsc = kNoFault;
     bool enabled = true;      // false: VA is output
     u8 granule = k4K;
-    u8 start_level = 0;
+    s8 start_level = 0;
     u8 input_bits = 48;
     u8 output_bits = 48;
     u64 base = 0;
     bool big_endian = false, sets_access_flag = false, sets_dirty_state = false, hierarchy_off = false;
     bool wxn = false, epan = false;
+    bool lpa2 = false;        // TCR.DS: bits 51:50 of the output in place of SH
+    u8 sh = 0;                // … which TCR.SH0 or SH1 says for all
     bool one_privilege = false;
     u16 asid = 0;
 };
@@ -109,7 +112,7 @@ inline Stage1Result stage1_from(const Stage2Result& s2, u64 ipa, bool on_walk) {
     r.absent_write = s2.absent_write;
     return r;
 }
-inline Stage1Result stage1_from(Access access, arch::Ipa at, bool write, unsigned level) {
+inline Stage1Result stage1_from(Access access, arch::Ipa at, bool write, int level) {
     Stage1Result r;
     r.status = access == Access::kAbsent ? WalkStatus::kAbsent : access == Access::kChanged ? WalkStatus::kAgain : WalkStatus::kFault;
     r.fsc = fsc_of(arch::kFscExternalOnWalk, level);
@@ -128,7 +131,7 @@ Stage1Result stage1_leaf(const Stage1Regime& g, const Stage1Registers& regs, Thr
                          u64 table_ipa, u64 tables) {
     constexpr u64 kAf = u64{1} << 10, kReadOnly = u64{1} << 7, kDbm = u64{1} << 51;
     const unsigned shift = entry_shift(g.granule, step.level);
-    const u64 output = address_bits(step.descriptor, shift);
+    const u64 output = address_bits(step.descriptor, shift, g.lpa2);
     if (output >> g.output_bits)
         return stage1_stopped(fsc_of(arch::kFscAddressSize, step.level));
     u64 now = step.descriptor | (g.sets_access_flag ? kAf : 0);
@@ -156,7 +159,7 @@ Stage1Result stage1_leaf(const Stage1Regime& g, const Stage1Registers& regs, Thr
     r.level = static_cast<u8>(step.level);
     r.shift = static_cast<u8>(shift);
     r.attr = regs.mair >> (step.descriptor >> 2 & 7) * 8 & 0xff;
-    r.sh = step.descriptor >> 8 & 3;
+    r.sh = g.lpa2 ? g.sh : step.descriptor >> 8 & 3;
     r.global = !(step.descriptor >> 11 & 1);
     r.asid = g.asid;
     r.output = output | (a.va & ((u64{1} << shift) - 1));
@@ -171,8 +174,8 @@ Stage1Result stage1_leaf(const Stage1Regime& g, const Stage1Registers& regs, Thr
 
 }  // namespace detail
 
-// `stage2`: L1's, under which EL1&0 lies; nullptr: none (EL2&0, or HCR_EL2.VM = 0). `memory` holds L1 IPAs. At most twenty
-// reads (five for each of four levels), whatever the tables say.
+// `stage2`: L1's, under which EL1&0 lies; nullptr: none (EL2&0, or HCR_EL2.VM = 0). `memory` holds L1 IPAs. At most thirty
+// reads (six for each of five levels), whatever the tables say.
 template <TableMemory M>
 Stage1Result walk_stage1(const Stage1Registers& registers, const Stage1Regime& g, M& memory, const Stage2Regime* stage2,
                          const Stage1Access& a) {
@@ -190,7 +193,7 @@ Stage1Result walk_stage1(const Stage1Registers& registers, const Stage1Regime& g
     }
     Through<M> through{memory, stage2};
     u64 table = g.base, tables = 0;
-    for (unsigned level = g.start_level;; level++) {
+    for (int level = g.start_level;; level++) {
         const unsigned shift = entry_shift(g.granule, level);
         const unsigned top = level == g.start_level ? g.input_bits : shift + bits_per_level(g.granule);
         const u64 index = (a.va & ((u64{1} << top) - 1)) >> shift;
@@ -208,12 +211,12 @@ Stage1Result walk_stage1(const Stage1Registers& registers, const Stage1Regime& g
         if (word.access != Access::kDone)
             return stage1_from(word.access, s2.output, false, level);
         const u64 d = in_order(word.value, g.big_endian);
-        if (!(d & 1) || (!(d & 2) && !has_blocks(g.granule, level)))
+        if (!(d & 1) || (!(d & 2) && !has_blocks(g.granule, level, g.lpa2)))
             return stage1_stopped(fsc_of(arch::kFscTranslation, level));
         if (!(d & 2) || level == kLastLevel)
             return stage1_leaf(g, registers, through, a, Step{d, s2.output, level}, ipa, tables);
         tables |= g.hierarchy_off ? 0 : d & 0x7800'0000'0000'0000;  // APTable 62:61, UXNTable 60, PXNTable 59
-        table = address_bits(d, g.granule);
+        table = address_bits(d, g.granule, g.lpa2);
         if (table >> g.output_bits)
             return stage1_stopped(fsc_of(arch::kFscAddressSize, level));
     }

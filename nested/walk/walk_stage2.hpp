@@ -14,10 +14,12 @@ struct Stage2Regime {
     u64 base = 0;             // of the first-level table
     u8 fsc = kNoFault;        // else the fault status code that every walk ends with before it begins
     u8 granule = k4K;
-    u8 start_level = 1;
+    s8 start_level = 1;
     u8 input_bits = 40;
     u8 output_bits = 40;
     bool big_endian = false;
+    bool lpa2 = false;        // descriptors of FEAT_LPA2 (VTCR_EL2.DS): bits 51:50 of the output in place of SH
+    u8 sh = 0;                // … which VTCR_EL2.SH0 says for all
     bool sets_access_flag = false;
     bool sets_dirty_state = false;
     bool xnx = false;
@@ -80,14 +82,20 @@ namespace detail {
 struct Step {
     u64 descriptor;
     arch::Ipa at;
-    unsigned level;
+    int level;
 };
 
 constexpr u64 in_order(u64 word, bool big_endian) { return big_endian ? __builtin_bswap64(word) : word; }
-constexpr u8 fsc_of(u64 type, unsigned level) { return static_cast<u8>(type | (level & 3)); }
-// Bits 47:from of a descriptor.
-constexpr u64 address_bits(u64 descriptor, unsigned from) {
-    return descriptor & 0x0000'ffff'ffff'ffff & ~((u64{1} << from) - 1);
+// Level -1 has codes of its own, and is the first level of a walk: neither leaves nor access flags are there.
+constexpr u8 fsc_of(u64 type, int level) {
+    if (level < 0)
+        return type == arch::kFscAddressSize ? 0x29 : type == arch::kFscTranslation ? 0x2b : 0x13;
+    return static_cast<u8>(type | static_cast<u64>(level & 3));
+}
+// The output address in a descriptor, down to bit `from`: bits 47:from, or with `lpa2` 49:from and 51:50 in 9:8.
+constexpr u64 address_bits(u64 descriptor, unsigned from, bool lpa2 = false) {
+    const u64 low = ~((u64{1} << from) - 1);
+    return lpa2 ? (descriptor & 0x0003'ffff'ffff'ffff & low) | (descriptor >> 8 & 3) << 50 : descriptor & 0x0000'ffff'ffff'ffff & low;
 }
 
 inline Stage2Result stopped(WalkStatus status, u8 fsc) {
@@ -96,7 +104,7 @@ inline Stage2Result stopped(WalkStatus status, u8 fsc) {
     r.fsc = fsc;
     return r;
 }
-inline Stage2Result not_reached(Access access, arch::Ipa at, bool write, unsigned level) {
+inline Stage2Result not_reached(Access access, arch::Ipa at, bool write, int level) {
     Stage2Result r = stopped(access == Access::kAbsent ? WalkStatus::kAbsent : WalkStatus::kFault,
                              fsc_of(arch::kFscExternalOnWalk, level));
     r.absent = at;
@@ -124,7 +132,7 @@ Access update_leaf(const Stage2Regime& regime, M& memory, Step& step, bool write
 template <TableMemory M>
 Stage2Result finish_stage2(const Stage2Regime& regime, M& memory, Step step, u64 ipa, bool write) {
     const unsigned shift = entry_shift(regime.granule, step.level);
-    const u64 output = address_bits(step.descriptor, shift);
+    const u64 output = address_bits(step.descriptor, shift, regime.lpa2);
     if (output >> regime.output_bits)
         return stopped(WalkStatus::kFault, fsc_of(arch::kFscAddressSize, step.level));
     const Access access = update_leaf(regime, memory, step, write);
@@ -139,7 +147,7 @@ Stage2Result finish_stage2(const Stage2Regime& regime, M& memory, Step step, u64
     r.level = static_cast<u8>(step.level);
     r.shift = static_cast<u8>(shift);
     r.memattr = step.descriptor >> 2 & 15;
-    r.sh = step.descriptor >> 8 & 3;
+    r.sh = regime.lpa2 ? regime.sh : step.descriptor >> 8 & 3;
     r.attributes = decode_stage2_leaf(regime, step.descriptor);
     r.output = arch::Ipa(output | (ipa & ((u64{1} << shift) - 1)));
     return r;
@@ -160,7 +168,7 @@ Stage2Result walk_stage2(const Stage2Regime& regime, M& memory, u64 ipa, bool wr
     u64 table = regime.base;
     u64 index_mask = ~u64{0};  // the first tables are concatenated
     unsigned shift = entry_shift(regime.granule, regime.start_level);
-    for (unsigned level = regime.start_level;; level++, shift -= stride, index_mask = (u64{1} << stride) - 1) {
+    for (int level = regime.start_level;; level++, shift -= stride, index_mask = (u64{1} << stride) - 1) {
         const arch::Ipa at(table + (ipa >> shift & index_mask) * 8);
         const Word word = memory.read(at);
         if (word.access != Access::kDone)
@@ -168,11 +176,11 @@ Stage2Result walk_stage2(const Stage2Regime& regime, M& memory, u64 ipa, bool wr
         const u64 descriptor = in_order(word.value, regime.big_endian);
         const unsigned type = descriptor & 3;
         if (type != 3 || level == kLastLevel) {
-            if (type != 3 && (type != 1 || !has_blocks(regime.granule, level)))
+            if (type != 3 && (type != 1 || !has_blocks(regime.granule, level, regime.lpa2)))
                 return stopped(WalkStatus::kFault, fsc_of(arch::kFscTranslation, level));
             return finish_stage2(regime, memory, Step{descriptor, at, level}, ipa, write);
         }
-        table = address_bits(descriptor, regime.granule);
+        table = address_bits(descriptor, regime.granule, regime.lpa2);
         if (table >> regime.output_bits)
             return stopped(WalkStatus::kFault, fsc_of(arch::kFscAddressSize, level));
     }

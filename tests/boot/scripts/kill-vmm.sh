@@ -64,6 +64,7 @@ while [ "$round" -lt "$rounds" ]; do
 	sleep "$(awk -v seed="$seed" 'BEGIN { srand(seed); printf "%.2f", 6 * rand() * rand() }')" || exit 1
 	kill_vmm
 	round=$((round + 1))
+	[ $((round % 25)) != 0 ] || echo "$round of $rounds rounds, $(cut -d. -f1 /proc/uptime) s of uptime"
 done
 after=$(free_kb)
 echo "free before $before kB, after $after kB"

@@ -34,6 +34,7 @@ inline bool ecv() { return id(READ("id_aa64mmfr0_el1"), 60); }
 inline bool ecv_offset() { return id(READ("id_aa64mmfr0_el1"), 60) >= 2; }
 inline bool hcx() { return id(READ("id_aa64mmfr1_el1"), 40); }
 inline bool dirty_state() { return id(READ("id_aa64mmfr1_el1"), 0) >= 2; }
+inline bool lpa2() { return id(READ("id_aa64mmfr0_el1"), 28) == 1 && id(READ("id_aa64mmfr0_el1"), 40) == 3; }
 inline bool mops() { return id(READ("id_aa64isar2_el1"), 16); }
 inline bool ttl() { return id(READ("id_aa64mmfr2_el1"), 48); }
 inline bool fgt() { return id(READ("id_aa64mmfr0_el1"), 56); }

@@ -23,7 +23,7 @@ TEST(IdRegisters, EverythingWeDoNotSwitchIsHiddenOnARichHost) {
         {SysReg::ID_AA64DFR0_EL1, 0x0000'0010'2030'500a},
         {SysReg::ID_AA64ISAR0_EL1, 0x1221'1111'1022'1120},
         {SysReg::ID_AA64ISAR1_EL1, 0x0111'1211'0010'1001},  // neither LS64 nor pointer authentication
-        {SysReg::ID_AA64ISAR2_EL1, 0x1101'0000'1010'0012},
+        {SysReg::ID_AA64ISAR2_EL1, 0x1101'0000'1011'0012},
         {SysReg::ID_AA64ISAR3_EL1, 0x1001'0010},
         {SysReg::ID_AA64MMFR0_EL1, 0x2000'1222'1010'1125},
         {SysReg::ID_AA64MMFR1_EL1, 0x1010'1111'1131'2022},
@@ -45,7 +45,7 @@ TEST(IdRegisters, EverythingWeDoNotSwitchIsHiddenOnARichHost) {
 TEST(IdRegisters, PointerAuthenticationShowsWithItsFeatures) {
     Machine m(max_profile(), kPointerAuthFeatures);
     EXPECT_EQ(m.ids.read(encoding_of(SysReg::ID_AA64ISAR1_EL1)), 0x0111'1211'0110'1051u);
-    EXPECT_EQ(m.ids.read(encoding_of(SysReg::ID_AA64ISAR2_EL1)), 0x1101'0000'1010'0512u);
+    EXPECT_EQ(m.ids.read(encoding_of(SysReg::ID_AA64ISAR2_EL1)), 0x1101'0000'1011'0512u);
 }
 
 TEST(IdRegisters, AServerCore) {

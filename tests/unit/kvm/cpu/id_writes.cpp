@@ -9,7 +9,7 @@ using arch::encoding_of;
 
 u64 with_nibble(u64 reg, unsigned low, u64 value) { return (reg & ~(u64{0xf} << low)) | value << low; }
 
-enum class Kind { kLower, kSigned, kHigher, kExact };
+enum class Kind { kLower, kSigned, kHigher, kExact, kGranule };
 struct Special {
     SysReg reg;
     unsigned low;
@@ -19,8 +19,8 @@ struct Special {
 constexpr Special kSpecial[] = {
     {SysReg::ID_MMFR0_EL1, 28, Kind::kSigned},      {SysReg::ID_MMFR0_EL1, 8, Kind::kSigned},
     {SysReg::ID_MMFR4_EL1, 0, Kind::kHigher},       {SysReg::ID_AA64DFR0_EL1, 36, Kind::kSigned},
-    {SysReg::ID_AA64MMFR0_EL1, 40, Kind::kExact},   {SysReg::ID_AA64MMFR0_EL1, 36, Kind::kExact},
-    {SysReg::ID_AA64MMFR0_EL1, 32, Kind::kExact},   {SysReg::ID_AA64MMFR0_EL1, 28, Kind::kSigned},
+    {SysReg::ID_AA64MMFR0_EL1, 40, Kind::kGranule}, {SysReg::ID_AA64MMFR0_EL1, 36, Kind::kGranule},
+    {SysReg::ID_AA64MMFR0_EL1, 32, Kind::kGranule}, {SysReg::ID_AA64MMFR0_EL1, 28, Kind::kSigned},
     {SysReg::ID_AA64MMFR0_EL1, 24, Kind::kSigned},  {SysReg::ID_AA64MMFR1_EL1, 24, Kind::kHigher},
 };
 Kind kind_of(SysReg reg, unsigned low) {
@@ -41,6 +41,7 @@ bool model_allows(SysReg reg, unsigned low, u64 limit, u64 value) {
     case Kind::kSigned: return as_signed(value) <= as_signed(limit);
     case Kind::kHigher: return value >= limit;
     case Kind::kExact: return value == 1;
+    case Kind::kGranule: return value == 1 || (value == 2 && limit == 3);
     }
     return value < limit;
 }

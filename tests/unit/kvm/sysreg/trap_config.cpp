@@ -79,7 +79,7 @@ TEST(TrapConfig, CtrTrapsWhereCpusDiffer) {
 TEST(TrapConfig, OtherControls) {
     Machine m;
     auto t = config(m);
-    EXPECT_EQ(t.hcrx.raw, bit(6));  // TALLINT
+    EXPECT_EQ(t.hcrx.raw, bit(6) | bit(10) | bit(11));  // TALLINT MCE2 MSCEn
     EXPECT_EQ(t.cptr.raw, bit(30) | bit(28));  // TAM, TTA; FP, SVE and SME trap
     EXPECT_EQ(t.hstr.raw, bit(15));
     EXPECT_EQ(t.mdcr.raw, bit(19) | bit(14) | bit(11) | bit(10) | bit(9) | bit(6) | bit(5));

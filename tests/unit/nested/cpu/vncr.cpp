@@ -138,6 +138,18 @@ TEST(VncrTlbi, ByRange) {
     EXPECT_TRUE(names_translation(op(TlbiScope::kVa, ~u64{0xfff}, 5, 0x1000), translation(~u64{0xfff}, 5)));
 }
 
+// With FEAT_LPA2 the base of a range may be in units of 64 KiB: whichever it is, the translation goes.
+TEST(VncrTlbi, ByRangeOfEitherUnit) {
+    const Translation t = translation(0x203'0000, 5);
+    TlbiOp o = op(TlbiScope::kVa, 0x20'3000, 5, 0x2000);
+    EXPECT_FALSE(names_translation(o, t));
+    o.range = true;
+    o.granule_bits = 12;
+    EXPECT_TRUE(names_translation(o, t));
+    EXPECT_TRUE(names_translation(o, translation(0x20'4000, 5)));
+    EXPECT_FALSE(names_translation(o, translation(0x204'0000, 5)));
+}
+
 // CVE-2026-89775: the size that a translation was made with must not get lost on the way to its invalidation.
 TEST(VncrTlbi, AnyAddressOfTheLeafWillDo) {
     for (const u8 shift : {14, 16, 21, 25, 29, 30}) {

@@ -75,7 +75,7 @@ public:
         op.size = size;
         op.granule_bits = static_cast<u8>(granule);
         op.level = static_cast<u8>(level);
-        const ShadowTlbi t = shadow_tlbi(op, 0, 5, vm);
+        const ShadowTlbi t = shadow_tlbi(op, 0, 5, false, vm);
         World::Mmu::Cursor cursor;
         for (bool done = false; !done;) {
             Guard guard(world.lock);

@@ -178,7 +178,7 @@ private:
         execute(c, op);
     }
     void execute(Context& c, const nested::TlbiOp& op) {
-        const nested::ShadowTlbi t = nested::shadow_tlbi(op, 0, c.vmid, vm_);
+        const nested::ShadowTlbi t = nested::shadow_tlbi(op, 0, c.vmid, false, vm_);
         World::Mmu::Cursor cursor;
         for (unsigned tries = 0;; tries++) {
             World::check(tries < 4000, "TLBI makes no progress");

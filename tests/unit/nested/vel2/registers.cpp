@@ -205,13 +205,17 @@ TEST(IdRegisters, Mmfr0) {
     EXPECT_EQ(r.get<R::ECV>(), 1u) << "no CNTPOFF";
     EXPECT_EQ(r.get<R::EXS>(), 0u);
     EXPECT_EQ(r.get<R::SNSMEM>(), 0u);
-    EXPECT_EQ(r.get<R::TGRAN4>(), 0u) << "no LPA2: an L1 that used it would be walked wrongly";
-    EXPECT_EQ(r.get<R::TGRAN16>(), 1u);
+    EXPECT_EQ(r.get<R::TGRAN4>(), 1u) << "FEAT_LPA2";
+    EXPECT_EQ(r.get<R::TGRAN16>(), 2u);
     EXPECT_EQ(r.get<R::TGRAN64>(), 0xfu);
     EXPECT_EQ(R::of(id_register_with_el2(SysReg::ID_AA64MMFR0_EL1, 0, R{}.with<R::TGRAN4>(0xf).raw)).get<R::TGRAN4>(), 0xfu);
-    EXPECT_EQ(r.get<R::TGRAN4_2>(), 2u) << "FEAT_GTG says it plainly, and without 52 bits";
-    EXPECT_EQ(r.get<R::TGRAN16_2>(), 2u);
+    EXPECT_EQ(r.get<R::TGRAN4_2>(), 3u) << "FEAT_GTG says it plainly, and with FEAT_LPA2 as stage 1";
+    EXPECT_EQ(r.get<R::TGRAN16_2>(), 3u);
     EXPECT_EQ(r.get<R::TGRAN64_2>(), 1u);
+    const u64 plain = R{}.with<R::TGRAN16>(1).raw;
+    const R without = R::of(id_register_with_el2(SysReg::ID_AA64MMFR0_EL1, host, plain));
+    EXPECT_EQ(without.get<R::TGRAN4_2>(), 2u) << "shadows need no FEAT_LPA2, but stage 1 has none here";
+    EXPECT_EQ(without.get<R::TGRAN16_2>(), 2u);
     // Stage 2 without the granule, although stage 1 has it.
     const u64 odd = R::of(host).with<R::TGRAN4_2>(1).with<R::TGRAN64_2>(2).raw;
     const R o = R::of(id_register_with_el2(SysReg::ID_AA64MMFR0_EL1, odd, odd));

@@ -89,6 +89,42 @@ TEST_F(Stage1Walk, AddressesOutside) {
     }
 }
 
+// FEAT_LPA2: 52 bits of VA by five levels of 4 KiB tables.
+TEST_F(Stage1Walk, Lpa2) {
+    constexpr u64 kDs = u64{1} << 59, kVa = u64{3} << 48 | 0x5678, kOuter = 2 << 12;
+    regs.tcr = (kTcr & ~u64{63}) | 12 | kDs | kOuter;
+    EXPECT_EQ(walk(kVa).fsc, 0x04) << "DS is RES0";
+    vm.stage1_lpa2 = granule_bit(k4K);
+    EXPECT_EQ(walk(kVa).fsc, 0x2b) << "translation fault, level -1";
+    m.words[0x10000 + 8 * 3] = 0x11000 | kTable;  // what was level 0 is level -1 now
+    m.words[0x11000] = 0x12000 | kTable;
+    m.words[0x12000] = 0x12800 | kTable;  // RES0 below the granule
+    m.words[0x12000 + 8] = u64{1} << 30 | 1 | kAf | 1 << 8;
+    m.words[0x11000 + 8] = u64{5} << 39 | 1 | kAf;
+    m.words[0x11000 + 16] = u64{2} << 30 | 1 | kAf;
+    Stage1Result r = walk(kVa + (u64{1} << 39));
+    EXPECT_EQ(r.status, WalkStatus::kTranslated);
+    EXPECT_EQ(r.shift, 39);
+    EXPECT_EQ(r.output, (u64{5} << 39) + 0x5678);
+    EXPECT_EQ(r.sh, 2) << "TCR.SH0";
+    EXPECT_EQ(walk(kVa + (u64{1} << 30)).fsc, 0x01) << "bit 50 of the output, of a block at level 1";
+    m.words[0x10000 + 8 * 3] = u64{1} << 49 | kTable;
+    EXPECT_EQ(walk(kVa).fsc, 0x29) << "address size fault, level -1";
+    for (unsigned t0sz = 0; t0sz < 64; t0sz++) {
+        regs.tcr = (kTcr & ~u64{63}) | t0sz | kDs;
+        EXPECT_EQ(stage1_regime(regs, 0, false, vm).fsc == Stage1Regime::kNoFault, t0sz >= 12 && t0sz <= 39) << t0sz;
+    }
+}
+
+TEST_F(Stage1Walk, Lpa2WithoutMemoryForTheFirstTable) {
+    vm.stage1_lpa2 = granule_bit(k4K);
+    regs.tcr = (kTcr & ~u64{63}) | 12 | u64{1} << 59;
+    struct Nothing : Memory {
+        Word read(arch::Ipa) { return {Access::kNone}; }
+    } nothing;
+    EXPECT_EQ(walk_stage1(regs, stage1_regime(regs, 0, false, vm), nothing, nullptr, {}).fsc, 0x13) << "level -1";
+}
+
 TEST_F(Stage1Walk, MmuOff) {
     regs.sctlr = 0;
     Stage1Result r = walk(0x1'2345'6789);

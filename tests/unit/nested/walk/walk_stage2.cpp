@@ -119,6 +119,48 @@ TEST(Stage2Regime, BaseIsAlignedToTheFirstTableAndLimitedByPs) {
     EXPECT_EQ(regime(vtcr(kTg4, 1, 32, 1), 0x1'0000'0000).fsc, Stage2Regime::kNoFault);
 }
 
+// FEAT_LPA2: level 0 for 16 KiB, level -1 for 4 KiB, which is for more than the 48 bits that a VM has.
+TEST(Stage2Regime, Lpa2HasHigherStartLevels) {
+    MmuFeatures f = features();
+    using V = VTCR_EL2;
+    const V from0 = vtcr(kTg16, 3, 16).with<V::DS>(1);
+    EXPECT_EQ(regime(from0, 0x10000, f).fsc, 0x04) << "DS is RES0";
+    f.stage2_lpa2 = granule_bit(k16K);
+    EXPECT_EQ(regime(from0, 0x10000, f).fsc, Stage2Regime::kNoFault);
+    EXPECT_EQ(regime(from0, 0x10000, f).start_level, 0);
+    EXPECT_EQ(regime(vtcr(kTg16, 3, 16), 0x10000, f).fsc, 0x04);
+    EXPECT_FALSE(regime(vtcr(kTg4, 2, 16).with<V::DS>(1), 0x10000, f).lpa2) << "not for this granule";
+    f.stage2_lpa2 = granule_bit(k4K);
+    const V four = vtcr(kTg4, 2, 16).with<V::DS>(1).with<V::SH0>(3);
+    EXPECT_TRUE(regime(four, 0x10000, f).lpa2);
+    EXPECT_EQ(regime(four, 0x10000, f).sh, 3);
+    for (unsigned sl0 = 0; sl0 < 4; sl0++)
+        for (unsigned t0sz = 12; t0sz < 40; t0sz++)
+            EXPECT_EQ(regime(vtcr(kTg4, sl0, t0sz).with<V::DS>(1).with<V::SL2>(1), 0x10000, f).fsc, 0x04) << sl0 << " " << t0sz;
+}
+
+TEST(Stage2Walk2, Lpa2HasTwoAddressBitsInPlaceOfShareability) {
+    MmuFeatures f = features();
+    f.stage2_lpa2 = granule_bit(k4K);
+    FakeMemory m;
+    const Stage2Regime r = regime(vtcr(kTg4, 2, 16).with<VTCR_EL2::DS>(1).with<VTCR_EL2::SH0>(2), 0x10000, f);
+    m.words[0x10000] = u64{7} << 39 | kValid | kAll;  // a block of 512 GiB
+    m.words[0x10008] = 0x20000 | kTable;
+    m.words[0x20000] = u64{1} << 30 | kValid | kAll;
+    m.words[0x20008] = u64{1} << 30 | kValid | kAll | 1 << 8;
+    m.words[0x20010] = u64{1} << 48 | kTable;
+    Stage2Result s = walk_stage2(r, m, 0x12'3456'7000, false);
+    EXPECT_EQ(s.status, WalkStatus::kTranslated);
+    EXPECT_EQ(s.output.raw, (u64{7} << 39) + 0x12'3456'7000);
+    EXPECT_EQ(s.shift, 39);
+    EXPECT_EQ(s.sh, 2) << "VTCR_EL2.SH0";
+    EXPECT_EQ(walk_stage2(r, m, u64{1} << 39, false).status, WalkStatus::kTranslated);
+    EXPECT_EQ(walk_stage2(r, m, (u64{1} << 39) + (u64{1} << 30), false).fsc, 0x01) << "bit 50 of the output";
+    EXPECT_EQ(walk_stage2(r, m, (u64{1} << 39) + (u64{2} << 30), false).fsc, 0x01) << "bit 48 of a table";
+    const Stage2Regime without = regime(vtcr(kTg4, 2, 16), 0x10000, f);
+    EXPECT_EQ(walk_stage2(without, m, 0, false).fsc, 0x04) << "no block at level 0";
+}
+
 struct Stage2Walk : testing::Test {
     FakeMemory m;
     Stage2Regime r = regime(vtcr(kTg4, 1, 64 - 39, 2), 0x10000);  // three levels, PS 40 bits
