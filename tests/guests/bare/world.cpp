@@ -71,6 +71,9 @@ void reset_l2() {
     WRITE("vpidr_el2", READ("midr_el1"));
     WRITE("vmpidr_el2", READ("mpidr_el1"));
     WRITE("hstr_el2", 0);
+    // HCRX_EL2.MSCEn: hypervisors let their guests copy where the CPU can. Otherwise each change of worlds writes the register.
+    if (field(READ("id_aa64mmfr1_el1"), 43, 40) && field(READ("id_aa64isar2_el1"), 19, 16))
+        WRITE("s3_4_c1_c2_2", bit(11));
     set_hcr(kHcr);
 }
 
