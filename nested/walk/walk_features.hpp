@@ -61,22 +61,20 @@ constexpr MmuFeatures mmu_features_of(const Ids& ids) {
     MmuFeatures f;
     f.pa_bits = static_cast<u8>(stage2::bits_of_parange(static_cast<unsigned>(mmfr0.template get<ID_AA64MMFR0_EL1::PARANGE>())));
     // Stage 1: 0xf is "none" for 4 and 64 KiB, 0 for 16 KiB. Stage 2: 1 is "none", 0 is "as stage 1".
-    const bool g4 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4>() != 15;
-    const bool g16 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16>() != 0;
-    const bool g64 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN64>() != 15;
+    const u64 tgran4 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4>(), tgran4_2 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4_2>();
+    const u64 tgran16 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16>(), tgran16_2 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16_2>();
+    const u64 tgran64 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN64>(), tgran64_2 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN64_2>();
+    const bool g4 = tgran4 != 15, g16 = tgran16 != 0, g64 = tgran64 != 15;
+    const bool lpa4 = tgran4 == 1, lpa16 = tgran16 == 2;
     auto second = [](u64 field, bool first) { return field == 0 ? first : field != 1; };
+    auto second_lpa2 = [](u64 field, bool first) { return field == 0 ? first : field == 3; };
     auto all = [](bool a, bool b, bool c) {
         return static_cast<u8>((a ? granule_bit(k4K) : 0) | (b ? granule_bit(k16K) : 0) | (c ? granule_bit(k64K) : 0));
     };
     f.stage1_granules = all(g4, g16, g64);
-    f.stage2_granules = all(second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4_2>(), g4),
-                            second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16_2>(), g16),
-                            second(mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN64_2>(), g64));
-    const u64 tgran4 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4>(), tgran16 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16>();
-    const u64 tgran4_2 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN4_2>(), tgran16_2 = mmfr0.template get<ID_AA64MMFR0_EL1::TGRAN16_2>();
-    const bool lpa4 = tgran4 == 1, lpa16 = tgran16 == 2;
+    f.stage2_granules = all(second(tgran4_2, g4), second(tgran16_2, g16), second(tgran64_2, g64));
     f.stage1_lpa2 = all(lpa4, lpa16, false);
-    f.stage2_lpa2 = all(tgran4_2 ? tgran4_2 == 3 : lpa4, tgran16_2 ? tgran16_2 == 3 : lpa16, false);
+    f.stage2_lpa2 = all(second_lpa2(tgran4_2, lpa4), second_lpa2(tgran16_2, lpa16), false);
     f.asid16 = mmfr0.template get<ID_AA64MMFR0_EL1::ASIDBits>() == 2;
     f.small_tables = mmfr2.template get<ID_AA64MMFR2_EL1::ST>() != 0;
     f.access_flag = mmfr1.template get<ID_AA64MMFR1_EL1::HAFDBS>() >= 1;

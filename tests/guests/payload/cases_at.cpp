@@ -2,30 +2,13 @@
 // AT at EL2 for L2's regime, and PAR_EL1.
 #include "../bare/check.hpp"
 #include "../bare/stage2.hpp"
+#include "address_translation.hpp"
 #include "cases.hpp"
-
-#define AT(operation, address)                                                     \
-    ({                                                                             \
-        asm volatile("at " operation ", %0\n\tisb" ::"r"(u64(address)) : "memory"); \
-        READ("par_el1");                                                           \
-    })
 
 namespace nest::guests {
 namespace {
 
 constexpr u64 kIpa = kWindow + 0x9000;
-
-void translates(u64 par, u64 address) {
-    EQUAL("PAR_EL1.F (and the rest)", (par & 1) ? par : 0, 0);
-    EQUAL("PAR_EL1.PA", field(par, 47, 12), address >> 12);
-}
-
-void fails(u64 par, u64 fst, u64 stage) {
-    EQUAL("PAR_EL1.F", par & 1, 1);
-    EQUAL("PAR_EL1.FST", field(par, 6, 1), fst);
-    EQUAL("PAR_EL1.PTW", field(par, 8, 8), 0);
-    EQUAL("PAR_EL1.S", field(par, 9, 9), stage - 1);
-}
 
 }  // namespace
 

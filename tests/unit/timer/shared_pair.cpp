@@ -5,14 +5,26 @@
 namespace nest::timer {
 namespace {
 
+struct SharedPairTest : NestedTest {
+    u64 page[2] = {};  // CNTV_CTL_EL0 and CNTV_CVAL_EL0 in the VNCR page
+
+    void bind_page() { timers.context(TimerId::kVirtual).bind_storage(&page[0], &page[1]); }
+    void load_el1s_pair() {
+        enable();
+        load();
+        timers.switch_direct(cpu, false, {});
+    }
+    void enter_vel2() { ASSERT_TRUE(timers.share_el1_pair(cpu, true, {})); }
+};
+
 // Without E2H EL1's pair stays in hardware while virtual EL2 runs.
-TEST_F(NestedTest, WithoutE2hEl1sPairStays) {
+TEST_F(SharedPairTest, WithoutE2hEl1sPairStays) {
     enable();
     load();
     EXPECT_FALSE(timers.share_el1_pair(cpu, true, {})) << "virtual EL2's pair is still there";
     timers.switch_direct(cpu, false, {});
     using R = arch::CNTHCTL_EL2;
-    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    enter_vel2();
     EXPECT_FALSE(timers.hyp_is_direct());
     EXPECT_TRUE(timers.traps().physical_timer) << "NV2 would make its registers memory";
     EXPECT_FALSE(timers.traps().physical_counter) << "L1's own traps are not for virtual EL2";
@@ -23,15 +35,13 @@ TEST_F(NestedTest, WithoutE2hEl1sPairStays) {
 }
 
 // L1's own kernel at EL1 and L2, in turn.
-TEST_F(NestedTest, WithoutE2hTwoSetsOfTrapsActInTurn) {
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
+TEST_F(SharedPairTest, WithoutE2hTwoSetsOfTrapsActInTurn) {
+    load_el1s_pair();
     using R = arch::CNTHCTL_EL2;
     const R open = R{}.with<R::EL1PTEN>(1).with<R::EL1PCTEN>(1), closed{};
     for (int i = 0; i < 3; i++)
         for (const R l1 : {open, closed}) {
-            ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+            enter_vel2();
             ASSERT_TRUE(timers.share_el1_pair(cpu, false, l1));
             EXPECT_EQ(cpu.registers[SysReg::CNTHCTL_EL2] & open.raw, l1.raw);
         }
@@ -44,26 +54,21 @@ TEST_F(NestedTest, WithoutE2hTwoSetsOfTrapsActInTurn) {
     }
 }
 
-TEST_F(NestedTest, WithoutE2hL1sOffsetActsAtOnce) {
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
-    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+TEST_F(SharedPairTest, WithoutE2hL1sOffsetActsAtOnce) {
+    load_el1s_pair();
+    enter_vel2();
     cntvoff += 77;
     ASSERT_TRUE(timers.share_el1_pair(cpu, false, {}));
     EXPECT_EQ(cpu.registers[SysReg::CNTVOFF_EL2], cntvoff);
 }
 
 // Without FEAT_ECV virtual EL2's accesses to the virtual timer are loads and stores of the VNCR page.
-TEST_F(NestedTest, WithoutE2hStoresToThePageReachTheHardware) {
-    u64 page[2] = {};
-    timers.context(TimerId::kVirtual).bind_storage(&page[0], &page[1]);
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
+TEST_F(SharedPairTest, WithoutE2hStoresToThePageReachTheHardware) {
+    bind_page();
+    load_el1s_pair();
     cpu.registers[SysReg::CNTV_CTL_EL02] = 1;
     cpu.registers[SysReg::CNTV_CVAL_EL02] = 5000;
-    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+    enter_vel2();
     EXPECT_EQ(page[0] & 3, 1u);
     EXPECT_EQ(page[1], 5000u);
     page[0] = 0;
@@ -79,13 +84,10 @@ TEST_F(NestedTest, WithoutE2hStoresToThePageReachTheHardware) {
 }
 
 // NV2 does not make CNTV_TVAL_EL0 memory, and without NV2 no access to the timer is one: the page has older values then.
-TEST_F(NestedTest, WithoutE2hWhatL1WroteToHardwareStays) {
-    u64 page[2] = {};
-    timers.context(TimerId::kVirtual).bind_storage(&page[0], &page[1]);
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
-    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+TEST_F(SharedPairTest, WithoutE2hWhatL1WroteToHardwareStays) {
+    bind_page();
+    load_el1s_pair();
+    enter_vel2();
     cntvoff += 1000;
     cpu.registers[SysReg::CNTV_CTL_EL02] = 3;
     cpu.registers[SysReg::CNTV_CVAL_EL02] = 5000;
@@ -100,11 +102,9 @@ TEST_F(NestedTest, WithoutE2hWhatL1WroteToHardwareStays) {
 }
 
 // A hypervisor changes guests: offset first, in the VNCR page, then the timer. By the old offset the timer would assert at once.
-TEST_F(NestedTest, WithoutE2hTheOffsetComesBeforeTheTimer) {
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
-    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+TEST_F(SharedPairTest, WithoutE2hTheOffsetComesBeforeTheTimer) {
+    load_el1s_pair();
+    enter_vel2();
     cntvoff = 900'000'000;
     timers.write_register(cpu, kVCval, kStart - cntvoff + 500);
     timers.write_register(cpu, kVCtl, 1);
@@ -114,11 +114,9 @@ TEST_F(NestedTest, WithoutE2hTheOffsetComesBeforeTheTimer) {
 }
 
 // Else L1 takes an interrupt of a timer that it has stopped, and masks the timer of the guest that runs then.
-TEST_F(NestedTest, WithoutE2hAnInterruptThatIsNotTakenYetGoesWithItsTimer) {
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
-    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+TEST_F(SharedPairTest, WithoutE2hAnInterruptThatIsNotTakenYetGoesWithItsTimer) {
+    load_el1s_pair();
+    enter_vel2();
     timers.write_register(cpu, kVCval, 1);
     timers.write_register(cpu, kVCtl, 1);
     timers.on_host_irq(cpu, Slot::kVirtual);
@@ -137,16 +135,14 @@ TEST_F(NestedTest, WithoutE2hAnInterruptThatIsNotTakenYetGoesWithItsTimer) {
 
 // A kernel leaves EL2 without E2H, the next one has E2H and a guest. What the sharing made trap must not trap, and what L1 traps must,
 // when the vCPU is loaded anew while L2 runs.
-TEST_F(NestedTest, WithE2hAgainL1sTrapsAreAllThatActsOnL2) {
+TEST_F(SharedPairTest, WithE2hAgainL1sTrapsAreAllThatActsOnL2) {
     using R = arch::CNTHCTL_EL2;
     const R l1 = R{}.with<R::EL1PTEN>(1);
     constexpr u64 kTraps = R::mask<R::EL1PTEN, R::EL1PCTEN, R::EL1TVT>();
     for (const bool ecv : {true, false}) {
         host.ecv = ecv;
-        enable();
-        load();
-        timers.switch_direct(cpu, false, {});
-        ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+        load_el1s_pair();
+        enter_vel2();
         const auto change = [&](bool hyp) {
             if (!timers.try_switch_direct(cpu, hyp, l1))
                 timers.switch_direct(cpu, hyp, l1);
@@ -166,11 +162,9 @@ TEST_F(NestedTest, WithE2hAgainL1sTrapsAreAllThatActsOnL2) {
 }
 
 // The VMM moves its VM's clock between flush() and the move.
-TEST_F(NestedTest, WithoutE2hANewOffsetOfTheVmDoesNotStopTheMove) {
+TEST_F(SharedPairTest, WithoutE2hANewOffsetOfTheVmDoesNotStopTheMove) {
     host.ecv = true;
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
+    load_el1s_pair();
     ASSERT_TRUE(vm.set_counter_offset(77, 0).ok());
     EXPECT_FALSE(timers.share_el1_pair(cpu, true, {})) << "flush() has to load the offset";
     timers.flush(cpu);
@@ -178,11 +172,9 @@ TEST_F(NestedTest, WithoutE2hANewOffsetOfTheVmDoesNotStopTheMove) {
 }
 
 // The move to L2 is complete all the same: L2 must not run with virtual EL2's traps, and without L1's.
-TEST_F(NestedTest, WithoutE2hAnOffsetThatStopsTheTimerDoesNotStopTheMove) {
-    enable();
-    load();
-    timers.switch_direct(cpu, false, {});
-    ASSERT_TRUE(timers.share_el1_pair(cpu, true, {}));
+TEST_F(SharedPairTest, WithoutE2hAnOffsetThatStopsTheTimerDoesNotStopTheMove) {
+    load_el1s_pair();
+    enter_vel2();
     timers.write_register(cpu, kVCval, kStart - cntvoff - 500);
     timers.write_register(cpu, kVCtl, 1);
     ASSERT_TRUE(timers.asserted(cpu, TimerId::kVirtual));

@@ -139,7 +139,7 @@ TEST(Stage2Regime, Lpa2HasHigherStartLevels) {
             EXPECT_EQ(regime(vtcr(kTg4, sl0, t0sz).with<V::DS>(1).with<V::SL2>(1), 0x10000, f).fsc, 0x04) << sl0 << " " << t0sz;
 }
 
-TEST(Stage2Walk2, Lpa2HasTwoAddressBitsInPlaceOfShareability) {
+TEST(Stage2Lpa2, TwoAddressBitsLieInPlaceOfShareability) {
     MmuFeatures f = features();
     f.stage2_lpa2 = granule_bit(k4K);
     FakeMemory m;
