@@ -79,6 +79,20 @@ enter_l2:
 the_eret:
 	eret
 
+// resume_l2(frame): as enter_l2, with all that the frame has of the general registers, PC and PSTATE.
+	.global	resume_l2
+resume_l2:
+	save
+	ldr	x1, [x0, #264]
+	msr	elr_el2, x1
+	ldr	x1, [x0, #272]
+	msr	spsr_el2, x1
+	ldr	x30, [x0, #240]
+	pairs	ldp, x0, 16, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
+	pairs	ldp, x0, 128, x16, x17, x18, x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29
+	ldp	x0, x1, [x0]
+	eret
+
 // enter_el2(function)
 	.global	enter_el2
 enter_el2:

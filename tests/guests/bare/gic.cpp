@@ -10,12 +10,16 @@ constexpr u64 kSgiFrame = 0x10000;
 }  // namespace
 
 void gic_init() {
+    distributor(0) = 1 << 4 | 1 << 1;                   // ARE, EnableGrp1
+    gic_init_cpu();
+}
+
+void gic_init_cpu() {
     if (at_el2())
         WRITE("icc_sre_el2", READ("icc_sre_el2") | 9);  // SRE, Enable
     else
         WRITE("icc_sre_el1", READ("icc_sre_el1") | 1);
     isb();
-    distributor(0) = 1 << 4 | 1 << 1;                   // ARE, EnableGrp1
     redistributor(0x14) = redistributor(0x14) & ~2u;    // GICR_WAKER.ProcessorSleep
     redistributor(kSgiFrame + 0x80) = ~0u;              // GICR_IGROUPR0
     for (u32 i = 0; i < 8; i++)

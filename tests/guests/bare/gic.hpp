@@ -8,6 +8,7 @@ namespace nest::guests {
 
 // Distributor, and this vCPU's redistributor and CPU interface; all group 1. HCR_EL2.IMO stays the caller's.
 void gic_init();
+void gic_init_cpu();            // without the distributor
 inline volatile u32& distributor(u64 offset) { return memory32(kDistributor + offset); }
 // Where this vCPU's redistributor begins.
 inline u64 redistributor_base() { return kRedistributor + (READ("mpidr_el1") & 0xff) * 0x2'0000; }

@@ -5,6 +5,7 @@
 
 extern "C" void enter_l2(nest::guests::u64 entry, nest::guests::u64 spsr, nest::guests::u64 x0, nest::guests::u64 x1,
                          nest::guests::u64 x3);
+extern "C" void resume_l2(const nest::guests::Frame* frame);
 extern "C" void enter_el2(nest::guests::Code function);
 
 namespace nest::guests {
@@ -46,6 +47,15 @@ Frame run_l2_at(u64 entry, const Start& start) {
 }
 
 Frame run_l2(Code entry, const Start& start) { return run_l2_at(reinterpret_cast<u64>(entry), start); }
+
+Frame go_on(const Frame& from) {
+    Frame frame = {};
+    frame.vector = kNoException;
+    this_cpu().frame = &frame;
+    resume_l2(&from);
+    asm volatile("" : "+m"(frame));
+    return frame;
+}
 
 Frame protect(Code function) {
     Frame frame = {};

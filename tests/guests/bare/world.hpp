@@ -36,6 +36,9 @@ struct Start {
 Frame run_l2(Code entry, const Start& start = {});
 Frame run_l2_at(u64 entry, const Start& start = {});
 
+// The same where an earlier exit has left off: `from`'s general registers, PC (`elr`) and PSTATE (`spsr`).
+Frame go_on(const Frame& from);
+
 // Call `function` at EL2 and come back when it returns or takes an exception to EL2.
 Frame protect(Code function);
 

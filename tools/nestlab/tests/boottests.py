@@ -15,13 +15,13 @@ from nestlab.machine import campaign
 from nestlab.machine.boot import Boot
 from nestlab.machine.machine import FIRMWARES, KVM_MODES, Disk, Machine
 from nestlab.setup import built, clients, firmware, kernels, module, staging, xen
-from nestlab.tests import census, fuzz_kvm, guests, judge, packagetest, selftests
+from nestlab.tests import census, fuzz_kvm, guests, judge, packagetest, partition, selftests
 from nestlab.tests.results import FAIL, SKIP, Result
 
 
 # What a test may need, and who makes the folder that it sees at /mnt/share.
 SHARES = {"selftests": selftests.get, "guests": guests.get, "fuzz-kvm": fuzz_kvm.get,
-          "census": census.get, "guest-module": lambda: guest_module(), "command": lambda: paths.TOOLS,
+          "census": census.get, "partition": partition.get, "guest-module": lambda: guest_module(), "command": lambda: paths.TOOLS,
           "firmware": firmware.for_l1}
 # And who makes the disk that it finds at /run/lab/disk.
 DISKS = {"clients": clients.image, "xen": xen.image}
