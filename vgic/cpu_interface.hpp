@@ -142,6 +142,13 @@ private:
 // ([IHI0069] 4.6.2). Any context, takes locks of the vGIC; the vCPU must not be in the guest (its state synced).
 enum class Signal : u8 { kNone, kIrq, kFiq };
 Signal signalled(CpuInterface& cpu);
+// The same where the active priorities are in memory (CpuInterface::hw): an interrupt whose group priority is not higher than the
+// running one is not signalled either. `intid`: which interrupt drives the line, if one does.
+struct HighestPending {
+    Signal signal = Signal::kNone;
+    unsigned intid = 0;
+};
+HighestPending signalled_over_running(CpuInterface& cpu);
 // For the wake-up from WFI.
 inline bool has_pending(CpuInterface& cpu) { return signalled(cpu) != Signal::kNone; }
 

@@ -7,6 +7,7 @@
 #include <vgic/hw/entry.hpp>
 #include <vgic/hw/icc.hpp>
 #include <vgic/inject.hpp>
+#include <vgic/nested/left_group.hpp>
 
 namespace nest::kvm {
 
@@ -42,18 +43,28 @@ Emulation VcpuHooks::gic(SysReg reg, bool is_read, u64& value) {
         return Emulation::kUndefined;
     if (tier == Tier::k0)
         return Emulation::kTier1;
-    // Hardware holds L2's CPU interface: all of its registers but ICC_SRE_EL1 are used without a trap, or trap to L1. L1's
-    // interface is saved in memory, and must not be touched: the active priorities in hardware are L2's.
-    if (vcpu_.nested.gic.loaded) {
-        value = is_read ? vgic::kSreValue : value;
-        return reg == SysReg::ICC_SRE_EL1 ? Emulation::kDone : Emulation::kUndefined;
-    }
+    if (vcpu_.nested.gic.loaded)
+        return gic_of_l2(reg, is_read, value);
     if (is_read) {
         const PreemptionOff here;
         vgic::save_active_priorities(cpu(), vcpu_.gic);
         return vgic::trapped_read(vcpu_.gic, reg, value) ? Emulation::kDone : Emulation::kUndefined;
     }
     return vgic::trapped_write(vcpu_.gic, reg, value) ? Emulation::kDone : Emulation::kUndefined;
+}
+
+// Hardware holds L2's CPU interface: its registers but ICC_SRE_EL1 are used without a trap, or trap to L1, or are of the group that L1
+// leaves to L2. L1's interface is saved in memory: the active priorities in hardware are L2's.
+Emulation VcpuHooks::gic_of_l2(SysReg reg, bool is_read, u64& value) {
+    if (reg == SysReg::ICC_SRE_EL1) {
+        value = is_read ? vgic::kSreValue : value;
+        return Emulation::kDone;
+    }
+    const unsigned group = vgic::left_group(vcpu_.vel2.hcr());
+    if (group == vgic::kNoGroup)
+        return Emulation::kUndefined;
+    const bool known = is_read ? vgic::left_group_read(vcpu_.gic, group, reg, value) : vgic::left_group_write(vcpu_.gic, group, reg, value);
+    return known ? Emulation::kDone : Emulation::kUndefined;
 }
 
 // A guest that cleans its caches by set and way wants all it wrote to be in memory: clean what stage 2 maps, and watch

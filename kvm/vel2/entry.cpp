@@ -9,7 +9,7 @@
 #include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/machine.hpp>
 #include <kvm/vm/vm.hpp>
-#include <vgic/cpu_interface.hpp>
+#include <vgic/hw/entry.hpp>
 
 namespace nest::kvm {
 namespace {
@@ -36,8 +36,19 @@ bool switch_quiet_timers(Vcpu& vcpu, bool hyp, CNTHCTL_EL2 l1) {
     return vcpu.timer_lines.quiet() && vcpu.timers.try_switch_direct(cpu(), hyp, l1);
 }
 
+// The line of L1's own CPU interface. Its active priorities are in hardware until L2's interface is loaded.
+vgic::Signal line_of_l1(Vcpu& vcpu) {
+    if (!vcpu.gic.work.load_relaxed())
+        return vgic::Signal::kNone;
+    if (!vcpu.nested.gic.loaded && vcpu.residence != Residence::kMemory) {
+        const PreemptionOff here;
+        vgic::save_active_priorities(cpu(), vcpu.gic);
+    }
+    return vgic::signalled_over_running(vcpu.gic).signal;
+}
+
 // The vector of the interrupt that ends L2's time; kSync: there is none. An interrupt that L1 does not route to virtual EL2
-// stays pending until virtual EL2 runs (with an in-kernel GIC), or reaches L2 (the VMM's own lines, kvm/tier0/stay.hpp).
+// reaches L2 (set_left_line(), kvm/tier0/stay.hpp).
 nested::Vector interrupt_for_l1(Vcpu& vcpu) {
     using nested::Vector;
     const bool irq = takes_now(vcpu.vel2.irq()), fiq = takes_now(vcpu.vel2.fiq());
@@ -45,7 +56,7 @@ nested::Vector interrupt_for_l1(Vcpu& vcpu) {
         return Vector::kSync;
     bool irq_line, fiq_line;
     if (vcpu.has_gic()) {
-        const vgic::Signal line = vgic::signalled(vcpu.gic);
+        const vgic::Signal line = line_of_l1(vcpu);
         irq_line = line == vgic::Signal::kIrq;
         fiq_line = line == vgic::Signal::kFiq;
     } else {

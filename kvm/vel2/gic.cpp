@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/vel2/gic.hpp>
 
+#include <kvm/abi/irq.hpp>
 #include <kvm/vel2/gic_tier0.hpp>
 #include <vgic/inject.hpp>
+#include <vgic/nested/left_group.hpp>
 
 namespace nest::kvm {
 namespace {
 
 bool maintenance_level_of(const Vcpu& vcpu) {
     return vgic::nested_maintenance(vcpu.regs, machine().gic.list_registers());
+}
+
+// The line of the group that L1 leaves to L2. Who changes it after this look kicks the vCPU.
+void set_left_line(Vcpu& vcpu) {
+    if (vgic::left_group(vcpu.vel2.hcr()) == vgic::kNoGroup) [[likely]] {
+        vcpu.irq_pins.store_relaxed(0);
+        return;
+    }
+    const vgic::Signal line = vgic::signalled_over_running(vcpu.gic).signal;
+    vcpu.irq_pins.store_relaxed((line == vgic::Signal::kIrq) << abi::KVM_ARM_IRQ_CPU_IRQ |
+                                (line == vgic::Signal::kFiq) << abi::KVM_ARM_IRQ_CPU_FIQ);
 }
 
 }  // namespace
@@ -32,10 +45,12 @@ void flush_gic(Vcpu& vcpu) {
         put_gic(vcpu);
         load_gic(vcpu);
     }
-    if (vcpu.nested.gic.loaded)
-        vgic::flush_nested(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs);
-    else
+    if (!vcpu.nested.gic.loaded) {
         vgic::flush(cpu(), vcpu.gic);
+        return;
+    }
+    vgic::flush_nested(cpu(), vcpu.gic, vcpu.nested.gic, vcpu.regs);
+    set_left_line(vcpu);
 }
 
 void sync_gic(Vcpu& vcpu) {

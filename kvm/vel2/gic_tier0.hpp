@@ -42,8 +42,15 @@ NEST_TIER0 GicChange possible_gic_change(Vcpu& vcpu) {
     // L1 has not run since it entered L2, and had no interrupt in its list registers then.
     if (vcpu.nested.gic.loaded && !vcpu.nested.gic.used) [[likely]]
         return vcpu.nested.gic.empty ? GicChange::kEmpty : GicChange::kIdle;
-    if (!vcpu.nested.gic.loaded && !wants_l2_interface<to>(vcpu))
-        return GicChange::kNone;
+    if (!vcpu.nested.gic.loaded) {
+        if (to != nested::World::kL2)
+            return GicChange::kNone;
+        using H = arch::HCR_EL2;
+        constexpr u64 kBoth = H::mask<H::IMO, H::FMO>();
+        // Neither: L2 uses L1's interface. One: the other's group is for flush_gic() to care about.
+        if (const u64 takes = vcpu.regs.get<H>().raw & kBoth; takes != kBoth) [[unlikely]]
+            return takes ? GicChange::kNotHere : GicChange::kNone;
+    }
     const u64 any = vgic::any_list_register(vcpu.regs, machine().gic.list_registers());
     if (!any) [[likely]]
         return GicChange::kEmpty;

@@ -90,7 +90,7 @@ public:
     bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
     bool fp_wanted = false;   // the guest uses them, and the kernel lends them only while preemption is off: for each stay
     Atomic<bool> has_run;
-    Atomic<u32> irq_pins;     // without an in-kernel GIC: HCR_EL2.VI and VF
+    Atomic<u32> irq_pins;     // HCR_EL2.VI and VF, by KVM_IRQ_LINE; with an in-kernel GIC what L1 leaves to L2 (kvm/vel2/gic.cpp)
 
     Power power;
     bool track_caches = false;  // HCR_EL2.TVM: watch for the guest's caches to go on

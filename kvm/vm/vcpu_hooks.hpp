@@ -39,6 +39,8 @@ public:
     void exit_system_event(u32 type, u32 ndata, u64 flags) override;
 
 private:
+    Emulation gic_of_l2(arch::SysReg reg, bool is_read, u64& value);
+
     Vcpu& vcpu_;
 };
 

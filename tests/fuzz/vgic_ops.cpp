@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <tests/unit/vgic/machine.hpp>
 #include <vgic/hw/icc.hpp>
+#include <vgic/nested/left_group.hpp>
 
 using namespace nest;
 using namespace nest::test;
@@ -78,8 +79,8 @@ public:
         case 11: send_sgi(i, who % kVcpus, v); break;
         case 12: enter(who % kVcpus); break;
         case 13: leave(who % kVcpus, false); break;
-        case 14: acknowledge(who % kVcpus); break;
-        case 15: end(who % kVcpus); break;
+        case 14: acknowledge(who % kVcpus, who & 0x40); break;
+        case 15: end(who % kVcpus, who & 0x40); break;
         case 16:
             if (split_ && i.active && !stacked)
                 deactivate(i, v);
@@ -228,10 +229,26 @@ private:
     }
     unsigned limit(unsigned v) const { return stack_[v].empty() ? kMask : std::min(kMask, stack_[v].back()->priority); }
 
-    void acknowledge(unsigned v) {
-        enter(v);
+    // As an L2 to which the vCPU's guest leaves its IRQs.
+    template <typename F>
+    void by_traps(unsigned v, F&& f) {
+        leave(v, false);
+        vgic::put(m_.cpus[v], m_.cpu(v));
+        f(m_.cpu(v));
+        vgic::load(m_.cpus[v], m_.cpu(v));
+    }
+    unsigned acknowledge_by_traps(unsigned v) {
+        u64 intid = 0;
+        by_traps(v, [&](vgic::CpuInterface& cpu) {
+            require(vgic::left_group_read(cpu, 1, arch::SysReg::ICC_IAR1_EL1, intid), "ICC_IAR1_EL1 is not there");
+        });
+        return static_cast<unsigned>(intid);
+    }
+    void acknowledge(unsigned v, bool traps = false) {
+        if (!traps)
+            enter(v);
         Interrupt* wanted = best(v, limit(v));
-        const unsigned intid = m_.guest(v).acknowledge();
+        const unsigned intid = traps ? acknowledge_by_traps(v) : m_.guest(v).acknowledge();
         if (intid == FakeCpuInterface::kSpurious) {
             require(!wanted, "a deliverable interrupt was not there");
             return;
@@ -247,13 +264,19 @@ private:
         got->active = true;
         stack_[v].push_back(got);
     }
-    void end(unsigned v) {
+    void end(unsigned v, bool traps = false) {
         if (stack_[v].empty())
             return;
-        enter(v);
+        if (!traps)
+            enter(v);
         Interrupt* i = stack_[v].back();
         stack_[v].pop_back();
-        m_.guest(v).eoi(i->intid);
+        if (traps)
+            by_traps(v, [&](vgic::CpuInterface& cpu) {
+                require(vgic::left_group_write(cpu, 1, arch::SysReg::ICC_EOIR1_EL1, i->intid), "ICC_EOIR1_EL1 is not there");
+            });
+        else
+            m_.guest(v).eoi(i->intid);
         i->active = split_;
     }
     void deactivate(Interrupt& i, unsigned v) {

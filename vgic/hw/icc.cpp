@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/hw/icc.hpp>
 #include <vgic/hw/list_registers.hpp>
+#include <vgic/priorities.hpp>
 #include <vgic/inject.hpp>
 
 namespace nest::vgic {
@@ -78,16 +79,6 @@ u64 binary_point_1(ICH_VMCR_EL2 vmcr) {
         return vmcr.get<ICH_VMCR_EL2::VBPR1>();
     const u64 common = vmcr.get<ICH_VMCR_EL2::VBPR0>() + 1;
     return common > 7 ? 7 : common;
-}
-
-// The highest active priority, 0xff when idle. Bit n of the registers is group priority n.
-u64 running_priority(const CpuInterface& cpu) {
-    const HostGic& gic = cpu.distributor->gic();
-    const unsigned shift = 7u - static_cast<unsigned>(gic.vtr.get<arch::ICH_VTR_EL2::PREbits>());
-    for (unsigned i = 0; i < gic.active_priority_registers(); i++)
-        if (const u32 active = cpu.hw.ap0r[i] | cpu.hw.ap1r[i])
-            return (i * 32 + static_cast<unsigned>(__builtin_ctz(active))) << shift;
-    return 0xff;
 }
 
 }  // namespace

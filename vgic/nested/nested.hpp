@@ -10,11 +10,13 @@
 // A switch of worlds puts the one interface and loads the other, after sync and before flush. L1's maintenance interrupt
 // follows nested_maintenance(): to be asked after each sync_nested(), and before an entry, as L1 may have written.
 //
-// Meanwhile L1's own interrupts are in no list register; the caller asks has_pending() whether one of them must preempt L2.
+// Meanwhile L1's own interrupts are in no list register; the caller asks signalled_over_running() whether one of them must preempt
+// L2. left_group.hpp has those that L1 leaves to L2.
 // L1's list registers with HW set name interrupts of `l1`: when L2 deactivates its one, L1's is deactivated as well.
 #pragma once
 #include <base/tier0.hpp>
 #include <vgic/hw/entry.hpp>
+#include <vgic/nested/left_group.hpp>
 #include <vgic/nested/nested_view.hpp>
 
 namespace nest::vgic {
@@ -78,7 +80,7 @@ inline void flush_nested(arch::Cpu& cpu, CpuInterface& l1, NestedInterface& nest
     // A maintenance interrupt that is high before L2's first instruction would end L2's time there, again and again. L1's level
     // is looked at when L2 exits for another reason.
     const u64 hcr = nested_hcr(file, l1.distributor->gic()) & ~detail::met_as_loaded(nested);
-    cpu.write(arch::ICH_HCR_EL2::of(hcr));
+    cpu.write(arch::ICH_HCR_EL2::of(hcr | left_group_traps(file)));
     for (unsigned i = 0; i < nested.used; i++)
         detail::write_list_register(cpu, i, nested.lr[i]);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <string>
 #include <tests/unit/vgic/machine.hpp>
+#include <vgic/nested/left_group.hpp>
 
 namespace nest::test {
 namespace {
@@ -17,10 +18,30 @@ struct Row {
     bool pending, active;  // as the guest's ISPENDR and ISACTIVER show it in the end
 };
 
-class States : public testing::TestWithParam<Row> {};
+// Who acknowledges and ends: a guest whose CPU interface is in hardware, or an L2 to which L1 leaves group 1, by traps.
+enum class By { kHardware, kTraps };
+
+class States : public testing::TestWithParam<std::tuple<Row, By>> {};
+
+unsigned acknowledge(Machine& m, By by) {
+    if (by == By::kHardware) {
+        unsigned intid = 0;
+        m.run(0, [&](FakeCpuInterface& g) { intid = g.acknowledge(); });
+        return intid;
+    }
+    u64 intid = 0;
+    EXPECT_TRUE(vgic::left_group_read(m.cpu(0), 1, arch::SysReg::ICC_IAR1_EL1, intid));
+    return static_cast<unsigned>(intid);
+}
+void end(Machine& m, By by, unsigned intid) {
+    if (by == By::kHardware)
+        m.run(0, [&](FakeCpuInterface& g) { g.eoi(intid); });
+    else
+        EXPECT_TRUE(vgic::left_group_write(m.cpu(0), 1, arch::SysReg::ICC_EOIR1_EL1, intid));
+}
 
 TEST_P(States, Follows) {
-    const Row& row = GetParam();
+    const auto& [row, by] = GetParam();
     Machine m(1);
     const u64 frame = vgic::is_private(row.intid) ? Machine::gicr(0, 0x10000) : Machine::gicd(row.intid / 32 * 4);
     const u32 bit = vgic::bit_of(row.intid);
@@ -39,9 +60,9 @@ TEST_P(States, Follows) {
         case 'p': m.write(0, frame + 0x280, bit); break;
         case 'A': m.write(0, frame + 0x300, bit); break;
         case 'a': m.write(0, frame + 0x380, bit); break;
-        case '!': m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), row.intid); }); break;
-        case '.': m.run(0, [&](FakeCpuInterface& g) { g.eoi(row.intid); }); break;
-        case '~': m.run(0, [&](FakeCpuInterface& g) { EXPECT_EQ(g.acknowledge(), FakeCpuInterface::kSpurious); }); break;
+        case '!': EXPECT_EQ(acknowledge(m, by), row.intid); break;
+        case '.': end(m, by, row.intid); break;
+        case '~': EXPECT_EQ(acknowledge(m, by), FakeCpuInterface::kSpurious); break;
         case '@': m.run(0, [](FakeCpuInterface&) {}); break;
         default: FAIL();
         }
@@ -97,7 +118,11 @@ constexpr Row kRows[] = {
     {"sgi_active_and_pending",      3, true,  "EP!P",      true,  true},
     {"sgi_cleared",                 3, true,  "EPp~",      false, false},
 };
-INSTANTIATE_TEST_SUITE_P(Table, States, testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Table, States, testing::Combine(testing::ValuesIn(kRows), testing::Values(By::kHardware, By::kTraps)),
+                         [](const auto& test) {
+                             const bool traps = std::get<1>(test.param) == By::kTraps;
+                             return std::string(std::get<0>(test.param).name) + (traps ? "_by_traps" : "");
+                         });
 
 TEST(StatesOfDistributor, DisabledForwardsNothingAndKeepsAll) {
     Machine m(1);

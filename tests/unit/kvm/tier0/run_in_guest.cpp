@@ -208,8 +208,18 @@ TEST_F(RunInGuestTest, WithoutImoTheInterfaceStaysL1s) {
     at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::VM::kMask); });
     EXPECT_EQ(stays_, 1u);
     EXPECT_FALSE(core().nested.gic.loaded);
-    at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::mask<H::VM, H::IMO>()); });
+    at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::mask<H::VM, H::IMO, H::FMO>()); });
     EXPECT_EQ(stays_, 1u);
+    EXPECT_TRUE(core().nested.gic.loaded);
+}
+
+// One that leaves FIQs to it: the host looks at L1's own, and the registers of group 0 trap.
+TEST_F(RunInGuestTest, WithoutFmoTheHostLooks) {
+    using Ich = arch::ICH_HCR_EL2;
+    const auto control = Ich::of(at_next_entry(SysReg::ICH_HCR_EL2, [&] { set_hcr(H::mask<H::VM, H::IMO>()); }));
+    EXPECT_TRUE(control.get<Ich::TALL0>());
+    EXPECT_FALSE(control.get<Ich::TALL1>());
+    EXPECT_EQ(stays_, 2u);
     EXPECT_TRUE(core().nested.gic.loaded);
 }
 

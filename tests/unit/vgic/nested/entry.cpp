@@ -104,7 +104,7 @@ TEST_F(NestedEntry, FewerListRegistersThanL1sAskForNothingThatIsThereAtOnce) {
     set(Hcr{}.with<Hcr::En>(1).with<Hcr::UIE>(1).with<Hcr::NPIE>(1).with<Hcr::LRENPIE>(1));
     const auto control = [&] {
         flush();
-        const Hcr written = Hcr::of(cpu.registers[SysReg::ICH_HCR_EL2]);
+        const Hcr written = Hcr::of(cpu.registers[SysReg::ICH_HCR_EL2]).with<Hcr::TALL0>(0);
         sync();
         return written;
     };
