@@ -4,6 +4,7 @@
 # VM, vCPU or interrupt is left), and the host must have its memory back, but for what its caches keep.
 #   linux   QEMU, while Linux boots in its guest (default)
 #   l2      the bare-metal cases in which L2 runs nearly all of the time, on two vCPUs
+#   moves   bare-metal cases, their state read out again and again and taken to a new VM
 rounds=${1:-3} slack_kb=${SLACK_KB:-65536}
 shift
 [ $# -gt 0 ] || set -- linux
@@ -24,10 +25,12 @@ start_linux() {
 		-kernel /guest/linux-6.12 -initrd /guest/initrd-6.12 -append "console=ttyAMA0 quiet" </dev/null >/dev/null 2>&1 &
 	vmm=$!
 }
-start_l2() {
-	setsid sh -c "while :; do /mnt/share/guests/nested_guests smp-both-run-l2 '*-other-vcpu' ich-lr-under-sgis; done" >/dev/null 2>&1 &
+start_cases() {
+	setsid sh -c "while :; do /mnt/share/guests/nested_guests $*; done" >/dev/null 2>&1 &
 	vmm=$!
 }
+start_l2() { start_cases "smp-both-run-l2 '*-other-vcpu' ich-lr-under-sgis"; }
+start_moves() { start_cases "--move-every 3000"; }
 
 # Dead once nobody refers to the module: the last of a group may still be on its way out.
 kill_vmm() {
