@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A guest for QEMU's virt board under KVM: what an exit to QEMU itself costs, and for comparison one that the hypervisor
-// answers. Prints one line of JSON as Google Benchmark's entries look, in nanoseconds of CNTVCT_EL0, and powers off.
-#include "console.hpp"
+// answers. Prints one line of JSON and powers off.
+#include "sampling.hpp"
 
 namespace nest::qemu_guest {
 namespace {
@@ -14,22 +14,7 @@ constexpr u32 kMagicValue = 0x7472'6976;
 
 constexpr u64 kSmcccVersion = 0x8000'0000, kSystemOff = 0x8400'0008;
 
-constexpr u64 kWarmUp = 32, kSamples = 1000;
-u64 samples[kSamples];
-
 inline u32 load(u64 address) { return memory32(address); }
-
-inline u64 now() {
-    isb();
-    return READ("cntvct_el0");
-}
-
-template <typename Work>
-inline u64 timed(Work work) {
-    const u64 before = now();
-    work();
-    return now() - before;
-}
 
 // By HVC: the conduit of a VM without virtual EL2.
 inline u64 call(u64 function) {
@@ -52,51 +37,6 @@ inline u64 call(u64 function) {
     put(got, 16);
     put("\n");
     power_off();
-}
-
-void sort() {
-    for (u64 i = 1; i < kSamples; i++) {
-        const u64 value = samples[i];
-        u64 place = i;
-        for (; place && samples[place - 1] > value; place--)
-            samples[place] = samples[place - 1];
-        samples[place] = value;
-    }
-}
-
-void put_number(const char* name, u64 value) {
-    put(", \"");
-    put(name);
-    put("\": ");
-    put(value);
-}
-
-void put_entry(const char* name) {
-    sort();
-    const u64 frequency = READ("cntfrq_el0");
-    const auto at = [&](u64 percent) { return samples[percent * (kSamples - 1) / 100] * 1'000'000'000 / frequency; };
-    u64 disturbed = 0;
-    for (const u64 sample : samples)
-        disturbed += 2 * sample > 3 * samples[(kSamples - 1) / 2];
-    put("{\"name\": \"flat/");
-    put(name);
-    put("/\"");
-    put_number("iterations", kSamples);
-    put_number("median", at(50));
-    put_number("min", at(0));
-    put_number("p90", at(90));
-    put_number("max", at(100));
-    put_number("disturbed", disturbed);
-    put("}");
-}
-
-template <typename Work>
-void measure(const char* name, Work work) {
-    for (u64 i = 0; i < kWarmUp; i++)
-        timed(work);
-    for (u64& sample : samples)
-        sample = timed(work);
-    put_entry(name);
 }
 
 }  // namespace

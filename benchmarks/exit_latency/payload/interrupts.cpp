@@ -92,6 +92,15 @@ u64 sample_timer(u64) {
     return interrupt[0].time - deadline;
 }
 
+u64 sample_timer_due(u64) {
+    const u64 count = interrupt[0].count, before = now();
+    WRITE("cntv_cval_el0", before);
+    WRITE("cntv_ctl_el0", 1);
+    isb();
+    await(count);
+    return interrupt[0].time - before;
+}
+
 // Masked: WFI ends all the same, and the next instruction is the one that counts.
 u64 sample_wfi(u64) {
     const u64 count = interrupt[0].count;
@@ -150,6 +159,7 @@ const Op op_ipi{[] { start(second_runs); }, sample_ipi, nullptr};
 const Op op_ipi_sleeping{[] { start(second_sleeps); }, sample_ipi, nullptr};
 const Op op_eoi{[] { gic_enable(kSgi); }, sample_eoi, [](u64) { send_unseen(); }};
 const Op op_timer{setup_timer, sample_timer, nullptr};
+const Op op_timer_due{setup_timer, sample_timer_due, nullptr};
 const Op op_wfi_wakeup{setup_timer, sample_wfi, nullptr};
 const Op op_irq_line{setup_line, sample_line, [](u64) { memory64(command::kNothing) = 0; }};
 const Op op_lpi{setup_lpi, sample_lpi, [](u64) { its_told(); }};

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # xen.sh: boot Debian's Xen (the lab's disk has it) at virtual EL2 as L1, a Linux 6.12 as its dom0, and from there, by xl, the
-# same Linux as a domU; to power-off of all three. Environment: CPUS (2, of L1), MEM (1536M, of L1), L1_CPU (host).
+# same Linux as a domU; to power-off of all three. Environment: CPUS (2, of L1), MEM (1536M, of L1), L1_CPU (host), L1_FIRMWARE (none:
+# QEMU starts Xen itself; else EDK2 or U-Boot, which finds Xen on a disk as any EFI machine does).
 cpus=${CPUS:-2}
 work=$(mktemp -d)
 . /run/lab/env
@@ -15,12 +16,27 @@ cp "$(command -v xen-dom0.sh)" "$work/lab/l1/job"
 	(cd "$work" && find lab | cpio -o -H newc 2>/dev/null)
 } >"$work/initrd"
 
-# QEMU tells Xen of the two by the device tree; Xen hands its own console on as hvc0.
+# Xen hands its own console on as hvc0.
+options="dom0_mem=768M console=dtuart sync_console" words="console=hvc0 panic=-1 quiet nowatchdog"
+if [ -z "$L1_FIRMWARE" ]; then
+	# QEMU tells Xen of the two by the device tree.
+	set -- -kernel "$work/xen" -append "$options" \
+		-device guest-loader,addr=0x49000000,kernel=/guest/linux-6.12,bootargs="$words" \
+		-device guest-loader,addr=0x52000000,initrd="$work/initrd"
+else
+	esp=$work/esp/EFI/BOOT
+	mkdir -p "$esp"
+	mv "$work/xen" "$esp/BOOTAA64.EFI"
+	cp /guest/linux-6.12 "$esp/linux"
+	mv "$work/initrd" "$esp/initrd"
+	printf '[global]\ndefault=lab\n[lab]\noptions=%s\nkernel=linux %s\nramdisk=initrd\n' "$options" "$words" >"$esp/BOOTAA64.cfg"
+	# On NVMe, so that the other disks keep their names; U-Boot looks at the first of each kind.
+	set -- -bios "$L1_FIRMWARE" -drive file="fat:rw:$work/esp",if=none,id=esp,format=raw \
+		-device nvme,drive=esp,serial=esp,bootindex=0
+fi
 started=$(date +%s)
-qemu-system-aarch64 -M virt,virtualization=on -accel kvm -cpu "${L1_CPU:-host}" -smp "$cpus" -m "${MEM:-1536M}" -nographic -no-reboot \
-	-kernel "$work/xen" -append "dom0_mem=768M console=dtuart sync_console" \
-	-device guest-loader,addr=0x49000000,kernel=/guest/linux-6.12,bootargs="console=hvc0 panic=-1 quiet nowatchdog" \
-	-device guest-loader,addr=0x52000000,initrd="$work/initrd" \
+qemu-system-aarch64 -M virt,virtualization=on,acpi=off -accel kvm -cpu "${L1_CPU:-host}" -smp "$cpus" -m "${MEM:-1536M}" -nographic \
+	-no-reboot "$@" \
 	-drive file="$LAB_ROOT",if=none,id=root,format=raw,snapshot=on -device virtio-blk-pci,drive=root \
 	-drive file="$(readlink -f /run/lab/disk)",if=none,id=xen,format=raw,snapshot=on -device virtio-blk-pci,drive=xen \
 	-netdev user,id=net,restrict=on -device virtio-net-pci,netdev=net,romfile= </dev/null 2>&1 |

@@ -31,6 +31,7 @@ WHAT = {
     "ipi-sleeping": "the same to a vCPU in WFI",
     "eoi": "the write to ICC_EOIR1_EL1",
     "timer": "from CNTV_CVAL to the handler's first instruction, the vCPU running",
+    "timer-due": "from arming CNTV_CVAL, which is due already, to the handler's first instruction",
     "wfi-wakeup": "from CNTV_CVAL to the instruction behind WFI",
     "irq-line": "a write that the VMM answers with KVM_IRQ_LINE, to the handler's first instruction",
     "lpi": "an INT command by the ITS' queue, to the handler's first instruction",

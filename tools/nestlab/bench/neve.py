@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How often a guest of a Linux L1 makes the hardware come back to L0, with NV2, without, and where L1 has no VHE; beside NEVE's
-published figures."""
+"""How often a guest of L1 makes the hardware come back to L0: below a Linux with NV2, without, and without VHE, and below Xen; beside
+NEVE's published figures."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nestlab import say
-from nestlab.bench import exit_latency, figures, runner, trace
+from nestlab.bench import exit_latency, figures, runner, trace, xen_guest
 from nestlab.errors import LabError
 from nestlab.machine import job
 from nestlab.machine.boot import Boot, log_file
@@ -18,7 +18,7 @@ from nestlab.machine.machine import CPU_MODELS
 from nestlab.setup.kernels import Kernel
 from nestlab.tests import boottests
 
-OPERATIONS = ("flat/hypercall", "flat/mmio-user", "flat/ipi", "flat/eoi")
+OPERATIONS = ("flat/hypercall", "flat/mmio-vgic", "flat/mmio-user", "flat/ipi", "flat/eoi", "flat/timer-due")
 NAMES = {"mmio-user": "device I/O (mmio-user)"}         # in the table, where an operation's own name says little
 LIMIT = 1800                # seconds for the job
 ROUNDS = 12                 # runs of the program to look at, each with all its samples
@@ -33,16 +33,23 @@ class Column:
     nv2: int            # the module's parameter
     words: str          # for L1's kernel command line
     published: str      # for the null hypercall
+    xen: bool = False   # L1 is Xen, its guest dom0
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """What is measured, in the order in which it is."""
+        return xen_guest.OPERATIONS if self.xen else OPERATIONS
 
 
 COLUMNS = (Column("nv2-0", "nv2=0", 0, "", "82"), Column("nv2-1", "nv2=1", 1, "", "15"),
-           Column("nvhe", "nv2=1, L1 without VHE", 1, "kvm-arm.mode=nvhe", "15"))
+           Column("nvhe", "nv2=1, L1 without VHE", 1, "kvm-arm.mode=nvhe", "15"),
+           Column("xen", "nv2=1, L1 is Xen", 1, "", "–", xen=True))
 ABOUT = """\
 One operation of a guest (L2) of a Linux L1, with the module's parameter nv2=0 and nv2=1, and with an L1 whose KVM has an EL2
-without E2H (kvm-arm.mode=nvhe). Exits are those to L0: how often any CPU of L0 came back from a guest, from the reading of
-the counter before the operation to that behind it. They are counted
-in parts of QEMU's trace of executed instructions: the mean of the operations there that are as long as the median, by 2 %
-or ten instructions; in brackets, how many those are. Instructions are the median of all samples, of the whole machine: L0, L1
+without E2H (kvm-arm.mode=nvhe); and one of the dom0 of a Xen, whose EL2 is without E2H as well (benchmarks/xen_guest). Exits are
+those to L0: how often any CPU of L0 came back from a guest, from the reading of the counter before the operation to that behind it.
+They are counted in parts of QEMU's trace of executed instructions: the mean of the operations there that are as long as the median,
+by 2 % or ten instructions; in brackets, how many those are. Instructions are the median of all samples, of the whole machine: L0, L1
 and L2. Each column is from one boot of L1, with two CPUs at each level.
 """
 COMPARED = f"""\
@@ -54,7 +61,8 @@ by an `_EL12` or `_EL02` name, is an exit, as is each ERET; so are CPACR_EL1 and
 these accesses reach memory or a register of EL1, and an exit is left where an access acts, or its answer changes, at once.
 
 Without E2H L1's kernel is at EL1, and its lowvisor at virtual EL2 changes all of EL1 for each entry of L2 and back. NEVE's
-authors have 15 exits and 92,385 cycles for that L1, too, and 126 exits on Armv8.3; of cycles we have none to compare.
+authors have 15 exits and 92,385 cycles for that L1, too, and 126 exits on Armv8.3; of cycles we have none to compare. Xen's EL2 is
+all of the hypervisor: for an exit that Xen answers by itself it changes nothing of EL1, so that L0 sees the exit and the ERET.
 
 What is not: L1. Theirs was KVM of Linux 4.x. Ours is that of Linux {runner.L1_KERNEL}, which with VHE moves L2's EL1 registers and the
 fine-grained traps when it loads a vCPU, not at each exit; more than half of a hypercall's exits with nv2=0 are its reads of TPIDR_EL2,
@@ -80,7 +88,7 @@ def file(cpu: str, column: Column) -> Path:
 def script(column: Column) -> str:
     """L0's job: each operation in L1, for its median, then for the trace."""
     lines = ""
-    for name in OPERATIONS:
+    for name in column.operations:
         lines += runner.program([name], runner.FOLDER[True])
         again = shlex.join(runner.command(name))
         lines += f"echo @@TRACE {name}; for round in $(seq {ROUNDS}); do {again} >/dev/null 2>&1; done\n"
@@ -89,36 +97,39 @@ def script(column: Column) -> str:
 
 def measure(kernel: Kernel, module: Path, cpu: str, column: Column) -> dict[str, Cost]:
     """By operation; those that were seen."""
-    folder = exit_latency.get()
-    where, log = f"{column.title}, inside Linux L1", f"bench-neve-{column.key}"
-    reader = runner.Reader(where)
+    where, log = column.title if column.xen else f"{column.title}, inside Linux L1", f"bench-neve-{column.key}"
     found: dict[str, Cost] = {}
     with tempfile.TemporaryDirectory(prefix="lab-") as work:
-        tracer = trace.Tracer(Path(work), folder / "bench" / "payload.elf")
-        boot = Boot(tracer.machine(cpu, 2), kernel, module=module, load=False, share=folder,
-                    scripts=boottests.scripts(), job=script(column))
+        if column.xen:
+            tracer = trace.Tracer(Path(work), xen_guest.get() / "xen_guest" / "image.elf")
+            reader, boot = xen_guest.Reader(where, tracer), xen_guest.boot(tracer.machine(cpu, 2), kernel, module)
+        else:
+            folder = exit_latency.get()
+            tracer, reader = trace.Tracer(Path(work), folder / "bench" / "payload.elf"), runner.Reader(where)
+            boot = Boot(tracer.machine(cpu, 2), kernel, module=module, load=False, share=folder,
+                        scripts=boottests.scripts(), job=script(column))
 
         def line(text: str) -> None:
             reader.line(text)
-            if not text.startswith("@@TRACE "):
+            if (at := text.find("@@TRACE ")) < 0:
                 return
-            name = text.split()[1]
+            name = text[at:].split()[1]
             median = reader.found.get(name, {}).get("median")
             seen = tracer.watch(median) if median else []
             if seen:
                 found[name] = Cost(statistics.mean(map(trace.exits, seen)), len(seen), median)
                 say.step(f"{where}: {name} {found[name].exits:.1f} exits to L0, of {len(seen)}")
-            if name == OPERATIONS[-1]:
+            if name == column.operations[-1]:
                 tracer.end()
 
-        say.step(f"booting for {len(OPERATIONS)} operations: {where}")
+        say.step(f"booting for {len(column.operations)} operations: {where}")
         try:
             job.run(boot, LIMIT, line, log_name=log)
         except LabError as error:
             # A machine that the tracer ended looks like one that died.
-            if len(found) < len(OPERATIONS):
+            if len(found) < len(column.operations):
                 say.step(str(error))
-    if missing := set(OPERATIONS) - set(found):
+    if missing := set(column.operations) - set(found):
         say.step(f"{where}: nothing of {', '.join(sorted(missing))}; L0's console: {log_file(log)}")
     return found
 
@@ -162,7 +173,8 @@ def table(costs: list[dict[str, Cost]]) -> list[str]:
     for name in OPERATIONS:
         own = name.removeprefix("flat/")
         found = [each.get(name) for each in costs]
-        cells = [f"{cost.exits:.1f} ({cost.traced})" if cost else "not seen" for cost in found]
-        cells += [f"{cost.median:,.0f}" if cost else "" for cost in found]
+        cells = ["–" if name not in column.operations else f"{cost.exits:.1f} ({cost.traced})" if cost else "not seen"
+                 for column, cost in zip(COLUMNS, found)]
+        cells += [f"{cost.median:,.0f}" if cost and name in column.operations else "" for column, cost in zip(COLUMNS, found)]
         lines.append(f"| {NAMES.get(own, own)} | {' | '.join(cells)} |")
     return [*lines, f"| hypercall, as published for NEVE | {' | '.join(column.published for column in COLUMNS)} |" + " |" * len(COLUMNS)]

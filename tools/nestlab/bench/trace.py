@@ -37,6 +37,10 @@ class Tracer:
         self.monitor, self.log = folder / "monitor", folder / "log"
         self.reads = counter_reads(payload)
 
+    def move(self, by: int) -> None:
+        """The payload runs that far from where it was linked to."""
+        self.reads = {address + by for address in self.reads}
+
     def machine(self, cpu: str, smp: int) -> Machine:
         """What to boot."""
         return Machine(cpu=cpu, smp=smp, icount=True, monitor=self.monitor, log=self.log)

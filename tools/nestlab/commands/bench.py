@@ -8,8 +8,8 @@ each side, and build/bench/performance.html with plots. The exit status is 1 whe
 With --boots it measures something else: L0 → L1 → L2 from start to power-off, ours and Linux's own KVM in turn, in
 seconds by the clock on the wall. Leave the computer alone meanwhile.
 
-With --neve it counts, with the module's parameter nv2=0 and nv2=1 and with an L1 without VHE, how often a guest of a
-Linux L1 makes a CPU come back to L0, and the instructions.
+With --neve it counts how often a guest of L1 makes a CPU come back to L0, and the instructions: of a Linux L1 with the
+module's parameter nv2=0 and nv2=1 and without VHE, and of Xen.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from nestlab.bench import boot_times, doc, figures, function_counts, neve, page,
 from nestlab.bench.figures import Run
 from nestlab.commands import options
 from nestlab.errors import LabError
+from nestlab.setup import xen
 from nestlab.setup.kernels import Kernel
 
 
@@ -27,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", action="store_true", help="Linux 7.2's own nested KVM as L0, without the module")
     parser.add_argument("--nested", action="store_true", help="measure inside a Linux L1, too (the peer takes an hour there)")
     parser.add_argument("--neve", action="store_true",
-                        help="FEAT_NV2 on and off, and no VHE in a Linux L1: exits to L0 and instructions (a quarter of an hour)")
+                        help="FEAT_NV2 on and off, no VHE in a Linux L1, Xen as L1: exits to L0 and instructions (a quarter of an hour)")
     options.add_cpu(parser)
     parser.add_argument("--functions", action="store_true",
                         help="for each goal that is missed, count the instructions by function, too")
@@ -86,9 +87,9 @@ def compare_nv2(args: argparse.Namespace) -> int:
     missing = 0
     for column in neve.COLUMNS:
         costs = neve.measure(kernel, file, args.cpu, column)
-        missing += len(neve.OPERATIONS) - len(costs)
+        missing += len(column.operations) - len(costs)
         if costs:
-            neve.save(args.cpu, column, header(kernel), costs)
+            neve.save(args.cpu, column, header(kernel) | ({"l1": f"Xen {xen.VERSION}"} if column.xen else {}), costs)
     say.step(f"wrote {doc.write()}")
     return int(missing > 0)
 
