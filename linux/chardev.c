@@ -107,6 +107,12 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	const unsigned long last = vma->vm_pgoff + vma_pages(vma) - 1;
+
+	/* A private copy would show the VMM an old ring for ever. */
+	if ((nest_vcpu_mmap_in_ring(file->private_data, vma->vm_pgoff) || nest_vcpu_mmap_in_ring(file->private_data, last)) &&
+	    (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_SHARED)))
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }

@@ -53,6 +53,8 @@ long nest_vcpu_ioctl(struct nest_vcpu *vcpu, unsigned cmd, unsigned long arg);
 void nest_vcpu_release(struct nest_vcpu *vcpu);
 /* Page `index`, of the host's size, of the vCPU's mapping: kvm_run, or the coalesced ring; NULL when there is none. */
 void *nest_vcpu_mmap_page(struct nest_vcpu *vcpu, unsigned long index);
+/* Is that page one of the vCPU's dirty ring, which may only be mapped shared, and not executable? */
+int nest_vcpu_mmap_in_ring(struct nest_vcpu *vcpu, unsigned long index);
 long nest_device_ioctl(void *device, unsigned cmd, unsigned long arg);
 void nest_device_release(void *device);
 /* A statistics file: kind is NEST_FD_VM_STATS or NEST_FD_VCPU_STATS. Bytes copied, or -errno. */

@@ -26,6 +26,15 @@ struct UserMemoryRegion {
 };
 inline constexpr size_t kUserMemoryRegionBytes = sizeof(UserMemoryRegion);
 
+// An entry of a dirty ring; `offset` in pages of the host from the slot's start.
+struct DirtyGfn {
+    u32 flags;  // KVM_DIRTY_GFN_F_*
+    u32 slot;   // bits 31:16 the address space
+    u64 offset;
+};
+// Of a ring's entries so many stay free for writes of ours on a vCPU's behalf; and the most entries that a ring may have.
+inline constexpr u32 KVM_DIRTY_RING_RESERVED = 64, KVM_DIRTY_RING_MAX_ENTRIES = 65536;
+
 struct DirtyLog {
     u32 slot;
     u32 padding1;

@@ -10,27 +10,27 @@ namespace {
 
 class SlotMemory final : public StolenTimeMemory {
 public:
-    explicit SlotMemory(Memslots& slots) : slots_(slots) {}
-    bool read(arch::Ipa from, void* to, size_t bytes) override { return read_guest(slots_, from, to, bytes).ok(); }
+    explicit SlotMemory(Vcpu& vcpu) : vcpu_(vcpu) {}
+    bool read(arch::Ipa from, void* to, size_t bytes) override { return read_guest(vcpu_.vm.slots, from, to, bytes).ok(); }
     bool write(arch::Ipa to, const void* from, size_t bytes) override {
-        return write_guest(slots_, to, from, bytes).ok();
+        return write_guest(vcpu_.vm.slots, to, from, bytes, &vcpu_.dirty_ring).ok();
     }
 
 private:
-    Memslots& slots_;
+    Vcpu& vcpu_;
 };
 
 }  // namespace
 
 u64 start_stolen_time(Vcpu& vcpu) {
     release_fpsimd(vcpu);
-    SlotMemory memory(vcpu.vm.slots);
+    SlotMemory memory(vcpu);
     return vcpu.pvtime.start(memory, nest_port_run_delay_ns());
 }
 
 void record_stolen_time(Vcpu& vcpu) {
     release_fpsimd(vcpu);
-    SlotMemory memory(vcpu.vm.slots);
+    SlotMemory memory(vcpu);
     vcpu.pvtime.update(memory, nest_port_run_delay_ns());
 }
 

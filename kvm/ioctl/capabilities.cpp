@@ -38,6 +38,12 @@ Status enable_capability(Vm& vm, const abi::EnableCap& cap) {
     switch (cap.cap) {
     case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
         return vm.slots.enable_manual_dirty_log(cap);
+    case KVM_CAP_DIRTY_LOG_RING_ACQ_REL: {
+        Guard guard(vm.lock);   // against KVM_CREATE_VCPU: the first vCPU finds the size settled
+        return vm.online() ? Status(Errno::kInval) : vm.slots.set_ring_bytes(cap.args[0]);
+    }
+    case KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP:
+        return vm.slots.keep_bitmaps_beside_rings();
     case KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE:
         return vm.slots.set_split_chunk(cap.args[0]);
     case KVM_CAP_HALT_POLL:

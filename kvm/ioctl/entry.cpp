@@ -71,7 +71,13 @@ void nest_vcpu_release(nest_vcpu* vcpu) { vcpu_of(vcpu).vm.put(); }
 void* nest_vcpu_mmap_page(nest_vcpu* vcpu, unsigned long index) {
     if (index == 0)
         return vcpu_of(vcpu).run;
+    if (index >= abi::KVM_DIRTY_LOG_PAGE_OFFSET)
+        return vcpu_of(vcpu).dirty_ring.page(index - abi::KVM_DIRTY_LOG_PAGE_OFFSET);
     return index == abi::KVM_COALESCED_MMIO_PAGE_OFFSET ? vcpu_of(vcpu).vm.mmio_bus.ring().page() : nullptr;
+}
+
+int nest_vcpu_mmap_in_ring(nest_vcpu* vcpu, unsigned long index) {
+    return index >= abi::KVM_DIRTY_LOG_PAGE_OFFSET && vcpu_of(vcpu).dirty_ring.page(index - abi::KVM_DIRTY_LOG_PAGE_OFFSET) != nullptr;
 }
 
 long nest_device_ioctl(void* device, unsigned cmd, unsigned long arg) { return device_ioctl(device, cmd, arg); }

@@ -65,6 +65,16 @@ Result<long> signal_msi(Vm& vm, u64 user) {
     return NEST_TRY(vm.gic.send_msi(msi)) == vgic::Its::Delivery::kDelivered ? 1l : 0l;
 }
 
+// The number of entries that were taken back, of all vCPUs.
+Result<long> reset_dirty_rings(Vm& vm) {
+    if (!vm.slots.ring_entries())
+        return Errno::kInval;
+    long taken = 0;
+    for (unsigned i = 0; i < vm.online(); i++)
+        taken += vm.slots.reset_ring(vm.vcpu(i).dirty_ring);
+    return taken;
+}
+
 Status set_counter_offset(Vm& vm, u64 user) {
     const auto offset = NEST_TRY(fetch<abi::CounterOffset>(user));
     Guard guard(vm.lock);
@@ -162,6 +172,8 @@ long vm_ioctl(Vm& vm, unsigned cmd, u64 arg) {
         return check_extension(vm, arg);
     case abi::KVM_GET_STATS_FD:
         return to_abi(stats_fd(vm));
+    case abi::KVM_RESET_DIRTY_RINGS:
+        return to_abi(reset_dirty_rings(vm));
     case abi::KVM_SIGNAL_MSI:
         return to_abi(signal_msi(vm, arg));
     default:

@@ -29,7 +29,7 @@ Status read_guest(Memslots& slots, arch::Ipa from, void* to, size_t bytes) {
     return kOk;
 }
 
-Status write_guest(Memslots& slots, arch::Ipa to, const void* from, size_t bytes) {
+Status write_guest(Memslots& slots, arch::Ipa to, const void* from, size_t bytes, DirtyRing* ring) {
     const u8* in = static_cast<const u8*>(from);
     while (bytes) {
         const GuestPage page(slots, gfn_of(to));
@@ -38,7 +38,7 @@ Status write_guest(Memslots& slots, arch::Ipa to, const void* from, size_t bytes
             return Errno::kFault;
         if (nest_port_copy_to_user(page.hva().raw + to.offset(arch::kPageSize), in, part))
             return Errno::kFault;
-        page.mark_dirty();
+        page.mark_dirty(ring);
         in += part;
         to += part;
         bytes -= part;

@@ -75,7 +75,7 @@ Status Memslots::create(const UserMemoryRegion2& region) {
     slot->base_gfn = gfn;
     slot->pages = pages;
     slot->hva = arch::Hva(region.userspace_addr);
-    if (slot->logs_dirty())
+    if (slot->logs_dirty() && has_bitmaps())
         NEST_TRY(slot->dirty.allocate(pages, nest_port_page_shift(), initially_set()));
     NEST_TRY(reserve_id(slot->id));
     Index::Storage gfn_storage;
@@ -117,10 +117,10 @@ Status Memslots::modify(Memslot& slot, const UserMemoryRegion2& region) {
     if (logs_device_pages(region))
         return Errno::kInval;
 
-    bool logs = region.flags & abi::KVM_MEM_LOG_DIRTY_PAGES;
+    const bool logs = region.flags & abi::KVM_MEM_LOG_DIRTY_PAGES, wants_bitmap = logs && has_bitmaps();
     DirtyBitmap bitmap;  // afterwards the slot's old one, freed at the end
-    bool replace = logs != static_cast<bool>(slot.dirty);
-    if (logs && replace)
+    const bool replace = wants_bitmap != static_cast<bool>(slot.dirty);
+    if (wants_bitmap && replace)
         NEST_TRY(bitmap.allocate(slot.pages, nest_port_page_shift(), initially_set()));
 
     unsigned gone;
@@ -249,7 +249,7 @@ GuestPage::GuestPage(Memslots& slots, u64 gfn) : grace_(slots.grace_) {
     exists_ = true;
     writable_ = slot->writable();
     hva_ = slot->hva_of(gfn);
-    dirty_ = slot->dirty_bit(gfn);
+    dirty_ = slot->dirty_page(gfn);
 }
 
 // ---- the dirty log; mutex_ alone keeps the slot, vCPUs go on marking
@@ -265,6 +265,8 @@ Status Memslots::get_dirty_log(const abi::DirtyLog& log) {
     if (log.slot >= kMaxSlots)
         return Errno::kInval;
     Guard guard(mutex_);
+    if (!has_bitmaps())
+        return Errno::kNxIo;
     Memslot& slot = *NEST_TRY(logging_slot(log.slot));
     if (manual_protect_)
         return slot.dirty.copy_out(log.dirty_bitmap);
@@ -278,6 +280,8 @@ Status Memslots::clear_dirty_log(const abi::ClearDirtyLog& log) {
     if (log.slot >= kMaxSlots || log.first_page % 64)
         return Errno::kInval;
     Guard guard(mutex_);
+    if (!has_bitmaps())
+        return Errno::kNxIo;
     Memslot& slot = *NEST_TRY(logging_slot(log.slot));
     const u64 pages = slot.dirty.page_of(slot.pages);
     if (log.first_page > pages || log.num_pages > pages - log.first_page)
@@ -290,6 +294,59 @@ Status Memslots::clear_dirty_log(const abi::ClearDirtyLog& log) {
         if (initially_set())
             split(slot.base_gfn + first, slot.base_gfn + end);
     });
+}
+
+Status Memslots::set_ring_bytes(u64 bytes) {
+    if (!bytes || bytes & (bytes - 1) || bytes < abi::KVM_DIRTY_RING_RESERVED * sizeof(abi::DirtyGfn) ||
+        bytes < u64{1} << nest_port_page_shift())
+        return Errno::kInval;
+    if (bytes > kMaxRingBytes)
+        return Errno::k2Big;
+    Guard guard(mutex_);
+    if (ring_entries())
+        return Errno::kInval;
+    ring_entries_.store_relaxed(static_cast<u32>(bytes / sizeof(abi::DirtyGfn)));
+    return kOk;
+}
+
+Status Memslots::keep_bitmaps_beside_rings() {
+    Guard guard(mutex_);
+    if (!ring_entries() || count())
+        return Errno::kInval;
+    bitmaps_beside_rings_ = true;
+    return kOk;
+}
+
+// The pages of one slot that follow each other closely are protected together: each call costs a TLB invalidation. Pages between them,
+// if written before, only fault and are named once more.
+u32 Memslots::reset_ring(DirtyRing& ring) {
+    constexpr u64 kWindow = 64;
+    const unsigned shift = nest_port_page_shift() - arch::kPageShift;
+    const Memslot* slot = nullptr;
+    u64 first = 0, end = 0;
+    const auto protect = [&] {
+        if (slot)
+            stage2_.write_protect_gfns(slot->base_gfn + (first << shift), slot->base_gfn + (end << shift));
+    };
+    Guard guard(mutex_);
+    const u32 taken = ring.take_back([&](u32 id, u64 offset) {
+        // The VMM may have put anything there.
+        const Memslot* named = by_id(id);
+        if (!named || !named->logs_dirty() || offset >= named->pages >> shift)
+            return;
+        const u64 low = offset < first ? offset : first, high = offset + 1 > end ? offset + 1 : end;
+        if (named == slot && high - low <= kWindow) {
+            first = low;
+            end = high;
+            return;
+        }
+        protect();
+        slot = named;
+        first = offset;
+        end = offset + 1;
+    });
+    protect();
+    return taken;
 }
 
 Status Memslots::set_split_chunk(u64 bytes) {

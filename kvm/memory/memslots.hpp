@@ -72,10 +72,22 @@ public:
     // Both versions of the ioctl: they differ in guest_memfd only, which is not offered. Size 0 deletes. EINVAL, also
     // for a dirty log of device pages; EEXIST overlap, EFAULT beyond the guest's address space, ENOMEM.
     Status set_region(const abi::UserMemoryRegion2& region);
-    // Copies the log out; without manual protection also clears it and write-protects. EINVAL, ENOENT, EFAULT.
+    // Copies the log out; without manual protection also clears it and write-protects. EINVAL, ENOENT, EFAULT; ENXIO: the VM has dirty
+    // rings alone.
     Status get_dirty_log(const abi::DirtyLog& log);
-    // Clears the bits that user space names and write-protects their pages. EINVAL, ENOENT, EFAULT.
+    // Clears the bits that user space names and write-protects their pages. Errors as above.
     Status clear_dirty_log(const abi::ClearDirtyLog& log);
+    // KVM_ENABLE_CAP(KVM_CAP_DIRTY_LOG_RING_ACQ_REL): the size of each vCPU's dirty ring. EINVAL: no power of two, too small, or set before;
+    // E2BIG. The VM has no vCPU.
+    Status set_ring_bytes(u64 bytes);
+    // KVM_ENABLE_CAP(KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP): writes that are no vCPU's go to the slots' bitmaps. EINVAL: no ring size, or there
+    // are slots already.
+    Status keep_bitmaps_beside_rings();
+    // Entries of each vCPU's ring; 0: the VM has none.
+    u32 ring_entries() const { return ring_entries_.load_relaxed(); }
+    static constexpr u64 kMaxRingBytes = u64{abi::KVM_DIRTY_RING_MAX_ENTRIES} * sizeof(abi::DirtyGfn);
+    // Takes back what the VMM has collected of the ring, and write-protects those pages. Returns the number of entries.
+    u32 reset_ring(DirtyRing& ring);
     // KVM_ENABLE_CAP(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2). EINVAL.
     Status enable_manual_dirty_log(const abi::EnableCap& cap);
     // KVM_ENABLE_CAP(KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE): blocks are split as soon as their slot is logged, that many bytes
@@ -147,6 +159,7 @@ private:
     Result<Memslot*> logging_slot(u32 id) const;
     void dirty_logging_starts(const Memslot& slot);
     void split(u64 start, u64 end);
+    bool has_bitmaps() const { return !ring_entries_.load_relaxed() || bitmaps_beside_rings_; }
     bool initially_set() const { return manual_protect_ & abi::KVM_DIRTY_LOG_INITIALLY_SET; }
 
     RwSemaphore& lock_;
@@ -156,6 +169,8 @@ private:
     Mutex mutex_{NEST_LOCK_MEMSLOTS};
     u64 manual_protect_ = 0;    // mutex_
     Atomic<u64> split_chunk_;   // written under mutex_
+    Atomic<u32> ring_entries_;  // written under mutex_
+    bool bitmaps_beside_rings_ = false;  // mutex_
     Buffer<Memslot*> by_id_;    // mutex_
     Index by_gfn_;              // the intervals are disjoint
     Index by_hva_;              // they may overlap
@@ -176,8 +191,8 @@ public:
     explicit operator bool() const { return exists_; }  // a slot has the frame
     bool writable() const { return writable_; }
     arch::Hva hva() const { return hva_; }
-    // After it was written.
-    void mark_dirty() const { dirty_.set(); }
+    // After it was written; `ring` as DirtyPage has it.
+    void mark_dirty(DirtyRing* ring) const { dirty_.mark(ring); }
 
 private:
     Grace& grace_;
@@ -185,7 +200,7 @@ private:
     bool exists_ = false;
     bool writable_ = false;
     arch::Hva hva_{};
-    DirtyBit dirty_;
+    DirtyPage dirty_;
 };
 
 }  // namespace nest::kvm

@@ -31,9 +31,9 @@ Next suspended(Vcpu& vcpu) {
     return Next::kUser;
 }
 
-void take_requests(Vcpu& vcpu) {
+Next take_requests(Vcpu& vcpu) {
     if (!vcpu.has_requests()) [[likely]]
-        return;
+        return Next::kResume;
     drop_watch_if_over(vcpu);
     if (vcpu.take_request(Request::kReset))
         reset_for_cpu_on(vcpu);
@@ -41,6 +41,12 @@ void take_requests(Vcpu& vcpu) {
         refresh_traps(vcpu);
     if (vcpu.take_request(Request::kStolenTime))
         record_stolen_time(vcpu);
+    if (!vcpu.take_request(Request::kRingFull) || !vcpu.dirty_ring.is_nearly_full())
+        return Next::kResume;
+    // Until the VMM has reset the rings, each KVM_RUN ends so.
+    vcpu.make_request(Request::kRingFull);
+    vcpu.run->exit_reason = abi::KVM_EXIT_DIRTY_RING_FULL;
+    return Next::kUser;
 }
 
 // What other threads asked for. kTier1: look again, the guest may not be entered yet.
@@ -63,7 +69,8 @@ Next serve_requests(Vcpu& vcpu) {
     }
     // Requests are taken before a suspended vCPU blocks: a request ends the wait, and one that is not taken would end each
     // later wait at once.
-    take_requests(vcpu);
+    if (take_requests(vcpu) == Next::kUser) [[unlikely]]
+        return Next::kUser;
     if (vcpu.power.get() == PowerState::kSuspended) [[unlikely]]
         return suspended(vcpu) == Next::kUser ? Next::kUser : Next::kTier1;
     return Next::kResume;

@@ -39,6 +39,7 @@ enum class Request : u64 {
     kStolenTime = 1 << 1,   // the stolen-time record is out of date
     kTraps = 1 << 2,        // what the trap controls depend on has changed
     kLook = 1 << 3,         // no work: the vCPU only has to leave the guest and look at its power state and Vm::dead
+    kRingFull = 1 << 5,     // the dirty ring is nearly full: KVM_RUN has to leave until the VMM has collected it
     kWatch = 1 << 4,        // no work, and stays: somebody watches exits, so that each has to leave tier 0 (kvm/run/watch.hpp)
 };
 
@@ -77,6 +78,7 @@ public:
     Vm& vm;
     const unsigned index;  // dense, in creation order; `id` is the VMM's number
     nest_host_vcpu* host = nullptr;
+    DirtyRing dirty_ring;     // empty: the VM logs by bitmaps
     abi::Run* run = nullptr;  // the page that the VMM maps and may change at any time: read each field once
 
     Mutex mutex{NEST_LOCK_VCPU};  // one ioctl at a time

@@ -83,8 +83,14 @@ void VgicWiring::halt_all() { vm_.halt_all(); }
 void VgicWiring::resume_all() { vm_.resume_all(); }
 
 Status VgicWiring::read_guest(u64 ipa, void* to, size_t bytes) { return kvm::read_guest(vm_.slots, arch::Ipa(ipa), to, bytes); }
+// By a vCPU's thread, which emulates an access, or by an ioctl of the VM's.
 Status VgicWiring::write_guest(u64 ipa, const void* from, size_t bytes) {
-    return kvm::write_guest(vm_.slots, arch::Ipa(ipa), from, bytes);
+    Vcpu* vcpu;
+    {
+        const PreemptionOff here;
+        vcpu = this_cpu().loaded;
+    }
+    return kvm::write_guest(vm_.slots, arch::Ipa(ipa), from, bytes, vcpu && &vcpu->vm == &vm_ ? &vcpu->dirty_ring : nullptr);
 }
 
 bool VgicWiring::ready() {

@@ -106,6 +106,7 @@ Steps system_steps() {
         {"create-irqchip", [] { return on_vm(KVM_CREATE_IRQCHIP); }, {}, -ENODEV},
         {"preferred-target", preferred_target, {EFAULT}},
         {"enable-cap-dirty-log", [] { return enable_cap(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, 3); }, {EFAULT}},
+        {"enable-cap-dirty-ring", [] { return enable_cap(KVM_CAP_DIRTY_LOG_RING_ACQ_REL, 4096); }, {EFAULT}},
         {"enable-cap-nisv", [] { return enable_cap(KVM_CAP_ARM_NISV_TO_USER, 0); }, {EFAULT}},
         {"enable-cap-unknown", [] { return enable_cap(0xffff, 0); }, {EFAULT}, -EINVAL},
         {"set-counter-offset", counter_offset, {EFAULT}},

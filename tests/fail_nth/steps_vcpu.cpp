@@ -19,6 +19,16 @@ Trial create(bool gic) {
     return descriptor_trial(scene, scene->vm, KVM_CREATE_VCPU, 0);
 }
 
+// With a dirty ring of 16 pages.
+Trial create_with_ring() {
+    const ScenePtr scene = make_scene();
+    kvm_enable_cap enable{};
+    enable.cap = KVM_CAP_DIRTY_LOG_RING_ACQ_REL;
+    enable.args[0] = 16 * 4096;
+    scene->vm.call(KVM_ENABLE_CAP, "KVM_ENABLE_CAP", &enable);
+    return descriptor_trial(scene, scene->vm, KVM_CREATE_VCPU, 0);
+}
+
 Trial map() {
     const ScenePtr scene = make_scene();
     scene->with_vcpu();
@@ -117,6 +127,7 @@ Steps vcpu_steps() {
     return {
         {"create-vcpu", [] { return create(false); }, {ENOMEM}},
         {"create-vcpu-with-vgic", [] { return create(true); }, {ENOMEM}},
+        {"create-vcpu-with-ring", create_with_ring, {ENOMEM}},
         {"map-vcpu", map, {ENOMEM}},
         {"vcpu-init-el1", [] { return init(Level::el1); }},
         {"vcpu-init-el2", [] { return init(Level::el2); }},

@@ -160,7 +160,7 @@ struct Machine {
             return;
         if (mapped == stage2.writable.end() || !mapped->second) {
             stage2.writable[gfn] = true;
-            slot->mark_dirty(gfn);
+            slot->mark_dirty(gfn, nullptr);
         }
         if (slot->logs_dirty())
             dirty[slot->id].insert(gfn - slot->base_gfn);

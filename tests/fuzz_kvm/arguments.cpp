@@ -190,8 +190,8 @@ u64 enable_cap(World& world, Random& r, size_t) {
         u64 args[4];
         u8 pad[64];
     } cap{};
-    cap.cap = static_cast<u32>(r.percent(70) ? r.of({168, 177, 216, 213, 116, 228, 205, 182, 240, 239, 245}) : r.below(260));
-    cap.args[0] = r.percent(70) ? r.below(4) : r.number();
+    cap.cap = static_cast<u32>(r.percent(70) ? r.of({168, 177, 216, 213, 116, 228, 205, 182, 240, 239, 245, 223, 225}) : r.below(260));
+    cap.args[0] = r.percent(60) ? r.below(4) : r.percent(40) ? u64{1} << r.below(24) : r.number();
     return put(world, r, cap);
 }
 

@@ -71,7 +71,7 @@ void host_memory(World& world, Random& r) {
 void run_page(World& world, Random& r) {
     const size_t slot = r.below(kSlots);
     const int vcpu = world.vcpu_in(slot);
-    switch (r.below(4)) {
+    switch (r.below(5)) {
     case 0: world.unmap_run(slot); break;
     case 1: world.map_run(slot); break;
     case 2: {
@@ -82,6 +82,23 @@ void run_page(World& world, Random& r) {
                 madvise(at, kPage, r.of({MADV_DONTNEED, MADV_WILLNEED, MADV_DONTFORK, MADV_HUGEPAGE}));
             munmap(at, kPage);
         }
+        break;
+    }
+    case 3: {
+        // The dirty ring, where there is one: collected, not at all, or written over.
+        const u64 bytes = kPage * (1 + r.below(4));
+        void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, static_cast<off_t>((abi::KVM_DIRTY_LOG_PAGE_OFFSET + r.below(2)) * kPage));
+        if (at == MAP_FAILED)
+            break;
+        doing("the dirty ring");
+        auto* entries = static_cast<abi::DirtyGfn*>(at);
+        for (u64 i = 0; i < kPage / sizeof(abi::DirtyGfn); i++)
+            if (r.percent(70))
+                entries[i].flags = abi::KVM_DIRTY_GFN_F_RESET;
+            else if (r.one_in(8))
+                entries[i] = {static_cast<u32>(r.below(4)), static_cast<u32>(r.number()), r.number()};
+        doing("");
+        munmap(at, bytes);
         break;
     }
     default:

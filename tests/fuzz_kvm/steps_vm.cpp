@@ -112,6 +112,13 @@ void boot(World& world, Random& r) {
         const u64 nisv_to_user[13] = {abi::KVM_CAP_ARM_NISV_TO_USER};
         call_with(world, r, vm, abi::KVM_ENABLE_CAP, nisv_to_user);
     }
+    if (r.one_in(3)) {
+        const u64 ring[13] = {abi::KVM_CAP_DIRTY_LOG_RING_ACQ_REL, kPage << r.below(3)};
+        const u64 bitmaps[13] = {abi::KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP};
+        call_with(world, r, vm, abi::KVM_ENABLE_CAP, ring);
+        if (r.one_in(2))
+            call_with(world, r, vm, abi::KVM_ENABLE_CAP, bitmaps);
+    }
     const bool el2 = r.percent(65), has_gic = r.percent(85), gic_first = r.one_in(2);
     int gic = has_gic && gic_first ? make_gic(world, r, vm, el2) : -1;
     make_vcpus(world, r, vm, el2);

@@ -7,7 +7,7 @@
 #   file      to a file, which the next QEMU reads
 #   postcopy  to a QEMU that fetches most of the memory when the guest is already there
 #   snapshot  savevm, some time, loadvm, in one QEMU: here the clock goes back, to what it was. Alone only.
-# Environment: KERNEL (6.12), CPUS (2), MEM (256M).
+# Environment: KERNEL (6.12), CPUS (2), MEM (256M), ACCEL (kvm).
 rounds=${1:-1}
 shift
 [ $# -gt 0 ] || set -- socket
@@ -35,7 +35,7 @@ start() {
 	shift
 	mkfifo "$at.in" "$at.out"
 	# A snapshot is kept in what snapshot=on makes; a disk that two QEMUs share must be the file itself.
-	qemu-system-aarch64 -M virt,gic-version=3 -accel kvm -cpu host -smp "$cpus" -m "${MEM:-256M}" -display none \
+	qemu-system-aarch64 -M virt,gic-version=3 -accel "${ACCEL:-kvm}" -cpu host -smp "$cpus" -m "${MEM:-256M}" -display none \
 		-chardev file,id=console,path="$console",append=on -serial chardev:console \
 		-chardev pipe,id=monitor,path="$at" -mon chardev=monitor,mode=readline \
 		-nic none -no-reboot -kernel "/guest/linux-${KERNEL:-6.12}" -initrd "/guest/initrd-${KERNEL:-6.12}" \

@@ -122,7 +122,7 @@ TEST_F(SlowMemory, ASlotGoesWhenCopiesIntoItAreThrough) {
     Stuck stuck(hva(8));
     test::port().on_user_copy = stuck.hook();
     const u64 value = 0x1234;
-    auto copying = in_thread([&] { return write_guest(core().vm.slots, arch::Ipa(kGpa + 8), &value, sizeof(value)).ok(); });
+    auto copying = in_thread([&] { return write_guest(core().vm.slots, arch::Ipa(kGpa + 8), &value, sizeof(value), nullptr).ok(); });
     stuck.wait_for_it();
     test::port().on_user_copy = nullptr;
     auto removal = in_thread([&] { return set_slot(0, 0, 0, 0); });
@@ -145,7 +145,7 @@ TEST_F(SlowMemory, ALogEndsWhenCopiesAreThrough) {
     Stuck stuck(hva(8));
     test::port().on_user_copy = stuck.hook();
     const u64 value = 0x1234;
-    auto copying = in_thread([&] { return write_guest(core().vm.slots, arch::Ipa(kGpa + 8), &value, sizeof(value)).ok(); });
+    auto copying = in_thread([&] { return write_guest(core().vm.slots, arch::Ipa(kGpa + 8), &value, sizeof(value), nullptr).ok(); });
     stuck.wait_for_it();
     test::port().on_user_copy = nullptr;
     auto change = in_thread([&] { return set_slot(0, kGpa, 0, k2M); });

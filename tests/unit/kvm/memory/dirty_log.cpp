@@ -26,9 +26,9 @@ protected:
         return static_cast<int>(-to_abi(slots.enable_manual_dirty_log(EnableCap{0, flags, {options}, {}})));
     }
     int split_chunk(u64 bytes) { return static_cast<int>(-to_abi(slots.set_split_chunk(bytes))); }
-    void mark(u64 page) { find(kGfn + page)->mark_dirty(kGfn + page); }
+    void mark(u64 page) { find(kGfn + page)->mark_dirty(kGfn + page, nullptr); }
     // In stage2.meanwhile, where the mmu lock is held.
-    void mark_meanwhile(u64 page) { slots.find(kGfn + page)->mark_dirty(kGfn + page); }
+    void mark_meanwhile(u64 page) { slots.find(kGfn + page)->mark_dirty(kGfn + page, nullptr); }
     bool bit(u64 page) const { return buffer[page / 64] >> (page % 64) & 1; }
     std::vector<StageTwoCall> take_calls() { return std::exchange(stage2.calls, {}); }
 
@@ -39,7 +39,7 @@ TEST_F(DirtyLogTest, NeedsASlotThatLogs) {
     EXPECT_EQ(get(), ENOENT);
     EXPECT_EQ(clear(0, 64), ENOENT);
     ASSERT_EQ(set(0, kGfn, kPages), 0);
-    find(kGfn)->mark_dirty(kGfn);  // nothing to mark
+    find(kGfn)->mark_dirty(kGfn, nullptr);  // nothing to mark
     EXPECT_EQ(get(), ENOENT);
     EXPECT_EQ(get(kvm::Memslots::kMaxSlots), EINVAL);
     EXPECT_EQ(get(1 << 16), EINVAL);

@@ -24,7 +24,7 @@ TEST_F(GuestMemory, CopiesAcrossPagesAndSlots) {
     for (size_t i = 0; i < in.size(); i++)
         in[i] = static_cast<u8>(i * 7 + 1);
     arch::Ipa ipa(0x11 * kPage - 100);
-    ASSERT_TRUE(kvm::write_guest(slots, ipa, in.data(), in.size()).ok());
+    ASSERT_TRUE(kvm::write_guest(slots, ipa, in.data(), in.size(), nullptr).ok());
     ASSERT_TRUE(kvm::read_guest(slots, ipa, out.data(), out.size()).ok());
     EXPECT_EQ(in, out);
     EXPECT_EQ(std::memcmp(reinterpret_cast<void*>(base), in.data() + 100 + kPage, kPage - 100), 0);
@@ -35,9 +35,9 @@ TEST_F(GuestMemory, CopiesAcrossPagesAndSlots) {
 TEST_F(GuestMemory, StopsAtHolesAndReadOnlySlots) {
     u8 byte[200] = {};
     EXPECT_EQ(kvm::read_guest(slots, arch::Ipa(0x13 * kPage - 100), byte, 101).error(), Errno::kFault);
-    EXPECT_EQ(kvm::write_guest(slots, arch::Ipa(0x13 * kPage - 100), byte, 101).error(), Errno::kFault);
+    EXPECT_EQ(kvm::write_guest(slots, arch::Ipa(0x13 * kPage - 100), byte, 101, nullptr).error(), Errno::kFault);
     EXPECT_TRUE(kvm::read_guest(slots, arch::Ipa(0x20 * kPage), byte, 8).ok());
-    EXPECT_EQ(kvm::write_guest(slots, arch::Ipa(0x20 * kPage), byte, 8).error(), Errno::kFault);
+    EXPECT_EQ(kvm::write_guest(slots, arch::Ipa(0x20 * kPage), byte, 8, nullptr).error(), Errno::kFault);
     EXPECT_TRUE(kvm::read_guest(slots, arch::Ipa(0x30 * kPage), byte, 0).ok());
 }
 
@@ -48,7 +48,7 @@ TEST_F(GuestMemory, ReportsAnUnmappedBackingAndDoesNotMarkIt) {
     gone.error = -EFAULT;
     port().user_mappings.push_back(gone);
     u8 byte = 1;
-    EXPECT_EQ(kvm::write_guest(slots, arch::Ipa(0x10 * kPage), &byte, 1).error(), Errno::kFault);
+    EXPECT_EQ(kvm::write_guest(slots, arch::Ipa(0x10 * kPage), &byte, 1, nullptr).error(), Errno::kFault);
     EXPECT_EQ(kvm::read_guest(slots, arch::Ipa(0x10 * kPage), &byte, 1).error(), Errno::kFault);
     EXPECT_FALSE(find(0x10)->dirty.test(0));
 }

@@ -20,7 +20,7 @@ protected:
         stage2.calls.clear();
         buffer.assign((pages + 63) / 64 + 1, kGuard);
     }
-    void mark(u64 gfn) { find(gfn)->mark_dirty(gfn); }
+    void mark(u64 gfn) { find(gfn)->mark_dirty(gfn, nullptr); }
     static constexpr u64 kGuard = 0x5a5a'5a5a'5a5a'5a5a;
     std::vector<u64> buffer;
 };
