@@ -5,10 +5,14 @@
 
 #include <cstring>
 
+#include <kvm/abi/memory.hpp>
+
 #include "guest.hpp"
 #include "steps.hpp"
 
 namespace nest::fuzz_kvm::step {
+
+namespace abi = nest::kvm::abi;
 namespace {
 
 struct Range {
@@ -86,8 +90,8 @@ void run_page(World& world, Random& r) {
     }
     case 3: {
         // The dirty ring, where there is one: collected, not at all, or written over.
-        const u64 bytes = kPage * (1 + r.below(4));
-        void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, static_cast<off_t>((abi::KVM_DIRTY_LOG_PAGE_OFFSET + r.below(2)) * kPage));
+        const u64 bytes = kPage * (1 + r.below(4)), first = abi::KVM_DIRTY_LOG_PAGE_OFFSET + r.below(2);
+        void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, static_cast<off_t>(first * kPage));
         if (at == MAP_FAILED)
             break;
         doing("the dirty ring");
