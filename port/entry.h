@@ -51,7 +51,7 @@ void nest_vm_release(struct nest_vm *vm);
 long nest_vm_ioctl(struct nest_vm *vm, unsigned cmd, unsigned long arg);
 long nest_vcpu_ioctl(struct nest_vcpu *vcpu, unsigned cmd, unsigned long arg);
 void nest_vcpu_release(struct nest_vcpu *vcpu);
-/* Page `index`, of the host's size, of the vCPU's mapping: kvm_run, or the coalesced ring; NULL when there is none. */
+/* Page `index`, of the host's size, of the vCPU's mapping: kvm_run, the coalesced ring or the dirty ring; NULL when there is none. */
 void *nest_vcpu_mmap_page(struct nest_vcpu *vcpu, unsigned long index);
 /* Is that page one of the vCPU's dirty ring, which may only be mapped shared, and not executable? */
 int nest_vcpu_mmap_in_ring(struct nest_vcpu *vcpu, unsigned long index);

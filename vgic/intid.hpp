@@ -29,6 +29,7 @@ constexpr bool is_sgi(unsigned intid) { return intid < kSgis; }
 constexpr bool is_ppi(unsigned intid) { return intid >= kSgis && intid < kPrivateInterrupts; }
 constexpr bool is_private(unsigned intid) { return intid < kPrivateInterrupts; }
 constexpr bool is_lpi(unsigned intid) { return intid >= kFirstLpi; }
+constexpr bool is_special(u64 intid) { return intid - kFirstSpecial < 4; }
 constexpr bool is_spi(unsigned intid) { return !is_private(intid) && !is_lpi(intid); }
 
 // Banks of shared interrupts have one numbering: the SPIs', behind them the LPIs'.

@@ -15,7 +15,7 @@ using namespace qemu_guest;
 using guests::smccc;
 
 constexpr u64 kRounds = 12;
-constexpr u64 kSmcccVersion = 0x8000'0000, kSystemOff = 0x8400'0008;
+constexpr u64 kSmcccVersion = 0x8000'0000;
 constexpr u64 kIidr = guests::kDistributor + 8;
 constexpr u32 kSgi = 5;
 
@@ -23,12 +23,6 @@ volatile u64 handled, handled_at;       // interrupts of CPU 0: how many, and CN
 volatile u64 second_ready, second_handled;
 
 inline u32 load(u64 address) { return guests::memory32(address); }
-
-[[noreturn]] void power_off() {
-    smccc(kSystemOff);
-    for (;;)
-        asm volatile("wfi");
-}
 
 void second_runs() {
     guests::gic_enable(kSgi);
@@ -103,7 +97,7 @@ extern "C" void payload_main(u64 cpu, u64 function) {
     put(reinterpret_cast<u64>(image_start));
     put("\n");
     measure_all();
-    power_off();
+    nest::guests::power_off();
 }
 
 extern "C" void on_interrupt(u64 time) {
@@ -131,6 +125,6 @@ extern "C" void other_exception(u64 vector) {
     put(", ESR 0x");
     put(READ("esr_el1"), 16);
     put("\n");
-    power_off();
+    nest::guests::power_off();
 }
 extern "C" void unexpected_exception(const nest::guests::Frame*) {}

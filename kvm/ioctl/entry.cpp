@@ -77,7 +77,7 @@ void* nest_vcpu_mmap_page(nest_vcpu* vcpu, unsigned long index) {
 }
 
 int nest_vcpu_mmap_in_ring(nest_vcpu* vcpu, unsigned long index) {
-    return index >= abi::KVM_DIRTY_LOG_PAGE_OFFSET && vcpu_of(vcpu).dirty_ring.page(index - abi::KVM_DIRTY_LOG_PAGE_OFFSET) != nullptr;
+    return index >= abi::KVM_DIRTY_LOG_PAGE_OFFSET && nest_vcpu_mmap_page(vcpu, index);
 }
 
 long nest_device_ioctl(void* device, unsigned cmd, unsigned long arg) { return device_ioctl(device, cmd, arg); }

@@ -58,9 +58,9 @@ static HCR_EL2 hcr_for(Cpu& c, const Vcpu& vcpu) {
     if (const u32 pins = vcpu.irq_pins.load_relaxed()) [[unlikely]] {
         // A line that L1 takes itself may have risen just now. It must not reach L2: preempt_l2() gives it to L1, before the
         // next entry. With an in-kernel GIC the pins are L2's alone, from the last flush for L2 (set_left_line()).
-        const bool l2 = vcpu.vel2.in_l2();
         if (vcpu.has_gic() && !vcpu.nested.gic.loaded)
             return hcr;
+        const bool l2 = vcpu.vel2.in_l2();
         if (!l2 || !vcpu.vel2.hcr().get<HCR_EL2::IMO>())
             hcr = hcr.with<HCR_EL2::VI>(pins >> abi::KVM_ARM_IRQ_CPU_IRQ);
         if (!l2 || !vcpu.vel2.hcr().get<HCR_EL2::FMO>())

@@ -8,11 +8,9 @@
 
 namespace nest::kvm {
 
-// L2 has an interface of its own where L1 takes the physical interrupts. (Neither bit is ever RES0.)
-inline bool l1_takes_interrupts(const Vcpu& vcpu) {
-    using H = arch::HCR_EL2;
-    return vcpu.regs.get<H>().raw & H::mask<H::IMO, H::FMO>();
-}
+// Which of the physical interrupts L1 takes. L2 has an interface of its own where L1 takes some. (Neither bit is ever RES0.)
+inline constexpr u64 kTakesBoth = arch::HCR_EL2::mask<arch::HCR_EL2::IMO, arch::HCR_EL2::FMO>();
+inline u64 l1_takes_interrupts(const Vcpu& vcpu) { return vcpu.regs.get<arch::HCR_EL2>().raw & kTakesBoth; }
 inline bool wants_l2_interface(const Vcpu& vcpu) { return vcpu.vel2.in_l2() && l1_takes_interrupts(vcpu); }
 // The same for a vCPU that has just gone to the world `to`, known at compile time.
 template <nested::World to>
@@ -45,10 +43,8 @@ NEST_TIER0 GicChange possible_gic_change(Vcpu& vcpu) {
     if (!vcpu.nested.gic.loaded) {
         if (to != nested::World::kL2)
             return GicChange::kNone;
-        using H = arch::HCR_EL2;
-        constexpr u64 kBoth = H::mask<H::IMO, H::FMO>();
         // Neither: L2 uses L1's interface. One: the other's group is for flush_gic() to care about.
-        if (const u64 takes = vcpu.regs.get<H>().raw & kBoth; takes != kBoth) [[unlikely]]
+        if (const u64 takes = l1_takes_interrupts(vcpu); takes != kTakesBoth) [[unlikely]]
             return takes ? GicChange::kNotHere : GicChange::kNone;
     }
     const u64 any = vgic::any_list_register(vcpu.regs, machine().gic.list_registers());

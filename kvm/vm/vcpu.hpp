@@ -39,8 +39,8 @@ enum class Request : u64 {
     kStolenTime = 1 << 1,   // the stolen-time record is out of date
     kTraps = 1 << 2,        // what the trap controls depend on has changed
     kLook = 1 << 3,         // no work: the vCPU only has to leave the guest and look at its power state and Vm::dead
-    kRingFull = 1 << 5,     // the dirty ring is nearly full: KVM_RUN has to leave until the VMM has collected it
     kWatch = 1 << 4,        // no work, and stays: somebody watches exits, so that each has to leave tier 0 (kvm/run/watch.hpp)
+    kRingFull = 1 << 5,     // the dirty ring is nearly full: KVM_RUN has to leave until the VMM has collected it
 };
 
 // What a blocked vCPU waits for.

@@ -75,7 +75,7 @@ u64 acknowledge(CpuInterface& l1, unsigned group) {
 
 // [IHI0069] 12.2.9 ICC_EOIR0_EL1
 void end(CpuInterface& l1, unsigned group, unsigned intid) {
-    if (intid - kFirstSpecial < 4 || !drop_priority(l1, group))
+    if (is_special(intid) || !drop_priority(l1, group))
         return;
     if (!(l1.hw.vmcr & ICH_VMCR_EL2::VEOIM::kMask))
         deactivate(l1, intid);

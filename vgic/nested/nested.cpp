@@ -53,10 +53,6 @@ private:
     u32 taken_ = 0;
 };
 
-// INTIDs 1020 to 1023 are no interrupts: a valid list register with one of them would be UNPREDICTABLE ([IHI0069] 12.4
-// ICH_LR<n>_EL2), so hardware does not get it.
-bool is_special(u64 intid) { return intid - kFirstSpecial < 4; }
-
 // Two list registers with the same INTID would be UNPREDICTABLE: hardware gets the first one only.
 bool is_loaded(const NestedInterface& nested, u64 intid) {
     for (unsigned i = 0; i < nested.used; i++)
@@ -106,6 +102,7 @@ void fill_nested(CpuInterface& l1, NestedInterface& nested, const vncr::Register
         if (!virtualised[theirs.get<ListRegister::Group>()]) [[unlikely]]
             continue;
         const u64 intid = theirs.get<ListRegister::vINTID>() & kIntidMask;
+        // A valid list register with a special INTID would be UNPREDICTABLE ([IHI0069] 12.4 ICH_LR<n>_EL2): hardware does not get it.
         if (is_special(intid) || is_loaded(nested, intid)) [[unlikely]]
             continue;
         nested.from[nested.used] = static_cast<u8>(n);

@@ -17,6 +17,12 @@ u64 smccc(u64 function, u64 a1, u64 a2, u64 a3) {
     return x0;
 }
 
+void power_off() {
+    smccc(kSystemOff);
+    for (;;)
+        asm volatile("wfi");
+}
+
 u64 cpu_on(u64 mpidr, u64 entry, u64 context) { return smccc(0xc400'0003, mpidr, entry, context); }
 
 void start_second(Code function) {

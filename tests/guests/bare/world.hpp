@@ -14,6 +14,8 @@ struct Frame {
     u64 vector, esr, elr, spsr, far, hpfar;
     u64 nzcv, daif, pan, spsel;     // PSTATE at the vector
 };
+// The IPA of an abort that stage 2 has caused.
+constexpr u64 fault_ipa(const Frame& f) { return field(f.hpfar, 43, 4) << 12 | (f.far & 0xfff); }
 inline constexpr u64 kNoException = ~u64{0};        // Frame::vector of a function that returned
 inline constexpr u64 kVectorSync = 0x200, kVectorLower = 0x400, kVectorLowerIrq = 0x480, kVectorIrq = 0x280;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "linux.hpp"
 
-#include "../../guests/bare/world.hpp"
+#include "../../guests/bare/smp.hpp"
 #include "console.hpp"
 #include "images.hpp"
 #include "tables.hpp"
@@ -12,7 +12,7 @@ namespace {
 using namespace guests;
 
 // PSCI 1.1 ([DEN0022]), for one CPU.
-constexpr u32 kVersion = 0x8400'0000, kMigrateInfoType = 0x8400'0006, kSystemOff = 0x8400'0008, kSystemReset = 0x8400'0009;
+constexpr u32 kVersion = 0x8400'0000, kMigrateInfoType = 0x8400'0006, kSystemReset = 0x8400'0009;
 constexpr u32 kFeatures = 0x8400'000a;
 constexpr u64 kNotSupported = ~u64{0}, kNoMigration = 2;
 
@@ -39,7 +39,7 @@ Access access_of(const Frame& f) {
             .write = field(f.esr, 6, 6) != 0,
             .size = 1u << field(f.esr, 23, 22),
             .target = static_cast<unsigned>(field(f.esr, 20, 16)),
-            .address = field(f.hpfar, 43, 4) << 12 | (f.far & 0xfff)};
+            .address = fault_ipa(f)};
 }
 
 u64 load(u64 address, unsigned size) {
@@ -59,8 +59,8 @@ void store(u64 address, unsigned size, u64 value) {
     }
 }
 
-// The distributor's first frame is Linux's but for GICD_CTLR, which would silence the RTOS's interrupts as well, and the 32 lowest
-// interrupts, which are registers of the redistributors.
+// The distributor's first frame is Linux's but for GICD_CTLR, which would silence the RTOS's interrupts as well. (Of the interrupts
+// there only SPIs act: those of a CPU are its redistributor's.)
 void emulate(Frame& f, const Access& access, LinuxExits& exits) {
     const bool distributor = access.address >= kDistributor && access.address < kDistributor + 0x1000;
     ++(distributor ? exits.distributor : exits.others);

@@ -17,7 +17,7 @@ namespace {
 
 using namespace guests;
 
-constexpr u64 kPsciSystemOff = 0x8400'0008, kMoreTicks = 500;
+constexpr u64 kMoreTicks = 500;
 
 u64 all_ticks() { return rtos_life.ticks + mailbox().ticks; }
 
@@ -61,9 +61,7 @@ void report_rtos() {
     }
     print("linux: ", exits.calls, " calls, ", exits.distributor, " accesses to the distributor, ", exits.others, " to nothing\n");
     report_rtos();
-    smccc(kPsciSystemOff);
-    for (;;)
-        asm volatile("wfi");
+    power_off();
 }
 
 }  // namespace
@@ -79,6 +77,7 @@ extern "C" void payload_main(u64 cpu, u64) {
     nest::guests::isb();
     if (cpu)
         host_rtos();
+    kConsole.enable();
     make_tables();
     nest::guests::distributor(0) = 1 << 4 | 1 << 1;         // ARE, EnableGrp1: of both, for good
     nest::guests::start_second(nullptr);

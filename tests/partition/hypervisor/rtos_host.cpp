@@ -21,7 +21,7 @@ void host_rtos() {
         f = go_on(f);
         rtos_life.ticks = rtos_life.ticks + mailbox().ticks;
         rtos_life.esr = f.esr;
-        rtos_life.address = field(f.hpfar, 43, 4) << 12 | (f.far & 0xfff);
+        rtos_life.address = fault_ipa(f);
         if (f.vector != kVectorLower)
             rtos_life.interrupted = rtos_life.interrupted + 1;
         rtos_life.crashes = rtos_life.crashes + 1;
