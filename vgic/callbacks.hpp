@@ -38,6 +38,9 @@ public:
     // Sleeps, as long as the VMM takes to answer a fault; no spinlock held.
     virtual Status read_guest(u64 ipa, void* to, size_t bytes) = 0;
     virtual Status write_guest(u64 ipa, const void* from, size_t bytes) = 0;
+    // False: the dirty log of the vCPU whose access is being emulated has little room, and work that writes should go on when the access
+    // is executed again.
+    virtual bool can_log_writes() { return true; }
 
 protected:
     ~Callbacks() = default;

@@ -8,7 +8,9 @@
 namespace nest::kvm {
 
 bool has_wakeup_event(Vcpu& vcpu) {
-    return (vcpu.has_gic() && vgic::has_pending(vcpu.gic)) || vcpu.irq_pins.load_relaxed() != 0 || vcpu.serror.pending ||
+    // With a GIC has_pending() knows of every interrupt; the pins are what the last flush for L2 made of it, and may be over.
+    const bool interrupt = vcpu.has_gic() ? vgic::has_pending(vcpu.gic) : vcpu.irq_pins.load_relaxed() != 0;
+    return interrupt || vcpu.serror.pending ||
            vcpu.alarm.load_acquire() || (vcpu.vel2.in_l2() && l2_has_interrupt(vcpu));
 }
 

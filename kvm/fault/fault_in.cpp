@@ -84,13 +84,6 @@ struct Found {
     u64 seq;
 };
 
-// The guest is about to write the page, which is mapped writable. Under the mmu lock.
-void log_write(Vcpu& vcpu, const Memslot& slot, u64 gfn) {
-    slot.mark_dirty(gfn, &vcpu.dirty_ring);
-    if (vcpu.dirty_ring && vcpu.dirty_ring.is_nearly_full()) [[unlikely]]
-        vcpu.make_request(Request::kRingFull);
-}
-
 FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
     Vm& vm = vcpu.vm;
     if (!vm.stage2.tables().top_up(vcpu.tables).ok())
@@ -142,7 +135,7 @@ FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
                 shift = kPageShift;  // a notifier's range in progress touches the block, but not the page
             mapped = install(vm, vcpu, a, Pa(page.pa), shift, attributes_for(page, a, writable, coherent_icache), logging);
             if (mapped.ok() && a.write)
-                log_write(vcpu, slot, gfn);
+                (slot).mark_dirty(gfn, &vcpu.dirty_ring);
         }
     }
     nest_port_page_release(&page, mapped.ok() && writable);

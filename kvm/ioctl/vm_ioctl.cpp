@@ -65,12 +65,12 @@ Result<long> signal_msi(Vm& vm, u64 user) {
     return NEST_TRY(vm.gic.send_msi(msi)) == vgic::Its::Delivery::kDelivered ? 1l : 0l;
 }
 
-// The number of entries that were taken back, of all vCPUs.
+// The number of entries that were taken back, of all vCPUs: of those before a fatal signal, if there is one.
 Result<long> reset_dirty_rings(Vm& vm) {
     if (!vm.slots.ring_entries())
         return Errno::kInval;
     long taken = 0;
-    for (unsigned i = 0; i < vm.online(); i++)
+    for (unsigned i = 0; i < vm.online() && !nest_port_killed(); i++)
         taken += vm.slots.reset_ring(vm.vcpu(i).dirty_ring);
     return taken;
 }

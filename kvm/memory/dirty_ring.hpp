@@ -19,23 +19,26 @@ public:
     DirtyRing& operator=(const DirtyRing&) = delete;
     ~DirtyRing();
 
-    // For so many entries, a power of two that fills whole pages of the host. ENOMEM. Sleeps.
-    Status init(u32 entries);
+    // For so many entries, a power of two that fills whole pages of the host. A push() that leaves the ring nearly full sets `request` in
+    // `requests`. ENOMEM. Sleeps.
+    Status init(u32 entries, Atomic<u64>& requests, u64 request);
     explicit operator bool() const { return entries_ != 0; }
     // Its page `index` as the glue maps it behind KVM_DIRTY_LOG_PAGE_OFFSET; null: there is none.
     void* page(unsigned long index) const { return index < pages_.size() ? pages_[index] : nullptr; }
 
-    // The vCPU's thread only; atomic context. `offset`: the page's number in its slot, in pages of the host. False: the ring is full.
+    // The vCPU's thread only; atomic context. `offset`: the page's number in its slot, in pages of the host. A page that the newest
+    // entry names is not named again while that entry stands: the VMM reads it only after a reset. False: the ring is full.
     bool push(u32 slot, u64 offset);
-    // The vCPU's thread. True: KVM_RUN must leave before the guest writes more; what is left are entries for writes on its behalf.
+    // The vCPU's thread. True: KVM_RUN must leave before the guest runs; what is left are entries for writes on the guest's behalf.
     bool is_nearly_full() const { return pushed_ - taken_back_.load_relaxed() >= entries_ - abi::KVM_DIRTY_RING_RESERVED; }
 
-    // Takes back the collected entries, oldest first, at most a ring of them; visit(slot, offset) for each, with whatever the VMM has
-    // left there. One caller at a time. Returns how many.
+    u32 entries() const { return entries_; }
+    // Takes back collected entries, oldest first, at most `most`; visit(slot, offset) for each, with whatever the VMM has left there. One
+    // caller at a time. Returns how many.
     template <typename Visit>
-    u32 take_back(Visit visit) {
+    u32 take_back(u32 most, Visit visit) {
         u32 taken = 0;
-        for (; taken < entries_; taken++) {
+        for (; taken < most; taken++) {
             abi::DirtyGfn& entry = at(taken_back_.load_relaxed());
             if (!(AtomicRef(entry.flags).load_acquire() & abi::KVM_DIRTY_GFN_F_RESET))
                 break;
@@ -56,7 +59,11 @@ private:
 
     Buffer<void*> pages_;
     u32 entries_ = 0, entries_per_page_ = 1;
-    u32 pushed_ = 0;            // the vCPU's thread
+    u32 pushed_ = 0;            // the vCPU's thread, as all up to newest_offset_
+    u32 newest_slot_ = 0;
+    u64 newest_offset_ = 0;
+    Atomic<u64>* requests_ = nullptr;
+    u64 request_ = 0;
     Atomic<u32> taken_back_;    // written by take_back(); both counts wrap
 };
 

@@ -166,9 +166,9 @@ void Memslots::unmap(const Memslot& slot) {
 }
 
 // What is mapped writable has to be write-protected, so that writes fault. With KVM_DIRTY_LOG_INITIALLY_SET all pages count as
-// written, and KVM_CLEAR_DIRTY_LOG protects them.
+// written, and KVM_CLEAR_DIRTY_LOG protects them; but a ring alone has no such bits, and nothing else would ever protect them.
 void Memslots::dirty_logging_starts(const Memslot& slot) {
-    if (initially_set())
+    if (initially_set() && slot.dirty)
         return;
     stage2_.write_protect_gfns(slot.base_gfn, slot.end_gfn());
     split(slot.base_gfn, slot.end_gfn());
@@ -329,7 +329,7 @@ u32 Memslots::reset_ring(DirtyRing& ring) {
             stage2_.write_protect_gfns(slot->base_gfn + (first << shift), slot->base_gfn + (end << shift));
     };
     Guard guard(mutex_);
-    const u32 taken = ring.take_back([&](u32 id, u64 offset) {
+    const auto note = [&](u32 id, u64 offset) {
         // The VMM may have put anything there.
         const Memslot* named = by_id(id);
         if (!named || !named->logs_dirty() || offset >= named->pages >> shift)
@@ -344,8 +344,17 @@ u32 Memslots::reset_ring(DirtyRing& ring) {
         slot = named;
         first = offset;
         end = offset + 1;
-    });
+    };
+    // What is left of a killed VMM's ring needs no answer.
+    constexpr u32 kStep = 256;
+    u32 taken = 0, now;
+    do {
+        now = ring.take_back(kStep, note);
+        taken += now;
+        nest_port_relax();
+    } while (now == kStep && taken < ring.entries() && !nest_port_killed());
     protect();
+    memory_barrier();  // pairs with DirtyRing::push()
     return taken;
 }
 

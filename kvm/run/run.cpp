@@ -39,14 +39,15 @@ Next take_requests(Vcpu& vcpu) {
         reset_for_cpu_on(vcpu);
     if (vcpu.take_request(Request::kTraps))
         refresh_traps(vcpu);
+    // Before whatever would write to guest memory: a VMM that enters again and again without a reset must not fill the ring.
+    if (vcpu.take_request(Request::kRingFull) && vcpu.dirty_ring.is_nearly_full()) {
+        vcpu.make_request(Request::kRingFull);  // until the VMM has reset the rings, each KVM_RUN ends so
+        vcpu.run->exit_reason = abi::KVM_EXIT_DIRTY_RING_FULL;
+        return Next::kUser;
+    }
     if (vcpu.take_request(Request::kStolenTime))
         record_stolen_time(vcpu);
-    if (!vcpu.take_request(Request::kRingFull) || !vcpu.dirty_ring.is_nearly_full())
-        return Next::kResume;
-    // Until the VMM has reset the rings, each KVM_RUN ends so.
-    vcpu.make_request(Request::kRingFull);
-    vcpu.run->exit_reason = abi::KVM_EXIT_DIRTY_RING_FULL;
-    return Next::kUser;
+    return Next::kResume;
 }
 
 // What other threads asked for. kTier1: look again, the guest may not be entered yet.

@@ -40,9 +40,11 @@ bool switch_quiet_timers(Vcpu& vcpu, bool hyp, CNTHCTL_EL2 l1) {
 vgic::Signal line_of_l1(Vcpu& vcpu) {
     if (!vcpu.gic.work.load_relaxed())
         return vgic::Signal::kNone;
-    if (!vcpu.nested.gic.loaded && vcpu.residence != Residence::kMemory) {
+    {
+        // The look and the reading are one: a switch of threads in between saves L1's priorities and may then load L2's interface.
         const PreemptionOff here;
-        vgic::save_active_priorities(cpu(), vcpu.gic);
+        if (!vcpu.nested.gic.loaded && vcpu.residence != Residence::kMemory)
+            vgic::save_active_priorities(cpu(), vcpu.gic);
     }
     return vgic::signalled_over_running(vcpu.gic).signal;
 }

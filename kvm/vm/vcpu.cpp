@@ -24,7 +24,7 @@ Result<Vcpu*> Vcpu::create(Vm& vm, unsigned index, u32 id) {
     if (!vcpu->host || !vcpu->run || !vcpu->regs.init())
         return Errno::kNoMem;
     if (const u32 entries = vm.slots.ring_entries())
-        NEST_TRY(vcpu->dirty_ring.init(entries));
+        NEST_TRY(vcpu->dirty_ring.init(entries, vcpu->requests_, static_cast<u64>(Request::kRingFull)));
     vcpu->regs.set(arch::SysReg::MPIDR_EL1, mpidr_of(id));
     vcpu->timers.init(vm.timers, vcpu->timer_lines, vcpu.get(), 0);
     return vcpu.release();

@@ -85,12 +85,19 @@ void VgicWiring::resume_all() { vm_.resume_all(); }
 Status VgicWiring::read_guest(u64 ipa, void* to, size_t bytes) { return kvm::read_guest(vm_.slots, arch::Ipa(ipa), to, bytes); }
 // By a vCPU's thread, which emulates an access, or by an ioctl of the VM's.
 Status VgicWiring::write_guest(u64 ipa, const void* from, size_t bytes) {
-    Vcpu* vcpu;
-    {
-        const PreemptionOff here;
-        vcpu = this_cpu().loaded;
-    }
-    return kvm::write_guest(vm_.slots, arch::Ipa(ipa), from, bytes, vcpu && &vcpu->vm == &vm_ ? &vcpu->dirty_ring : nullptr);
+    return kvm::write_guest(vm_.slots, arch::Ipa(ipa), from, bytes, ring_here());
+}
+
+bool VgicWiring::can_log_writes() {
+    const DirtyRing* const ring = ring_here();
+    return !ring || !*ring || !ring->is_nearly_full();
+}
+
+// The ring of the vCPU whose thread this is; null: an ioctl of the VM's.
+DirtyRing* VgicWiring::ring_here() {
+    const PreemptionOff here;
+    Vcpu* const vcpu = this_cpu().loaded;
+    return vcpu && &vcpu->vm == &vm_ ? &vcpu->dirty_ring : nullptr;
 }
 
 bool VgicWiring::ready() {

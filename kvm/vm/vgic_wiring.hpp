@@ -5,6 +5,7 @@
 #include <base/memory.hpp>
 #include <kvm/devices/irqfd.hpp>
 #include <kvm/devices/mmio.hpp>
+#include <kvm/memory/dirty_ring.hpp>
 #include <kvm/vm/its_list.hpp>
 #include <vgic/distributor.hpp>
 
@@ -47,6 +48,7 @@ public:
     void resume_all() override;
     Status read_guest(u64 ipa, void* to, size_t bytes) override;
     Status write_guest(u64 ipa, const void* from, size_t bytes) override;
+    bool can_log_writes() override;
 
     // IrqSink
     bool ready() override;
@@ -55,6 +57,7 @@ public:
 
 private:
     Status reopen();
+    DirtyRing* ring_here();
     static Status register_with(vgic::Distributor& distributor, Vcpu& vcpu);
 
     Vm& vm_;

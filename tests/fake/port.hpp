@@ -102,6 +102,7 @@ struct FakePort {
     std::function<void(nest_mutex*)> on_mutex_lock;  // what other threads do before this one has the mutex
     std::function<void()> on_poll;  // what happens between two looks of a vCPU that polls; time does not pass by itself
     bool fpsimd_survives_preemption = true;
+    std::function<void()> on_preempt_disable;  // what the scheduler does before the thread can keep its CPU; once
     bool cpu_is_wanted = false;     // by another thread
     nest_halt_polling halt_polling{0, 2, 10'000, 2};
     u32 process_id = 4711;

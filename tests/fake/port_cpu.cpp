@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <tests/fake/port.hpp>
+#include <utility>
 
 extern "C" __attribute__((weak)) void nest_cpu_call(unsigned op, void* argument);
 
@@ -57,6 +58,7 @@ void FakePort::reset() {
     on_wait = nullptr;
     on_relax = on_poll = nullptr;
     on_mutex_lock = nullptr;
+    on_preempt_disable = nullptr;
     fpsimd_survives_preemption = true;
     cpu_is_wanted = false;
     halt_polling = {0, 2, 10'000, 2};
@@ -105,7 +107,11 @@ void nest_port_relax(void) {
         port().on_relax();
 }
 bool nest_port_killed(void) { return port().killed; }
-void nest_port_preempt_disable(void) { thread_context().preempt_off++; }
+void nest_port_preempt_disable(void) {
+    if (!thread_context().preempt_off && port().on_preempt_disable)
+        std::exchange(port().on_preempt_disable, nullptr)();
+    thread_context().preempt_off++;
+}
 void nest_port_preempt_enable(void) {
     if (thread_context().preempt_off-- == 0)
         die("preemption enabled more often than disabled");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <vgic/hw/icc.hpp>
+
+#include <base/preemption.hpp>
 #include <vgic/hw/list_registers.hpp>
 #include <vgic/priorities.hpp>
 #include <vgic/inject.hpp>
@@ -164,15 +166,18 @@ bool trapped_write(CpuInterface& cpu, SysReg reg, u64 value) {
     case SysReg::ICC_PMR_EL1: {
         // Unimplemented low bits read as zero.
         const u64 mask = 0xff & ~((u64{1} << (8 - cpu.priority_bits)) - 1);
+        const PreemptionOff here;  // a switch of threads before vmcr_dirty is set reads hardware's value over the new one
         set_vmcr<ICH_VMCR_EL2::VPMR>(cpu, value & mask);
         cpu.hw.vmcr_dirty = true;
         return true;
     }
-    case SysReg::ICC_CTLR_EL1:
+    case SysReg::ICC_CTLR_EL1: {
+        const PreemptionOff here;
         set_vmcr<ICH_VMCR_EL2::VCBPR>(cpu, IccControl::of(value).get<IccControl::CBPR>());
         set_eoi_mode(cpu, IccControl::of(value).get<IccControl::EOImode>());
         cpu.hw.vmcr_dirty = true;
         return true;
+    }
     case SysReg::ICC_SRE_EL1:
         return true;
     default:

@@ -11,6 +11,9 @@ namespace {
 // What one store may cost: a command is 1, and 1 more for each so many events that it concerned.
 constexpr unsigned kBudget = 512, kEventsPerUnit = 16;
 
+// The dirty log has room for what so many commands write, as long as the vCPU may run (KVM_DIRTY_RING_RESERVED).
+constexpr unsigned kCommandsPerLook = 16;
+
 constexpr unsigned kMaxEventBits = 16;
 constexpr u32 kMaxDevices = 65536;
 
@@ -20,10 +23,11 @@ unsigned events_of(const Result<unsigned>& result) { return result.value_or(0); 
 
 Its::Written Its::process_commands() {
     lock_.assert_held();
-    unsigned spent = 0;
+    unsigned spent = 0, executed = 0;
     while (mappings_.translations().open() && !queue_.empty()) {
-        if (spent >= kBudget)
+        if (spent >= kBudget || (executed && executed % kCommandsPerLook == 0 && !memory().can_log_writes()))
             return Written::kAgain;
+        executed++;
         Command command;
         unsigned events = 0;
         if (memory().read_guest(queue_.address() + queue_.read, &command, sizeof(command)).ok())

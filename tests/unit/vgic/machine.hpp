@@ -65,6 +65,8 @@ struct FakeCallbacks final : vgic::Callbacks {
         std::memcpy(ram.data() + (ipa - kRamBase), from, bytes);
         return kOk;
     }
+    bool log_has_room = true;
+    bool can_log_writes() override { return log_has_room; }
     static constexpr u64 kRamBase = 0x4000'0000;
     std::vector<u8> ram;        // a test that wants guest memory makes it as large as it needs
     bool kicked(unsigned vcpu) const { return std::find(kicks.begin(), kicks.end(), vcpu) != kicks.end(); }

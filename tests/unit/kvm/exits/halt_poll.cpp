@@ -102,7 +102,7 @@ TEST_F(HaltPoll, AnInterruptWithinTheWindowCostsNoSleep) {
     open_window();
     comes_while_polling([&] {
         EXPECT_EQ(test::port().vcpus[core().host].detaches, 0u) << "a timer in hardware goes on";
-        core().irq_pins.store_relaxed(1);
+        core().serror.pending = true;
     });
     guest_waits();
     EXPECT_EQ(waits, 0u);
@@ -126,7 +126,7 @@ TEST_F(HaltPoll, BehindTheWindowTheThreadSleeps) {
         waits++;
         EXPECT_FALSE(nest_vcpu_runnable(vcpu));
         test::port().now_ns += 100'000;
-        core().irq_pins.store_relaxed(1);
+        core().serror.pending = true;
         EXPECT_TRUE(nest_vcpu_runnable(vcpu));
     };
     guest_waits();
@@ -187,7 +187,7 @@ TEST_F(HaltPoll, NobodySendsAnIpiToAVcpuThatPolls) {
     unsigned kicks = 0;
     comes_while_polling([&] {
         const unsigned before = test::port().vcpus[core().host].kicks;
-        core().irq_pins.store_relaxed(1);
+        core().serror.pending = true;
         core().kick();
         kicks = test::port().vcpus[core().host].kicks - before;
     });

@@ -2,6 +2,7 @@
 // What keeps a vCPU out of the guest: its power state, a halt of the VM, and requests, which must neither be overlooked
 // nor keep a vCPU awake that has nothing else to do.
 #include <kvm/abi/numbers.hpp>
+#include <kvm/exits/wait.hpp>
 #include <tests/unit/kvm/run/fixture.hpp>
 
 namespace nest::kvm {
@@ -42,6 +43,15 @@ TEST_F(WaitTest, RequestsDoNotKeepASuspendedVcpuAwake) {
     for (Request r : kRequests)
         expect_to_sleep(r);
     EXPECT_FALSE(core().has_requests()) << "they are served";
+}
+
+// With a GIC the pins are what the last flush for L2 made of a line that may be over: they would keep each WFI from sleeping.
+TEST_F(WaitTest, PinsOfTheLastFlushDoNotKeepAVcpuWithAGicAwake) {
+    make_vcpu();
+    core().irq_pins.store_relaxed(1u << abi::KVM_ARM_IRQ_CPU_FIQ);
+    EXPECT_TRUE(has_wakeup_event(core())) << "without a GIC they are the VMM's lines";
+    make_gic();
+    EXPECT_FALSE(has_wakeup_event(core()));
 }
 
 TEST_F(WaitTest, AKickWakesWhoeverMaySleep) {

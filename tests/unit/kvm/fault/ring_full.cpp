@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A vCPU whose dirty ring is nearly full leaves KVM_RUN until the VMM has collected it.
+#include <kvm/memory/guest_memory.hpp>
 #include <tests/unit/kvm/fault/fixture.hpp>
 
 namespace nest::kvm {
@@ -49,6 +50,30 @@ TEST_F(RingFull, EndsTheRunUntilItIsReset) {
     EXPECT_FALSE(leaf(kGpa).attributes.prot.w);
     EXPECT_EQ(run_steps({next}), kInterrupted);
     EXPECT_EQ(entries()[pages - 1].flags, abi::KVM_DIRTY_GFN_F_DIRTY);
+}
+
+// What is written on the guest's behalf fills the ring as well: the guest's next page would find no room.
+TEST_F(RingFull, WritesOnTheGuestsBehalfEndTheRunToo) {
+    make_ring_vcpu();
+    const u64 word = 1;
+    bool ran = false;
+    for (u64 n = 0; n < kEntries - abi::KVM_DIRTY_RING_RESERVED; n++)
+        EXPECT_TRUE(write_guest(core().vm.slots, arch::Ipa(kGpa + 4096 * n), &word, sizeof(word), &core().dirty_ring).ok());
+    EXPECT_EQ(run_steps({[&](vhe::GuestContext&) {
+        ran = true;
+        return vhe::ExitKind::kIrq;
+    }}), 0);
+    EXPECT_EQ(run->exit_reason, abi::KVM_EXIT_DIRTY_RING_FULL);
+    EXPECT_FALSE(ran);
+}
+
+TEST_F(RingFull, AResetEndsWithItsProcess) {
+    make_ring_vcpu();
+    for (u32 n = 0; n < kEntries; n++)
+        entries()[n].flags = abi::KVM_DIRTY_GFN_F_RESET;
+    test::port().killed = true;
+    EXPECT_EQ(vm_ioctl(abi::KVM_RESET_DIRTY_RINGS, nullptr), 0);
+    test::port().killed = false;
 }
 
 TEST_F(RingFull, SizesAreSettledBeforeTheFirstVcpu) {

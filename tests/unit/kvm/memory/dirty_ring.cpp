@@ -11,10 +11,12 @@ using kvm::DirtyRing;
 constexpr u32 kEntries = 256, kLog = KVM_MEM_LOG_DIRTY_PAGES;
 
 struct Ring {
+    static constexpr u64 kRequest = 4;
+    Atomic<u64> requests;
     DirtyRing ring;
     Ring() {
         port().reset();
-        EXPECT_TRUE(ring.init(kEntries).ok());
+        EXPECT_TRUE(ring.init(kEntries, requests, kRequest).ok());
     }
     DirtyGfn& entry(u32 n) { return static_cast<DirtyGfn*>(ring.page(0))[n % kEntries]; }
     // The VMM's part; false: there is nothing.
@@ -26,7 +28,7 @@ struct Ring {
     }
     std::vector<std::pair<u32, u64>> take_back() {
         std::vector<std::pair<u32, u64>> seen;
-        const u32 taken = ring.take_back([&](u32 slot, u64 offset) { seen.push_back({slot, offset}); });
+        const u32 taken = ring.take_back(kEntries, [&](u32 slot, u64 offset) { seen.push_back({slot, offset}); });
         EXPECT_EQ(taken, seen.size());
         return seen;
     }
@@ -61,6 +63,7 @@ TEST(DirtyRing, SaysWhenItIsNearlyFullAndWhenItIsFull) {
     Ring r;
     for (u32 n = 0; n < kEntries; n++) {
         EXPECT_EQ(r.ring.is_nearly_full(), n >= kEntries - KVM_DIRTY_RING_RESERVED) << n;
+        EXPECT_EQ(r.requests.load_relaxed(), n >= kEntries - KVM_DIRTY_RING_RESERVED ? r.kRequest : 0) << n;
         ASSERT_TRUE(r.ring.push(0, n));
     }
     EXPECT_FALSE(r.ring.push(0, 999));
@@ -71,13 +74,31 @@ TEST(DirtyRing, SaysWhenItIsNearlyFullAndWhenItIsFull) {
     EXPECT_EQ(r.entry(0).offset, 999u);
 }
 
+// Stolen time and the GIC's tables are written again and again.
+TEST(DirtyRing, NamesThePageOfTheNewestEntryOnceUntilThatIsTakenBack) {
+    Ring r;
+    ASSERT_TRUE(r.ring.push(0, 0));
+    ASSERT_TRUE(r.ring.push(0, 0));
+    EXPECT_EQ(r.entry(1).flags, 0u);
+    ASSERT_TRUE(r.ring.push(1, 0)) << "another slot";
+    ASSERT_TRUE(r.ring.push(0, 0)) << "not the newest";
+    EXPECT_EQ(r.entry(2).flags, KVM_DIRTY_GFN_F_DIRTY);
+    for (u32 n = 0; n < 3; n++)
+        r.collect(n);
+    ASSERT_TRUE(r.ring.push(0, 0)) << "collected, not taken back";
+    EXPECT_EQ(r.entry(3).flags, 0u);
+    EXPECT_EQ(r.take_back().size(), 3u);
+    ASSERT_TRUE(r.ring.push(0, 0));
+    EXPECT_EQ(r.entry(3).flags, KVM_DIRTY_GFN_F_DIRTY);
+}
+
 // A VMM that calls everything collected, again and again, gets an end.
 TEST(DirtyRing, AVmmThatLiesIsTakenBackOnceAround) {
     Ring r;
     for (u32 n = 0; n < kEntries; n++)
         r.entry(n) = {~0u, ~0u, ~u64{0}};
     u32 visits = 0;
-    EXPECT_EQ(r.ring.take_back([&](u32 slot, u64 offset) {
+    EXPECT_EQ(r.ring.take_back(kEntries, [&](u32 slot, u64 offset) {
         EXPECT_EQ(slot, ~0u);
         EXPECT_EQ(offset, ~u64{0});
         r.entry(visits++).flags = ~0u;
@@ -94,6 +115,7 @@ TEST(DirtyRing, HasItsPagesAndNoOthers) {
 
 struct DirtyRingOfSlots : SlotsTest {
     static constexpr u64 kGfn = 0x1000, kPages = 1000;
+    Atomic<u64> requests;
     DirtyRing ring;
 
     int set_bytes(u64 bytes) { return static_cast<int>(-to_abi(slots.set_ring_bytes(bytes))); }
@@ -109,7 +131,7 @@ struct DirtyRingOfSlots : SlotsTest {
         if (bitmaps) {
             ASSERT_EQ(keep_bitmaps(), 0);
         }
-        ASSERT_TRUE(ring.init(slots.ring_entries()).ok());
+        ASSERT_TRUE(ring.init(slots.ring_entries(), requests, 1).ok());
         ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
         stage2.calls.clear();
     }
@@ -167,7 +189,7 @@ TEST_F(DirtyRingOfSlots, AFullRingLeavesThePageToTheBitmap) {
 
 TEST_F(DirtyRingOfSlots, ASlotWithoutALogIsNotNamed) {
     ASSERT_EQ(set_bytes(kPage), 0);
-    ASSERT_TRUE(ring.init(slots.ring_entries()).ok());
+    ASSERT_TRUE(ring.init(slots.ring_entries(), requests, 1).ok());
     ASSERT_EQ(set(0, kGfn, kPages), 0);
     mark(5, &ring);
     EXPECT_EQ(entries()[0].flags, 0u);
@@ -199,6 +221,17 @@ TEST_F(DirtyRingOfSlots, ResetBelievesNothing) {
     collect_all();
     EXPECT_EQ(slots.reset_ring(ring), 4u);
     EXPECT_TRUE(stage2.calls.empty());
+}
+
+// Without a bitmap nothing else than the start of logging would ever protect what is mapped already.
+TEST_F(DirtyRingOfSlots, AloneTheyDoNotStartAsAllWritten) {
+    ASSERT_EQ(set_bytes(kEntries * sizeof(DirtyGfn)), 0);
+    constexpr u64 kOptions = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+    ASSERT_TRUE(slots.enable_manual_dirty_log(EnableCap{0, 0, {kOptions}, {}}).ok());
+    ASSERT_EQ(set(0, kGfn, kPages), 0);
+    stage2.calls.clear();
+    ASSERT_EQ(set(0, kGfn, kPages, kHva, kLog), 0);
+    EXPECT_EQ(stage2.calls, (std::vector<StageTwoCall>{{'w', kGfn, kGfn + kPages}}));
 }
 
 }  // namespace

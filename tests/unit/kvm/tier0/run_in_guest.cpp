@@ -87,7 +87,7 @@ TEST_F(RunInGuestTest, ASerrorForL1GoesBeforeL2) {
     u64 pc = 0;
     stay({hvc(), eret([&] {
               set_hcr(H::mask<H::VM, H::IMO, H::FMO, H::AMO>());
-              core().serror = {true, 0x123};
+              core().serror = {.pending = true, .syndrome = 0x123};
           }),
           [&](GuestContext& c) {
               pc = c.pc;

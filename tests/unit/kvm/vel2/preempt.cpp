@@ -68,7 +68,7 @@ TEST_F(PreemptTest, WhatL1DoesNotTakeIsL2s) {
 }
 
 TEST_F(PreemptTest, ASerrorThatL1TakesEndsL2sTime) {
-    core().serror = {true, 0x123};
+    core().serror = {.pending = true, .syndrome = 0x123};
     EXPECT_EQ(run_l2(H::AMO::kMask, 0, arch::kModeEL1h | 0x3c0).pc, kLower + 0x180);
     EXPECT_TRUE(core().vel2.in_vel2());
     EXPECT_FALSE(core().serror.pending) << "it is taken once";
@@ -77,7 +77,7 @@ TEST_F(PreemptTest, ASerrorThatL1TakesEndsL2sTime) {
 }
 
 TEST_F(PreemptTest, ASerrorThatL1LeavesIsL2s) {
-    core().serror = {true, 0x123};
+    core().serror = {.pending = true, .syndrome = 0x123};
     const Seen s = run_l2(0, 0);
     EXPECT_EQ(s.pc, kStays);
     EXPECT_TRUE(s.hcr & H::VSE::kMask);
@@ -101,6 +101,27 @@ TEST_F(PreemptTest, L2InAarch32IsL2sProblem) {
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);
     EXPECT_EQ(pstate, (arch::SPSR_EL2::mask<arch::SPSR_EL2::IL, arch::SPSR_EL2::Z>())) << "EL0t, an illegal state";
     EXPECT_TRUE(core().initialized);
+}
+
+// L1's active priorities are in hardware until L2's interface is loaded there: a switch of threads does that, too.
+TEST_F(PreemptTest, L1sActivePrioritiesAreReadBeforeL2sAreLoaded) {
+    make_gic();
+    enter_l2();
+    nest_port_vcpu_attach(core().host);
+    core().nested.gic.loaded = false;   // the vCPU came to L2 just now
+    core().gic.work.store_relaxed(1);
+    core().gic.hw.ap1r[0] = 0x10;
+    set_hcr(H::mask<H::VM, H::IMO, H::FMO>());
+    bool switched = false;
+    test::port().on_preempt_disable = [&] {
+        switched = true;
+        core().nested.gic.loaded = true;
+        cpu().registers[SysReg::ICH_AP1R0_EL2] = 0x80;  // L2's
+    };
+    (void)must_preempt_l2(core());
+    EXPECT_TRUE(switched);
+    EXPECT_EQ(core().gic.hw.ap1r[0], 0x10u);
+    nest_port_vcpu_detach(core().host);
 }
 
 // L1's own HCR_EL2.VI for L2 is not the VMM's line for L1.

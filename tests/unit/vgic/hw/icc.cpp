@@ -80,7 +80,10 @@ TEST(Icc, TrappedCommonRegisters) {
     Machine m(1);
     vgic::CpuInterface& cpu = m.cpu(0);
     u64 v = 0;
+    bool stays = false;
+    test::port().on_preempt_disable = [&] { stays = true; };
     EXPECT_TRUE(vgic::trapped_write(cpu, SysReg::ICC_PMR_EL1, 0x1ff));
+    EXPECT_TRUE(stays) << "a switch of threads in between would read hardware's value over the new one";
     EXPECT_TRUE(vgic::trapped_read(cpu, SysReg::ICC_PMR_EL1, v));
     EXPECT_EQ(v, 0xf8u);
     EXPECT_TRUE(cpu.hw.vmcr_dirty);

@@ -52,6 +52,22 @@ TEST(ItsQueue, AsManyCommandsAtATime) {
     EXPECT_EQ(i.get(kCreadr), i.get(kCwriter));
 }
 
+// A dirty ring that is nearly full: the VMM is to collect it before the store is executed again.
+TEST(ItsQueue, WaitsForRoomInTheDirtyLog) {
+    ItsMachine i;
+    i.enable();
+    i.run({mapc(0, 1), mapd(1, kItts, 16)});
+    for (unsigned n = 0; n < 20; n++)
+        i.put({mapti(1, n, 8192 + n, 0)});
+    i.m.callbacks.log_has_room = false;
+    EXPECT_FALSE(i.tell());
+    EXPECT_TRUE(i.send(1, 15));
+    EXPECT_FALSE(i.send(1, 16));
+    i.m.callbacks.log_has_room = true;
+    EXPECT_TRUE(i.tell());
+    EXPECT_TRUE(i.send(1, 19));
+}
+
 TEST(ItsQueue, GoesOnWhereItWasSwitchedOff) {
     ItsMachine i;
     i.enable();
