@@ -114,6 +114,12 @@ struct CPTR_EL2 : Register<SysReg::CPTR_EL2, CPTR_EL2> {
     using ZEN = Field<17, 16>;
 };
 
+// [DDI0487] D24.2 ZCR_EL1, ZCR_EL2
+struct ZCR_EL2 : Register<SysReg::ZCR_EL2, ZCR_EL2> {
+    using LEN = Field<3, 0>;  // quadwords less one
+};
+struct ZCR_EL12 : Register<SysReg::ZCR_EL12, ZCR_EL12> {};
+
 // [DDI0487] D24.3.20
 struct MDCR_EL2 : Register<SysReg::MDCR_EL2, MDCR_EL2> {
     using HPMFZS = Bit<36>;

@@ -45,13 +45,14 @@ constexpr u64 sctlr_el1_of(u64 sctlr_el2) {
 // VMID, so that equal addresses mean something else there.
 constexpr u64 ttbr0_el1_of(u64 ttbr0_el2) { return ttbr0_el2 & 0x0000'ffff'ffff'fffe; }
 
-// CPTR_EL2 in the layout with E2H 1. TFP traps from every exception level, as FPEN 0 does. No VM with EL2 has SVE or SME.
+// CPTR_EL2 in the layout with E2H 1. TFP and TZ trap from every exception level, as FPEN 0 and ZEN 0 do. No VM has SME.
 constexpr u64 cptr_with_e2h(u64 cptr_el2) {
     using C = arch::CPTR_EL2;
-    constexpr u64 kTta = 1 << 20, kTfp = 1 << 10;
+    constexpr u64 kTta = 1 << 20, kTfp = 1 << 10, kTz = 1 << 8;
     return C::of(cptr_el2 & C::mask<C::TCPAC, C::TAM>())
         .with<C::TTA>((cptr_el2 & kTta) != 0)
         .with<C::FPEN>(cptr_el2 & kTfp ? 0 : 3)
+        .with<C::ZEN>(cptr_el2 & kTz ? 0 : 3)
         .raw;
 }
 

@@ -5,6 +5,18 @@
 
 namespace nest::vhe {
 
+// What of FP/SIMD (FPEN) and SVE (ZEN) is open: bits 23 to 16 of CPTR_EL2, which are no others.
+struct FpOpen {
+    u8 bits = 0;
+
+    static constexpr unsigned kShift = 16;
+    static constexpr u8 kFp = arch::CPTR_EL2::FPEN::kMask >> kShift, kSve = arch::CPTR_EL2::ZEN::kMask >> kShift;
+    constexpr bool any() const { return bits != 0; }
+    constexpr bool sve() const { return bits & kSve; }
+    constexpr arch::CPTR_EL2 in(arch::CPTR_EL2 closed) const { return arch::CPTR_EL2::of(closed.raw | u64{bits} << kShift); }
+    constexpr FpOpen without(FpOpen other) const { return {static_cast<u8>(bits & ~other.bits)}; }
+};
+
 struct TrapConfig {
     arch::HCR_EL2 hcr;    // without VSE, which is set at an entry while a virtual SError is pending
     arch::HCRX_EL2 hcrx;

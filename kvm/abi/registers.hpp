@@ -44,6 +44,9 @@ inline constexpr u64 KVM_REG_SIZE_MASK = 0x00f0'0000'0000'0000;
 inline constexpr u64 KVM_REG_SIZE_U32 = 0x0020'0000'0000'0000;
 inline constexpr u64 KVM_REG_SIZE_U64 = 0x0030'0000'0000'0000;
 inline constexpr u64 KVM_REG_SIZE_U128 = 0x0040'0000'0000'0000;
+inline constexpr u64 KVM_REG_SIZE_U256 = 0x0050'0000'0000'0000;
+inline constexpr u64 KVM_REG_SIZE_U512 = 0x0060'0000'0000'0000;
+inline constexpr u64 KVM_REG_SIZE_U2048 = 0x0080'0000'0000'0000;
 inline constexpr u64 KVM_REG_ARM_COPROC_MASK = 0x0fff'0000;
 inline constexpr u64 KVM_REG_ARM_CORE = 0x0010'0000;
 inline constexpr u64 KVM_REG_ARM_DEMUX = 0x0011'0000;
@@ -53,6 +56,10 @@ inline constexpr u64 KVM_REG_ARM_DEMUX_VAL_MASK = 0x00ff;
 inline constexpr u64 KVM_REG_ARM64_SYSREG = 0x0013'0000;
 inline constexpr u64 KVM_REG_ARM_FW = 0x0014'0000;
 inline constexpr u64 KVM_REG_ARM64_SVE = 0x0015'0000;
+inline constexpr u64 KVM_REG_ARM64_SVE_ZREG_BASE = 0;
+inline constexpr u64 KVM_REG_ARM64_SVE_PREG_BASE = 0x400;
+inline constexpr u64 KVM_REG_ARM64_SVE_FFR_BASE = 0x600;
+inline constexpr u64 KVM_REG_ARM64_SVE_VLS = 0xffff;  // without the group and the size that the ABI's name has
 inline constexpr u64 KVM_REG_ARM_FW_FEAT_BMAP = 0x0016'0000;
 
 // Bytes of a register's value, 1 to 32768.

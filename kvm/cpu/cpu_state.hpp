@@ -3,7 +3,9 @@
 #pragma once
 #include <arch/registers.hpp>
 #include <base/types.hpp>
+#include <cstddef>
 #include <kvm/cpu/debug_state.hpp>
+#include <kvm/cpu/sve_state.hpp>
 #include <nested/vel2/virtual_el2.hpp>
 #include <vhe/guest_context.hpp>
 #include <vncr/register_file.hpp>
@@ -18,8 +20,17 @@ enum class Residence : u8 { kMemory, kHardware };
 // A pending virtual SError: HCR_EL2.VSE and VSESR_EL2.
 struct PendingSerror {
     bool pending = false;
-    u64 syndrome = 0;  // ISS[24:0]
+    bool sve_loaded = false;  // no SError's: VirtualEl2::sve_loaded, here as well
+    u64 syndrome = 0;         // ISS[24:0]
+
+    // What a change of worlds asks first, both by one load.
+    bool pending_or_sve_loaded() const {
+        u16 both;
+        __builtin_memcpy(&both, &pending, sizeof(both));
+        return both;
+    }
 };
+static_assert(offsetof(PendingSerror, sve_loaded) == offsetof(PendingSerror, pending) + 1);
 
 // CCSIDR_EL1 for each value of CSSELR_EL1, once the VMM chose its own; before, it is computed from CTR_EL0.
 inline constexpr unsigned kCsselrCount = 14;
@@ -46,6 +57,7 @@ public:
 
     bool has_feature(unsigned bit) const { return features >> bit & 1; }
     arch::SPSR_EL2 pstate() const { return arch::SPSR_EL2::of(context.pstate); }
+    bool is_final() const { return !sve.present() || sve.finalised(); }  // KVM_ARM_VCPU_FINALIZE has no more to do
     bool aarch32() const { return pstate().get<arch::SPSR_EL2::M4>() != 0; }
     bool at_el0() const { return (context.pstate & 0xf) == 0; }  // EL0t, or AArch32 User
     u64 gpr(unsigned n) const { return n == 31 ? 0 : context.x[n]; }
@@ -66,6 +78,7 @@ public:
     PendingSerror serror;
     DebugState debug;
     CacheGeometry caches;
+    SveState sve;  // not present() without KVM_ARM_VCPU_SVE
 };
 
 }  // namespace nest::kvm

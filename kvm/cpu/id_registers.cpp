@@ -99,10 +99,13 @@ u64 IdRegisters::sanitised(unsigned s, u64 shown, bool aarch32) const {
         return 0;
     bool ctr = s == slot_of(SysReg::CTR_EL0);
     u64 raw = nest_port_feature_register(ctr ? encoding_of(SysReg::CTR_EL0).raw : static_cast<u16>(0xc000 | s)) & shown;
-    bool pointer_auth = has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS);
+    bool pointer_auth = has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS), sve = has_feature(abi::KVM_ARM_VCPU_SVE);
     switch (s) {
     case slot_of(SysReg::ID_DFR0_EL1): return at_most<ID_DFR0_EL1::CopDbg>(ID_DFR0_EL1::of(raw), kDebugv8p8).raw;
-    case slot_of(SysReg::ID_AA64PFR0_EL1): return sanitise_pfr0(raw);
+    case slot_of(SysReg::ID_AA64PFR0_EL1):
+        raw = sanitise_pfr0(raw);
+        return sve ? raw : ID_AA64PFR0_EL1::of(raw).with<ID_AA64PFR0_EL1::SVE>(0).raw;
+    case slot_of(SysReg::ID_AA64ZFR0_EL1): return sve ? raw : 0;
     case slot_of(SysReg::ID_AA64PFR1_EL1): return sanitise_pfr1(raw);
     case slot_of(SysReg::ID_AA64DFR0_EL1):
         return at_most<ID_AA64DFR0_EL1::DebugVer>(ID_AA64DFR0_EL1::of(raw), kDebugv8p8).raw;
@@ -142,7 +145,7 @@ Status IdRegisters::configure(u64 features) {
     features_.store_relaxed(features);
     configured_ = true;
     // No write by a VMM is lost here: ONE_REG needs an initialised vCPU, and this is the VM's first KVM_ARM_VCPU_INIT.
-    for (SysReg reg : {SysReg::ID_AA64ISAR1_EL1, SysReg::ID_AA64ISAR2_EL1}) {
+    for (SysReg reg : {SysReg::ID_AA64ISAR1_EL1, SysReg::ID_AA64ISAR2_EL1, SysReg::ID_AA64PFR0_EL1, SysReg::ID_AA64ZFR0_EL1}) {
         unsigned s = slot_of(reg);
         limits_[s] = sanitised(s, kTable.rows[s].shown, false);
         store(s, limits_[s]);

@@ -10,7 +10,8 @@
 #include <kvm/nested/sysreg.hpp>
 #include <kvm/sysreg/cp_traps.hpp>
 #include <kvm/sysreg/sysreg_traps.hpp>
-#include <kvm/vm/fpsimd.hpp>
+#include <kvm/vel2/entry.hpp>
+#include <kvm/vm/sve.hpp>
 #include <kvm/vm/vm.hpp>
 #include <nested/cpu/trap_routing.hpp>
 
@@ -82,6 +83,7 @@ Next el1_sysreg(Vcpu& vcpu) {
 Next vel2_sysreg(Vcpu& vcpu) {
     switch (emulate_vel2_sysreg(vcpu, Tier::k1)) {
     case nested::Outcome::kUndefined: return undefined(vcpu);
+    case nested::Outcome::kSveTrap: forward_to_vel2(vcpu, nested::Exception::sve_access()); return Next::kResume;
     case nested::Outcome::kTier1: return Next::kResume;  // the guest executes the instruction once more
     case nested::Outcome::kFlat: return el1_sysreg(vcpu);
     case nested::Outcome::kDone: break;
@@ -145,8 +147,14 @@ Next handle_exit(Vcpu& vcpu) {
     case Ec::kMops:
         restart_at_prologue(vcpu);
         return Next::kResume;
+    case Ec::kSve:
+        if (!vcpu.sve.present())
+            return undefined(vcpu);
+        vcpu.vel2.choice_made();  // only with NV2 is ZCR_EL1 L2's own at virtual EL2 without E2H
+        acquire_sve(vcpu);
+        return Next::kResume;
     default:
-        // SVE, SME, pointer authentication and other features that this vCPU was not given, and classes that are new.
+        // SME, pointer authentication and other features that this vCPU was not given, and classes that are new.
         return undefined(vcpu);
     }
 }

@@ -15,7 +15,7 @@ using namespace abi;
 constexpr u32 kGuestDebugFlags = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW;
 
 unsigned vcpus_recommended() { return nest_port_cpus_online() < kMaxVcpus ? nest_port_cpus_online() : kMaxVcpus; }
-bool has_vcpu_feature(u32 feature) { return supported_vcpu_features(false) >> feature & 1; }
+bool has_vcpu_feature(u32 feature) { return machine().vcpu_features() >> feature & 1; }
 
 long check_extension(Vm* vm, u64 capability) {
     switch (capability) {

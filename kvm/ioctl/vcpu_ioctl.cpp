@@ -84,12 +84,16 @@ Status get_events(Vcpu& vcpu, u64 user) {
     return store(user, get_vcpu_events(vcpu, machine().traps.ras));
 }
 
-// No feature here needs finalising.
-Status finalize(const Vcpu& vcpu, u64 user) {
+// Of the features SVE alone needs it.
+Status finalize(Vcpu& vcpu, u64 user) {
     if (!vcpu.initialized)
         return Errno::kNoExec;
-    (void)NEST_TRY(fetch<s32>(user));
-    return Errno::kInval;
+    const s32 feature = NEST_TRY(fetch<s32>(user));
+    if (feature != static_cast<s32>(KVM_ARM_VCPU_SVE) || !vcpu.sve.present())
+        return Errno::kInval;
+    NEST_TRY(vcpu.sve.finalise());
+    vcpu.vel2.sve_len = static_cast<u8>(vcpu.sve.max_vq() - 1);
+    return kOk;
 }
 
 // After the VMM may have set any register: the vGIC and the timers have to know MPIDR_EL1 and CNTVOFF_EL2.

@@ -97,8 +97,15 @@ Result<unsigned> core_register_size(u64 id) {
     return found.bytes;
 }
 
+bool is_v_register(u64 id) {
+    const Result<Found> found = find(id);
+    return found.ok() && found.value().which == Core::vregs;
+}
+
 Status get_core_register(const CpuState& state, u64 id, RegisterBytes& value) {
     Found found = NEST_TRY(find(id));
+    if (found.which == Core::vregs && state.sve.present())
+        return Errno::kInval;
     if (const u8* from = place(state, found)) {
         __builtin_memcpy(value, from, found.bytes);
         return kOk;
@@ -110,6 +117,8 @@ Status get_core_register(const CpuState& state, u64 id, RegisterBytes& value) {
 
 Status set_core_register(CpuState& state, u64 id, const RegisterBytes& value) {
     Found found = NEST_TRY(find(id));
+    if (found.which == Core::vregs && state.sve.present())
+        return Errno::kInval;
     u64 low;
     __builtin_memcpy(&low, value, sizeof(low));
     if (found.which == Core::pstate && !mode_is_possible(state, low))

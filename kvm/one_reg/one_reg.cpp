@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kvm/cpu/id_registers.hpp>
 #include <kvm/one_reg/one_reg.hpp>
+#include <kvm/one_reg/sve_registers.hpp>
 #include <kvm/sysreg/system_registers.hpp>
 
 namespace nest::kvm {
@@ -49,7 +50,10 @@ private:
 
 void list(const CpuState& state, RegisterProviders others, IdList& ids) {
     for (unsigned i = 0; i < core_register_count(); i++)
-        ids.add(core_register_id(i));
+        if (const u64 id = core_register_id(i); !state.sve.present() || !is_v_register(id))
+            ids.add(id);
+    for (unsigned i = 0; i < sve_register_count(state); i++)
+        ids.add(sve_register_id(i));
     for (RegisterProvider* provider : others)
         for (unsigned i = 0; i < provider->count(); i++)
             ids.add(provider->id(i));
@@ -66,6 +70,8 @@ Result<unsigned> register_size(u64 id) {
     NEST_TRY(check_arch(id));
     if (group(id) == KVM_REG_ARM_CORE)
         return core_register_size(id);
+    if (group(id) == KVM_REG_ARM64_SVE)
+        return sve_register_size(id);
     u64 size = reg_size(id);
     if (size != 4 && size != 8)
         return Errno::kNoEnt;
@@ -76,6 +82,10 @@ Result<unsigned> read_register(CpuState& state, RegisterProviders others, u64 id
     unsigned size = NEST_TRY(register_size(id));
     if (group(id) == KVM_REG_ARM_CORE) {
         NEST_TRY(get_core_register(state, id, value));
+        return size;
+    }
+    if (group(id) == KVM_REG_ARM64_SVE) {
+        NEST_TRY(get_sve_register(state, id, value));
         return size;
     }
     if (group(id) == KVM_REG_ARM_DEMUX)
@@ -99,6 +109,8 @@ Status write_register(CpuState& state, RegisterProviders others, u64 id, const R
     NEST_TRY(register_size(id));
     if (group(id) == KVM_REG_ARM_CORE)
         return set_core_register(state, id, value);
+    if (group(id) == KVM_REG_ARM64_SVE)
+        return set_sve_register(state, id, value);
     u64 wide;
     __builtin_memcpy(&wide, value, sizeof(wide));
     if (group(id) == KVM_REG_ARM_DEMUX)
@@ -134,6 +146,8 @@ Status get_reg_list(CpuState& state, RegisterProviders others, u64 user) {
     RegList head;
     if (nest_port_copy_from_user(&head, user, sizeof(head)))
         return Errno::kFault;
+    if (!state.is_final())
+        return Errno::kPerm;
     u64 room = head.n;
     IdList counted(0);
     list(state, others, counted);

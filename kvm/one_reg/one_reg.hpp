@@ -28,7 +28,7 @@ using RegisterProviders = std::span<RegisterProvider* const>;
 // A register's value between us and kernel memory, least significant byte first. Errors of all: kInval (not an arm64 id,
 // or a core register of another size), kNoEnt (no such register).
 Result<unsigned> read_register(CpuState& state, RegisterProviders others, u64 id, RegisterBytes& value);  // bytes of the value
-Result<unsigned> register_size(u64 id);  // 4, 8 or 16 bytes, by the id alone: a register of that id need not exist
+Result<unsigned> register_size(u64 id);  // 4 to kRegisterBytes, by the id alone: a register of that id need not exist
 Status write_register(CpuState& state, RegisterProviders others, u64 id, const RegisterBytes& value);
 
 // The ioctls, with the structure already in kernel memory; kFault as well. The vCPU is initialised and not running, and its
@@ -36,7 +36,7 @@ Status write_register(CpuState& state, RegisterProviders others, u64 id, const R
 Status get_one_reg(CpuState& state, RegisterProviders others, const abi::OneReg& request);
 Status set_one_reg(CpuState& state, RegisterProviders others, const abi::OneReg& request);
 
-// `user` is the address of struct kvm_reg_list. k2Big: not enough room; the structure's `n` is then the count needed.
+// `user` is the address of struct kvm_reg_list. kPerm: KVM_ARM_VCPU_FINALIZE is due. k2Big: not enough room; the structure's `n` is then the count needed.
 Status get_reg_list(CpuState& state, RegisterProviders others, u64 user);
 
 // kInval: another range than the feature-ID space, or a reserved word set. kFault.

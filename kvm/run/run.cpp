@@ -15,6 +15,7 @@
 #include <kvm/vel2/gic.hpp>
 #include <kvm/vm/fpsimd.hpp>
 #include <kvm/vm/machine.hpp>
+#include <kvm/vm/sve.hpp>
 #include <kvm/vm/vm.hpp>
 #include <vgic/hw/absent.hpp>
 #include <vgic/hw/entry.hpp>
@@ -108,6 +109,7 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     else
         vgic::hide(c);
 
+    enter_sve(vcpu);
     bool ran = false;
     const bool l1_wants_it = vcpu.vel2.present() && must_preempt_l2(vcpu);
     const bool vmm_wants_it = !vcpu.has_gic() && device_levels_differ(vcpu);
@@ -119,6 +121,7 @@ bool pass_through_guest(Vcpu& vcpu, Exit& exit) {
     } else {
         ran = !l1_wants_it && !vmm_wants_it && enter_if_watched(vcpu, exit);
     }
+    leave_sve(vcpu);
     if (vcpu.has_gic())
         sync_gic(vcpu);
     else
@@ -228,6 +231,8 @@ Status finish_access_and_run(Vcpu& vcpu) {
 Status run(Vcpu& vcpu) {
     if (!vcpu.initialized)
         return Errno::kNoExec;
+    if (!vcpu.is_final())
+        return Errno::kPerm;
     NEST_TRY(prepare_first_run(vcpu));
 
     // refresh_traps() takes PSTATE.SS over for a VMM that steps the guest. It comes before mmio.complete(), which finishes an

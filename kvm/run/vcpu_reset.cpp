@@ -73,7 +73,9 @@ void forget_instructions() {
 
 Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
     const bool before = vcpu.initialized;
-    const bool off = NEST_TRY(init_vcpu(vcpu, init, supported_vcpu_features(machine().nv, machine().nv1)));
+    const bool off = NEST_TRY(init_vcpu(vcpu, init, machine().vcpu_features()));
+    if (vcpu.has_feature(abi::KVM_ARM_VCPU_SVE) && !vcpu.sve.present())
+        vcpu.sve.give(machine().vector_lengths.tell());
     if (vcpu.vel2.present()) {
         if (const Status status = vcpu.vm.nested_mmu.enable(); !status.ok()) {
             vcpu.initialized = before;  // virtual EL2 without shadows must not run: the VMM may not have looked

@@ -27,7 +27,7 @@ u64 made_up_clidr(CTR_EL0 ctr) {
 
 }  // namespace
 
-u64 supported_vcpu_features(bool nested, bool e2h0) {
+u64 supported_vcpu_features(bool nested, bool e2h0, bool sve) {
     auto host = [](SysReg reg) { return nest_port_feature_register(encoding_of(reg).raw); };
     auto isar1 = ID_AA64ISAR1_EL1::of(host(SysReg::ID_AA64ISAR1_EL1));
     auto isar2 = ID_AA64ISAR2_EL1::of(host(SysReg::ID_AA64ISAR2_EL1));
@@ -36,7 +36,8 @@ u64 supported_vcpu_features(bool nested, bool e2h0) {
     bool generic = isar1.get<ID_AA64ISAR1_EL1::GPA>() || isar1.get<ID_AA64ISAR1_EL1::GPI>() ||
                    isar2.get<ID_AA64ISAR2_EL1::GPA3>();
     return bit(abi::KVM_ARM_VCPU_POWER_OFF) | bit(abi::KVM_ARM_VCPU_PSCI_0_2) | (address && generic ? kPointerAuth : 0) |
-           (nested ? bit(abi::KVM_ARM_VCPU_HAS_EL2) : 0) | (nested && e2h0 ? bit(abi::KVM_ARM_VCPU_HAS_EL2_E2H0) : 0);
+           (nested ? bit(abi::KVM_ARM_VCPU_HAS_EL2) : 0) | (nested && e2h0 ? bit(abi::KVM_ARM_VCPU_HAS_EL2_E2H0) : 0) |
+           (sve ? bit(abi::KVM_ARM_VCPU_SVE) : 0);
 }
 
 Result<bool> init_vcpu(CpuState& state, const abi::VcpuInit& init, u64 supported) {
@@ -68,6 +69,7 @@ void reset_vcpu(CpuState& state) {
     state.context = {};
     state.context.pstate = SPSR_EL2::mask<SPSR_EL2::D, SPSR_EL2::A, SPSR_EL2::I, SPSR_EL2::F>() | kModeEL1h;
     state.fp = {};
+    state.sve.reset();
     state.serror = {};
     state.debug.guest = {};
     state.debug.note_armed();

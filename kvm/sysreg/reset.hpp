@@ -9,8 +9,8 @@
 namespace nest::kvm {
 
 // KVM_ARM_VCPU_* that this machine and module can give, as bits: pointer authentication if the host has both kinds of
-// it; KVM_ARM_VCPU_HAS_EL2 if `nested`, and KVM_ARM_VCPU_HAS_EL2_E2H0 if `e2h0` as well.
-u64 supported_vcpu_features(bool nested, bool e2h0 = false);
+// it; KVM_ARM_VCPU_HAS_EL2 if `nested`, and KVM_ARM_VCPU_HAS_EL2_E2H0 if `e2h0` as well; KVM_ARM_VCPU_SVE if `sve`.
+u64 supported_vcpu_features(bool nested, bool e2h0 = false, bool sve = false);
 
 // KVM_ARM_PREFERRED_TARGET.
 constexpr abi::VcpuInit preferred_target() { return {abi::KVM_ARM_TARGET_GENERIC_V8, {}}; }

@@ -11,7 +11,7 @@ namespace {
 
 using namespace arch;
 
-enum class ShownIf : u8 { kAlways, kPointerAuth };
+enum class ShownIf : u8 { kAlways, kPointerAuth, kSve };
 struct StateRow {
     SysReg reg;
     ShownIf shown;
@@ -22,12 +22,21 @@ constexpr StateRow kStates[] = {
 #undef STATE
 };
 
+bool is_shown(const CpuState& state, ShownIf shown) {
+    switch (shown) {
+    case ShownIf::kAlways: return true;
+    case ShownIf::kPointerAuth: return state.has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS);
+    case ShownIf::kSve: return state.has_feature(abi::KVM_ARM_VCPU_SVE);
+    }
+    return false;
+}
+
 bool is_state(const CpuState& state, SysReg reg) {
     if (reg == SysReg::kCount)
         return false;
     for (const StateRow& row : kStates)
         if (row.reg == reg)
-            return row.shown == ShownIf::kAlways || state.has_feature(abi::KVM_ARM_VCPU_PTRAUTH_ADDRESS);
+            return is_shown(state, row.shown);
     return false;
 }
 

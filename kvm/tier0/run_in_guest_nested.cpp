@@ -113,6 +113,9 @@ void read_misr(Vcpu& vcpu, SysRegIss iss) {
     case nested::Outcome::kUndefined:
         inject_undefined(vcpu);
         return Next::kResume;
+    case nested::Outcome::kSveTrap:
+        forward_in_tier0(vcpu, Exception::sve_access());
+        return Next::kResume;
     case nested::Outcome::kTier1:
         return Next::kTier1;
     case nested::Outcome::kFlat:
@@ -130,6 +133,12 @@ Next vel2_sysreg(Vcpu& vcpu) {
     return nested::answer_at_once(cpu(), vcpu.vel2, iss) ? Next::kResume : other_vel2_sysreg(vcpu, iss);
 }
 
+// Route::kUndefined, or SVE where L1 traps FP/SIMD alone.
+[[gnu::noinline, gnu::cold]] void refuse(Vcpu& vcpu, Ec what) {
+    const bool fp = what == Ec::kSve && vcpu.sve.present();
+    fp ? forward_in_tier0(vcpu, Exception::fp_access()) : inject_undefined(vcpu);
+}
+
 // Tier 0 of one exit. `only_changed_worlds` becomes true for a forward or an ERET: nothing but the registers of a change of
 // world (or of EL) was touched, no debug register, for example.
 template <bool e2h>
@@ -144,7 +153,8 @@ Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
     case nested::Route::kVncr:
         return vcpu.vm.nested_vncr.access(vcpu);
     case nested::Route::kUndefined:
-        inject_undefined(vcpu);
+    case nested::Route::kForwardFp:
+        refuse(vcpu, vhe::exception_class(esr));
         return Next::kResume;
     case nested::Route::kStage2:
         return v.in_l2() ? vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) : handle_el1_exit(vcpu);
@@ -173,8 +183,12 @@ Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
 template <World to, bool e2h>
 bool complete_switch_fast_to(Cpu& c, PerCpu& here, Vcpu& vcpu, Tally& tally) {
     constexpr bool hyp = to == World::kVel2;
-    if (vcpu.serror.pending)
-        return false;
+    if (vcpu.serror.pending_or_sve_loaded()) [[unlikely]] {
+        if (vcpu.serror.sve_loaded)
+            nested::follow_zcr(c, vcpu.vel2);
+        if (vcpu.serror.pending)
+            return false;
+    }
     const GicChange gic = possible_gic_change<to>(vcpu);
     if (gic == GicChange::kNotHere)
         return false;

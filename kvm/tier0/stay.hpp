@@ -103,8 +103,8 @@ static void take_serrors(Cpu& c, Vcpu& vcpu, bool interrupted_by_one) {
 
 static CPTR_EL2 cptr_for(const Vcpu& vcpu) {
     if (vcpu.vel2.present())
-        return vcpu.vel2.cptr(vcpu.fp_loaded);
-    return vcpu.fp_loaded ? vcpu.traps.cptr.with<CPTR_EL2::FPEN>(3) : vcpu.traps.cptr;
+        return vcpu.vel2.cptr(vcpu.fp_open);
+    return vcpu.fp_open.in(vcpu.traps.cptr);
 }
 
 }  // namespace stay_detail

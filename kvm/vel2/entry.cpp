@@ -92,7 +92,7 @@ void forward_to_vel2(Vcpu& vcpu, const Exception& exception) {
         nested::take_exception_in_memory(cpu(), vcpu.vel2, exception);
     } else {
         const PreemptionOff here;
-        nested::take_exception(cpu(), vcpu.vel2, exception, {vcpu.fp_loaded, vcpu.serror.pending, true});
+        nested::take_exception(cpu(), vcpu.vel2, exception, {vcpu.fp_open, vcpu.serror.pending, true});
         refresh_debug_traps(vcpu);
     }
 }

@@ -33,7 +33,7 @@ inline void note_forward(Vcpu& vcpu, const nested::Exception& e) {
 }
 
 // Tier 0: guest context loaded.
-inline nested::SwitchArgs tier0_switch(const Vcpu& vcpu) { return {vcpu.fp_loaded, vcpu.serror.pending, false}; }
+inline nested::SwitchArgs tier0_switch(const Vcpu& vcpu) { return {vcpu.fp_open, vcpu.serror.pending, false}; }
 
 namespace detail {
 void forward_while_stepped(Vcpu& vcpu, nested::Exception e);

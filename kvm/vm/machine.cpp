@@ -161,6 +161,10 @@ const char* init_this_cpu() {
         here.disabled = true;
         return lacks;
     }
+    if (!machine().vector_lengths.add(vector_lengths_of(c))) {
+        here.disabled = true;
+        return VectorLengths::kName;
+    }
     if (c.read<CTR_EL0>().raw != machine().traps.ctr)
         machine().mixed_ctr.store_relaxed(true);
     note_kind(c, here);

@@ -7,7 +7,9 @@
 #include <kvm/cpu/cpu.hpp>
 #include <kvm/firmware/smccc_config.hpp>
 #include <kvm/sysreg/common_features.hpp>
+#include <kvm/sysreg/reset.hpp>
 #include <kvm/sysreg/trap_config.hpp>
+#include <kvm/sysreg/vector_lengths.hpp>
 #include <port/entry.h>
 #include <stage2/host_features.hpp>
 #include <stage2/vmid.hpp>
@@ -33,12 +35,15 @@ struct Machine {
     TrapHost traps{};
     CommonFeatures common{};
     Atomic<bool> mixed_ctr;    // a CPU has come up whose CTR_EL0 is not the system-wide one: guests' reads of it have to trap
+    VectorLengths vector_lengths;
     Mitigations mitigations{};
     bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
     bool nv1 = false;          // HCR_EL2.NV1 exists: virtual EL2 may do without E2H
     bool recursion = false;    // L1 may give NV2 to its guests; needs NV without NV2, too (nested/cpu/world_switch.hpp)
     Mutex vms_lock{NEST_LOCK_VMS};  // outside of a VM's own locks
+    // Bits of KVM_ARM_VCPU_*. Without NV2 no vCPU with EL2 can have SVE (docs/architecture.md), and no other is offered it then.
+    u64 vcpu_features() { return supported_vcpu_features(nv, nv1, (nv2 || !nv) && vector_lengths.tell()); }
     Vm* vms = nullptr;         // all VMs, linked by Vm::next_listed, for statistics; vms_lock
 };
 

@@ -72,6 +72,7 @@ public:
             nest_port_vcpu_kick(host);
     }
 
+    bool fp_loaded() const { return fp_open.any(); }
     vhe::Tier tier() const { return entered ? vhe::Tier::k0 : vhe::Tier::k1; }
     bool has_gic() const { return gic.distributor != nullptr; }
 
@@ -89,7 +90,7 @@ public:
     Atomic<bool> alarm;       // the deadline of a WFIT has passed
     HaltPollWindow halt_poll;
     bool entered = false;     // between activate() and deactivate(): guest context loaded, TGE clear
-    bool fp_loaded = false;   // the thread owns FP/SIMD and the registers are the guest's
+    vhe::FpOpen fp_open;      // what the thread owns and the guest may use: FP/SIMD, and SVE with it
     bool fp_wanted = false;   // the guest uses them, and the kernel lends them only while preemption is off: for each stay
     Atomic<bool> has_run;
     Atomic<u32> irq_pins;     // HCR_EL2.VI and VF, by KVM_IRQ_LINE; with an in-kernel GIC what L1 leaves to L2 (kvm/vel2/gic.cpp)
@@ -107,6 +108,7 @@ public:
     vgic::CpuInterface gic;
     NestedVcpu nested;
     VcpuStats stats{};
+    u64 host_zcr = 0;            // ZCR_EL2 of the host, while the guest has SVE's registers
     TraceRing trace;             // large: behind everything that tier 0 uses often
     vncr::Translations l1_vncr;  // of L1's VNCR_EL2; large as well
     nested::WorldTraps::Made l2_traps_before{};

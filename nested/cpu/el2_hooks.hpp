@@ -9,6 +9,7 @@ namespace nest::nested {
 enum class Outcome : u8 {
     kDone,       // executed; PC is past it and Rt is set
     kUndefined,  // take_exception(Exception::undefined())
+    kSveTrap,    // take_exception(Exception::sve_access()): L1's own CPTR_EL2 traps the access
     kTier1,  // not possible in tier 0: leave the guest context and emulate the same access again; nothing has changed
     kFlat,  // nothing of virtual EL2's: as for a flat guest (kvm/sysreg/sysreg_traps.cpp)
 };

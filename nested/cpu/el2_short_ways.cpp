@@ -38,7 +38,7 @@ bool answer_at_once(Cpu& cpu, VirtualEl2& v, SysRegIss iss) {
     case encoding_of(SysReg::CPTR_EL2).raw:
         if (is_read || e2h)
             return false;
-        value = RegisterMasks::cptr_without_e2h(value);
+        value = masks.cptr_without_e2h(value);
         v.file.set(SysReg::CPTR_EL2, value);
         cpu.write(CPACR_EL12::of(vhe::cptr_with_e2h(value)));
         break;

@@ -7,6 +7,7 @@
 #include <nested/cpu/el2_hooks.hpp>
 #include <nested/cpu/step_over.hpp>
 #include <nested/vel2/el2_registers.hpp>
+#include <nested/vel2/trap_merge.hpp>
 
 namespace nest::nested {
 
@@ -71,6 +72,21 @@ struct El2Access {
         }
         return Outcome::kDone;
     }
+    // L1's CPTR_EL2 traps the access of virtual EL2 itself, too ([DDI0487] D24.2 ZCR_EL2).
+    Outcome zcr() {
+        if (l1_traps_sve(v.cptr_of_l1()))
+            return Outcome::kSveTrap;
+        const RegisterMasks& masks = v.config().masks;
+        if (is_read) {
+            value = masks.apply(v.sve_loaded ? arch::ZCR_EL2::of(cpu.read<arch::ZCR_EL12>().raw) : v.file.get<arch::ZCR_EL2>()).raw;
+            return Outcome::kDone;
+        }
+        const arch::ZCR_EL2 written = masks.apply(arch::ZCR_EL2::of(value));
+        v.file.set(written);
+        if (v.sve_loaded)
+            cpu.write(arch::ZCR_EL12::of(written.raw));
+        return Outcome::kDone;
+    }
     // One of L2's registers of EL1, which are in the file while virtual EL2 runs. CNTKCTL_EL1 is in hardware without E2H.
     Outcome of_l2(arch::SysReg reg) {
         if (is_read)
@@ -88,6 +104,7 @@ struct El2Access {
         case El2Kind::kGic: return is_read ? hooks.gic(row.reg, value) : Outcome::kUndefined;
         case El2Kind::kTimer: return hooks.timer(row.reg, is_read, value);
         case El2Kind::kSre: value = is_read ? kSreAllOn : value; return Outcome::kDone;
+        case El2Kind::kZcr: return zcr();
         case El2Kind::kUndefined: break;
         }
         return Outcome::kUndefined;

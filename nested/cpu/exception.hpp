@@ -28,6 +28,12 @@ struct Exception {
                 arch::ESR_EL2{}.with<arch::ESR_EL2::EC>(static_cast<u64>(arch::Ec::kSerror)).with<arch::ESR_EL2::IL>(1)
                     .with<arch::ESR_EL2::ISS>(iss).raw, 0, 0};
     }
+    static constexpr Exception trapped(arch::Ec ec, u64 iss) {
+        return sync(arch::ESR_EL2{}.with<arch::ESR_EL2::EC>(static_cast<u64>(ec)).with<arch::ESR_EL2::IL>(1)
+                        .with<arch::ESR_EL2::ISS>(iss).raw);
+    }
+    static constexpr Exception sve_access() { return trapped(arch::Ec::kSve, 0); }
+    static constexpr Exception fp_access() { return trapped(arch::Ec::kFpAccess, u64{1} << 24 | u64{0xe} << 20); }  // CV, COND
     // ESR_EL2.IL is 1 for EC 0, whatever the instruction's length.
     static constexpr Exception undefined() { return sync(arch::ESR_EL2::IL::kMask); }
 };

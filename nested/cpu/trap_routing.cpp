@@ -155,6 +155,15 @@ Route detail::route_in_guest(const VirtualEl2& v, u64 esr) {
     switch (static_cast<Ec>(ESR_EL2::of(esr).get<ESR_EL2::EC>())) {
     case Ec::kWfx: return forward_if(WfxIss::of(iss).get<WfxIss::TI>() & 1 ? hcr.get<H::TWE>() : hcr.get<H::TWI>());
     case Ec::kFpAccess: return forward_if(l1_traps_fp(v.cptr_of_l1()));
+    case Ec::kSve: {
+        // ZEN comes before FPEN. Both are closed in hardware until the registers are loaded, whatever L1 traps.
+        if (!v.config().features.has(Feature::kSve))
+            return Route::kUndefined;
+        const CPTR_EL2 l1 = v.cptr_of_l1();
+        if (l1_traps_sve(l1))
+            return Route::kForward;
+        return l1_traps_fp(l1) ? Route::kForwardFp : Route::kOurs;
+    }
     case Ec::kSmc64: return forward_if(hcr.get<H::TSC>());
     case Ec::kSvc64: {
         const auto hfgitr = v.get<HFGITR_EL2>();
@@ -170,7 +179,7 @@ Route detail::route_in_guest(const VirtualEl2& v, u64 esr) {
     case Ec::kWatchpointLower:
     case Ec::kBrk64: return forward_if(v.get<M>().get<M::TDE>());
     case Ec::kMops: return forward_if(v.in_l2() && v.get<HCRX_EL2>().get<HCRX_EL2::MCE2>());
-    default: return Route::kOurs;  // SVE, SME, LS64, AArch32: no VM with EL2 has them, and the flat path knows
+    default: return Route::kOurs;  // SME, LS64, AArch32: no VM with EL2 has them, and the flat path knows
     }
 }
 

@@ -13,6 +13,7 @@ enum class Route : u8 {
     kUndefined,  // UNDEFINED where the vCPU is: L2's EL1, or virtual EL2
     kStage2,     // an abort: the shadow MMU knows whether L1's tables or ours are behind it
     kVncr,       // an access of L2, a hypervisor itself, that FEAT_NV2 redirects (nested/cpu/vncr_access.hpp)
+    kForwardFp,  // take_exception(Exception::fp_access())
 };
 
 // The part for EC 0x18 of an exit from L2.

@@ -13,7 +13,7 @@ namespace nest::nested {
 
 // Everything that the switch needs besides the vCPU.
 struct SwitchArgs {
-    bool fp_loaded = false;
+    vhe::FpOpen fp_open{};        // VirtualEl2::cptr()
     bool serror_pending = false;  // a virtual SError of ours, in either world: HCR_EL2.VSE is to be set; VSESR_EL2 is loaded
     bool under_host = false;      // TGE is set: HCR_EL2 and CPTR_EL2 are the host's until activate()
 };
@@ -83,6 +83,14 @@ void load_l2_vncr(arch::Cpu& cpu, VirtualEl2& v, bool under_host);
 // drop, and the trap controls are to be made and loaded anew.
 [[gnu::cold]] void change_form(arch::Cpu& cpu, VirtualEl2& v);
 
+// SVE's registers are the guest's and stay in hardware when the world changes. Their length has to follow, before the next entry: in
+// L2 it is the shorter of what L1's ZCR_EL2 and the VMM allow. Where ZCR_EL1 changes hands both worlds' CPTR_EL2 let us reach the
+// registers. Tier 0, of a vCPU with sve_loaded.
+[[gnu::cold]] void follow_zcr(arch::Cpu& cpu, VirtualEl2& v);
+// At the beginning and the end of a stay with SVE's registers, at EL2 with the host's CPTR_EL2.
+void load_zcr(arch::Cpu& cpu, VirtualEl2& v);
+void save_zcr(arch::Cpu& cpu, VirtualEl2& v);
+
 // Virtual EL2's exception return to L2. `e2h`: VirtualEl2::e2h(), which tier 0 knows for a whole stay in the guest.
 template <bool e2h>
 NEST_TIER0 [[gnu::always_inline]] inline void switch_to_l2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {
@@ -105,7 +113,7 @@ NEST_TIER0 [[gnu::always_inline]] inline void switch_to_l2(arch::Cpu& cpu, Virtu
     load_l2_serror(cpu, v);
     v.world_traps.exchange(cpu, l2);
     const HCR_EL2 hcr = l2.hcr;
-    detail::write_entry_controls(cpu, v.cptr_in_l2(args.fp_loaded), hcr, args);
+    detail::write_entry_controls(cpu, v.cptr_in_l2(args.fp_open), hcr, args);
     // Last, and as a call: what is rare must not make the compiler spill registers on the common way.
     if (hcr.get<HCR_EL2::NV>()) [[unlikely]]
         load_l2_vncr(cpu, v, args.under_host);
@@ -138,7 +146,7 @@ template <bool e2h>
     v.world_traps.exchange(cpu, vel2);
     if (had_nv) [[unlikely]]
         cpu.write(VNCR_EL2::of(reinterpret_cast<u64>(file.page())));
-    detail::write_entry_controls(cpu, v.cptr_in_vel2(args.fp_loaded), vel2.hcr, args);
+    detail::write_entry_controls(cpu, v.cptr_in_vel2(args.fp_open), vel2.hcr, args);
 }
 
 NEST_TIER0 inline void switch_to_vel2(arch::Cpu& cpu, VirtualEl2& v, SwitchArgs args) {

@@ -21,7 +21,7 @@ consteval bool is_sound() {
             return false;
         // SP_EL1, the one EL1 register here, is in the VNCR page at virtual EL2.
         const Home home = info(r.reg).home;
-        if (r.kind == El2Kind::kMemory && home != Home::Vncr && home != Home::Mem && r.reg != SysReg::SP_EL1)
+        if ((r.kind == El2Kind::kMemory || r.kind == El2Kind::kZcr) && home != Home::Vncr && home != Home::Mem && r.reg != SysReg::SP_EL1)
             return false;
         if (r.kind == El2Kind::kBanked && home != Home::Alias && r.reg != SysReg::CNTHCTL_EL2)
             return false;
@@ -72,7 +72,7 @@ const El2Register* find_el2_register(Encoding e) {
 
 void reset_el2(VirtualEl2& v) {
     for (const El2Register& row : kRegisters)
-        if (row.kind == El2Kind::kBanked || row.kind == El2Kind::kMemory)
+        if (row.kind == El2Kind::kBanked || row.kind == El2Kind::kMemory || row.kind == El2Kind::kZcr)
             v.file.set(row.reg, row.reset);
     v.file.set(SysReg::HCR_EL2, v.config().masks.get<HCR_EL2>(v.file).raw);  // E2H, where L1 cannot choose
     v.file.set(SysReg::VPIDR_EL2, v.file.get(SysReg::MIDR_EL1));

@@ -6,7 +6,7 @@
 
 namespace nest::nested {
 
-enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kUndefined };  // see el2_registers.def
+enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kZcr, kUndefined };  // see el2_registers.def
 
 struct El2Register {
     arch::SysReg reg;

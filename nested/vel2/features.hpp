@@ -26,6 +26,7 @@ enum class Feature : u8 {
     kLor,
     kPauth,
     kPmu,
+    kSve,
     kGic,
     kVmid16,
     kCnp,
@@ -112,6 +113,7 @@ constexpr Features features_of(const Ids& ids) {
         .set(Feature::kRasV1p1, ras >= 2 || (ras == 1 && pfr1.template get<ID_AA64PFR1_EL1::RAS_frac>() >= 1))
         .set(Feature::kGic, pfr0.template get<ID_AA64PFR0_EL1::GIC>() != 0)
         .set(Feature::kPmu, pmu != 0 && pmu != 0xf)
+        .set(Feature::kSve, pfr0.template get<ID_AA64PFR0_EL1::SVE>() != 0)
         .set(Feature::kDoubleLock, dfr0.template get<ID_AA64DFR0_EL1::DoubleLock>() != 0xf)
         .set(Feature::kPauth, address_auth != 0)
         .set(Feature::kNv2, mmfr4.template get<ID_AA64MMFR4_EL1::NV_frac>() != 0 ||

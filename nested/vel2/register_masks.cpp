@@ -3,7 +3,7 @@
 
 namespace nest::nested {
 
-RegisterMasks::RegisterMasks(const Features& features) {
+RegisterMasks::RegisterMasks(const Features& features) : has_sve_(features.has(Feature::kSve)) {
     for (size_t m = 0; m < detail::kMaskedCount; m++)
         ones_[m] = detail::kMasked[m].res1;
 #define BITS(reg, feature, bits)        \

@@ -49,10 +49,10 @@ public:
 
     // The same with E2H 0, which gives CPTR_EL2 and CNTHCTL_EL2 another layout ([DDI0487] D24.2.33, D24.10.2).
     u64 apply_without_e2h(arch::SysReg reg, u64 value) const;
-    static constexpr u64 cptr_without_e2h(u64 value) {
-        // TCPAC, TAM, TTA, TFP; TZ and TSM are RES1 without SVE and SME.
-        constexpr u64 kExists = 0xc010'0400, kRes1 = 0x33ff;
-        return (value & kExists) | kRes1;
+    u64 cptr_without_e2h(u64 value) const {
+        // TCPAC, TAM, TTA, TFP; TZ with SVE, else RES1, as TSM is.
+        constexpr u64 kExists = 0xc010'0400, kRes1 = 0x32ff, kTz = 0x100;
+        return (value & (kExists | (has_sve_ ? kTz : 0))) | kRes1 | (has_sve_ ? 0 : kTz);
     }
     arch::CNTHCTL_EL2 cnthctl_without_e2h(arch::CNTHCTL_EL2 value) const {
         constexpr u64 kOnlyWithE2h = 0xf00;  // EL1PTEN, EL1PCTEN, EL0PTEN, EL0VTEN
@@ -62,6 +62,7 @@ public:
 private:
     u64 writable_[detail::kMaskedCount] = {};
     u64 ones_[detail::kMaskedCount] = {};
+    bool has_sve_ = false;
 };
 
 }  // namespace nest::nested

@@ -28,5 +28,6 @@ vhe::TrapConfig l2_traps(const vhe::TrapConfig& ours, const Config& config, cons
 
 // Does L1 trap L2's FP/SIMD? Under E2H with TGE clear only FPEN's lower bit counts ([DDI0487] D24.2.33).
 inline bool l1_traps_fp(arch::CPTR_EL2 l1) { return !(l1.get<arch::CPTR_EL2::FPEN>() & 1); }
+inline bool l1_traps_sve(arch::CPTR_EL2 l1) { return !(l1.get<arch::CPTR_EL2::ZEN>() & 1); }
 
 }  // namespace nest::nested

@@ -132,13 +132,16 @@ public:
 
     // The trap controls of the world that the vCPU is in, which hardware holds while the vCPU is loaded.
     const vhe::TrapConfig& traps() const { return in_l2() ? world_traps.l2() : world_traps.vel2(); }
-    // CPTR_EL2 for hardware. `fp_loaded`: the FP/SIMD registers there are the guest's. L1 may trap them of L2: then the trap
-    // stays even if they are loaded.
-    arch::CPTR_EL2 cptr(bool fp_loaded) const { return in_l2() ? cptr_in_l2(fp_loaded) : cptr_in_vel2(fp_loaded); }
-    arch::CPTR_EL2 cptr_in_l2(bool fp_loaded) const {
-        return opened(world_traps.l2().cptr, fp_loaded && !world_traps.l2_forwards_fp());
+    // CPTR_EL2 for hardware. `open`: what of FP/SIMD and SVE there is the guest's. L1 may trap either of L2: then the trap stays even if
+    // the registers are loaded.
+    arch::CPTR_EL2 cptr(vhe::FpOpen open) const { return in_l2() ? cptr_in_l2(open) : cptr_in_vel2(open); }
+    arch::CPTR_EL2 cptr_in_l2(vhe::FpOpen open) const {
+        return open.without(world_traps.l2_forwards_fp()).in(world_traps.l2().cptr);
     }
-    arch::CPTR_EL2 cptr_in_vel2(bool fp_loaded) const { return opened(world_traps.vel2().cptr, fp_loaded); }
+    arch::CPTR_EL2 cptr_in_vel2(vhe::FpOpen open) const { return open.in(world_traps.vel2().cptr); }
+    // Is ZCR_EL1 in hardware to be L2's, while SVE's registers are the guest's? Only if L1 lets L2 have SVE: else L2
+    // cannot reach the register, and virtual EL2's value stays, as CPTR_EL2 would trap an access of ours, too.
+    bool zcr_is_l2s() const { return in_l2() && !world_traps.l2_forwards_fp().sve(); }
 
     // One of L1's own registers wherever it is now. `loaded`: the vCPU's registers are in this CPU's hardware.
     u64 read(arch::Cpu& cpu, arch::SysReg reg, bool loaded) const {
@@ -156,10 +159,6 @@ public:
     vncr::Translations* vncr = nullptr;  // of L1's VNCR_EL2; the vCPU owns them, apart from what every exit touches
 
 private:
-    static arch::CPTR_EL2 opened(arch::CPTR_EL2 closed, bool open) {
-        return open ? closed.with<arch::CPTR_EL2::FPEN>(3) : closed;
-    }
-
     const Config* config_ = nullptr;
     World world_ = World::kFlat;
     bool hypervises_ = false;
@@ -168,6 +167,11 @@ private:
     bool mmu_was_on_ = false;                         // found_mmu(), since the last await_choice()
     vhe::Vel2Form form_{};
     u64 known_e2h_ = arch::HCR_EL2::E2H::kMask;       // HCR_EL2's bit as L1 wrote it, when form_ was made
+
+public:
+    u8 sve_len = 0;           // ZCR_EL2.LEN of the vCPU's longest vector
+    bool sve_loaded = false;  // SVE's registers in hardware are the guest's, ZCR_EL1 and ZCR_EL2 included: in a stay in the guest
+    bool zcr_in_hardware_is_l2s = false;  // else virtual EL2's; sve_loaded alone
 };
 
 }  // namespace nest::nested

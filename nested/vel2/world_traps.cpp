@@ -31,7 +31,12 @@ WorldTraps::Made WorldTraps::made_for(const Config& config, const vncr::Register
     l2 = l2_traps(*ours_, config, file, e2h_);
     made.own_hcr = l2.hcr;
     l2.mdcr = l2.mdcr.with<MDCR_EL2::HPMN>(hpmn_);
-    made.forwards_fp = l1_traps_fp(masked_cptr_of(config, file, e2h_));
+    const arch::CPTR_EL2 l1_cptr = masked_cptr_of(config, file, e2h_);
+    using vhe::FpOpen;
+    if (l1_traps_fp(l1_cptr))
+        made.forwards_fp = {FpOpen::kFp | FpOpen::kSve};
+    else if (l1_traps_sve(l1_cptr))
+        made.forwards_fp = {FpOpen::kSve};
     unsigned differing = 0;
     const auto note = [&](unsigned bit, u64 a, u64 b) { differing |= a != b ? bit : 0; };
     note(kMdcr, vel2_.mdcr.raw, l2.mdcr.raw);

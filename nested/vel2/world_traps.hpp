@@ -44,15 +44,15 @@ public:
         arch::HCR_EL2 own_hcr{};   // traps.hcr as it was made
         L1Controls l1{};
         u16 differing = 0;         // registers of this machine in which the set differs from vel2_
-        bool forwards_fp = false;
+        vhe::FpOpen forwards_fp;
     };
 
     const vhe::TrapConfig& vel2() const { return vel2_; }
     const vhe::TrapConfig& l2() const { return l2_.traps; }
     // Does the machine have FEAT_RAS, and so VDISR_EL2 and VSESR_EL2? Whatever the VM shows.
     bool ras() const { return ras_; }
-    // Does L1 trap L2's FP/SIMD?
-    bool l2_forwards_fp() const { return l2_.forwards_fp; }
+    // What L1 traps of L2's. SVE goes with FP/SIMD: while either traps, an access of ours to ZCR_EL1 may trap as well.
+    vhe::FpOpen l2_forwards_fp() const { return l2_.forwards_fp; }
 
     // Where the set of L2 before the present one may be kept: a hypervisor without VHE has two guests at EL1 in turn, its own kernel
     // and L2. Not here, as the set is large, and what tier 0 uses often would lie farther apart.

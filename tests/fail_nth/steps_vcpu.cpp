@@ -113,6 +113,15 @@ Trial stats() {
     return descriptor_trial(scene, scene->vcpu->file(), KVM_GET_STATS_FD);
 }
 
+Trial finalize_sve() {
+    const ScenePtr scene = make_scene();
+    scene->with_vcpu();
+    kvm_vcpu_init init = scene->preferred(Level::el2);
+    init.features[0] |= 1u << guests::kSve;
+    scene->vcpu->file().call(KVM_ARM_VCPU_INIT, "KVM_ARM_VCPU_INIT", &init);
+    return ioctl_trial(scene, scene->vcpu->file(), KVM_ARM_VCPU_FINALIZE, int{guests::kSve});
+}
+
 // Run before its init: nothing to do, and nothing to leave behind.
 Trial run_without_init() {
     const ScenePtr scene = make_scene();
@@ -148,6 +157,7 @@ Steps vcpu_steps() {
         {"stolen-time-set", [] { return attribute(kSet, kStolenTimeControl, 0, guests::kRam); }, {EFAULT}},
         {"stolen-time-get", [] { return attribute(kGet, kStolenTimeControl, 0, 0); }, {EFAULT}},
         {"vcpu-finalize", [] { return on_vcpu(KVM_ARM_VCPU_FINALIZE, int{4}); }, {EFAULT}, -EINVAL},
+        {"vcpu-finalize-sve", finalize_sve, {EFAULT, ENOMEM}},
         {"vcpu-stats-fd", stats, {ENOMEM}},
         {"run-without-init", run_without_init, {}, -ENOEXEC},
     };

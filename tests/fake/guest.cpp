@@ -2,6 +2,7 @@
 #include <tests/fake/guest.hpp>
 
 #include <arch/cpu.hpp>
+#include <cstring>
 #include <vhe/native.hpp>
 
 namespace nest::test {
@@ -30,7 +31,19 @@ nest::u64 nest_enter_guest(nest::vhe::GuestContext* context, const nest::vhe::Ho
     return static_cast<nest::u64>(g.script ? g.script(*context) : nest::vhe::ExitKind::kIrq);
 }
 
-void nest_fpsimd_save(nest::vhe::FpState*) {}
-void nest_fpsimd_load(const nest::vhe::FpState*) {}
+// V registers are the low parts of Z registers; a write of one zeroes the rest.
+void nest_fpsimd_save(nest::vhe::FpState* to) {
+    for (unsigned n = 0; n < 32; n++)
+        std::memcpy(to->v[n], nest::test::guest().sve.z[n], sizeof(to->v[n]));
+}
+void nest_fpsimd_load(const nest::vhe::FpState* from) {
+    for (unsigned n = 0; n < 32; n++) {
+        std::memset(nest::test::guest().sve.z[n], 0, sizeof(nest::test::guest().sve.z[n]));
+        std::memcpy(nest::test::guest().sve.z[n], from->v[n], sizeof(from->v[n]));
+    }
+}
+void nest_sve_save(nest::u8* to) { nest::test::guest().sve.save(to); }
+void nest_sve_load(const nest::u8* from) { nest::test::guest().sve.load(from); }
+unsigned long nest_sve_vector_bytes() { return nest::test::guest().sve.vector_bytes(); }
 
 }

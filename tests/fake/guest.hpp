@@ -3,6 +3,7 @@
 #pragma once
 #include <arch/syndrome.hpp>
 #include <functional>
+#include <tests/fake/sve.hpp>
 #include <vhe/exit.hpp>
 #include <vhe/guest_context.hpp>
 
@@ -12,6 +13,7 @@ struct FakeGuest {
     // Called at each entry; the exit's kind is returned. Without a script a guest leaves by an interrupt at once.
     std::function<vhe::ExitKind(vhe::GuestContext&)> script;
     unsigned entries = 0;
+    FakeSve sve;
 };
 FakeGuest& guest();
 

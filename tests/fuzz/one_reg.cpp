@@ -41,8 +41,8 @@ u64 make_id(const Operation& op, const std::vector<u64>& listed) {
 
 void one_operation(CpuState& state, const Operation& op, const std::vector<u64>& listed) {
     u64 id = make_id(op, listed);
-    alignas(16) RegisterBytes before{}, after{}, wanted;
-    std::memcpy(wanted, op.value, sizeof(wanted));
+    alignas(16) RegisterBytes before{}, after{}, wanted{};
+    std::memcpy(wanted, op.value, sizeof(op.value));
     Result<unsigned> got = read_register(state, {}, id, before);
     check(got.ok() || !(op.choice & 0x80));
     if (!(op.choice & 0x40))

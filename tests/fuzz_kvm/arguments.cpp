@@ -204,10 +204,23 @@ u64 msi(World& world, Random& r, size_t) {
     return put(world, r, args);
 }
 
-// A register that exists, or nearly; its value where it may be 128 bits wide.
+// One of Z, P, FFR and the lengths, or nearly.
+u64 sve_id(Random& r) {
+    constexpr u64 kGroup = abi::KVM_REG_ARM64 | abi::KVM_REG_ARM64_SVE;
+    const u64 slice = r.one_in(10) ? r.below(32) : 0;
+    switch (r.below(5)) {
+    case 0: return kGroup | abi::KVM_REG_SIZE_U512 | abi::KVM_REG_ARM64_SVE_VLS;
+    case 1: return kGroup | abi::KVM_REG_SIZE_U256 | (abi::KVM_REG_ARM64_SVE_PREG_BASE + r.below(20) * 32 + slice);
+    case 2: return kGroup | r.below(16) << abi::KVM_REG_SIZE_SHIFT | r.below(0x10000);
+    default: return kGroup | abi::KVM_REG_SIZE_U2048 | (abi::KVM_REG_ARM64_SVE_ZREG_BASE + r.below(32) * 32 + slice);
+    }
+}
+
+// A register that exists, or nearly; its value, of which the first 128 bits are new, where it may be 2048 bits wide.
 u64 one_reg(World& world, Random& r, size_t) {
     u64 id;
-    switch (r.below(5)) {
+    switch (r.below(6)) {
+    case 5: id = sve_id(r); break;
     case 0: id = abi::KVM_REG_ARM64 | abi::KVM_REG_SIZE_U64 | abi::KVM_REG_ARM_CORE | r.below(0xd8) / 2 * 2; break;
     case 1: id = abi::KVM_REG_ARM64 | (r.of({2ull, 3ull, 4ull}) << 52) | (r.of({0x10ull, 0x11ull, 0x14ull, 0x15ull, 0x16ull}) << 16) |
                  r.below(0x100); break;
@@ -225,7 +238,7 @@ u64 one_reg(World& world, Random& r, size_t) {
 u64 vcpu_init(World& world, Random& r, size_t) {
     abi::VcpuInit init{};
     init.target = r.percent(95) ? abi::KVM_ARM_TARGET_GENERIC_V8 : static_cast<u32>(r.number());
-    init.features[0] = r.of({0x04u, 0x05u, 0x64u, 0x84u, 0xe4u, 0xe5u, 0x00u}) ^ (r.percent(10) ? 1u << r.below(32) : 0);
+    init.features[0] = r.of({0x04u, 0x05u, 0x64u, 0x84u, 0xe4u, 0xe5u, 0x14u, 0x74u, 0xf4u, 0x00u}) ^ (r.percent(10) ? 1u << r.below(32) : 0);
     return put(world, r, init);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 
 #include <kvm/abi/capability.hpp>
@@ -73,9 +74,17 @@ void make_its(World& world, Random& r, int vm) {
         set_attr(world, r, its, 4, 0, 0);
 }
 
+// To lengths that may or may not be a set that the machine has.
+void shorten_vectors(World& world, Random& r, int vcpu) {
+    const std::array<u64, 8> lengths{r.one_in(4) ? r.number() : r.below(16)};
+    call_with(world, r, vcpu, abi::KVM_SET_ONE_REG,
+              abi::OneReg{abi::KVM_REG_ARM64 | abi::KVM_REG_SIZE_U512 | abi::KVM_REG_ARM64_SVE | abi::KVM_REG_ARM64_SVE_VLS,
+                          reinterpret_cast<u64>(lengths.data())});
+}
+
 void make_vcpus(World& world, Random& r, int vm, bool el2) {
     const u64 count = 1 + r.below(3);
-    const bool pauth = r.percent(70);
+    const bool pauth = r.percent(70), sve = r.percent(40);
     for (u64 id = 0; id < count; id++) {
         const int vcpu = checked_ioctl(world, r, vm, abi::KVM_CREATE_VCPU, id);
         if (vcpu < 0)
@@ -83,8 +92,13 @@ void make_vcpus(World& world, Random& r, int vm, bool el2) {
         abi::VcpuInit init{};
         init.target = abi::KVM_ARM_TARGET_GENERIC_V8;
         init.features[0] = 1u << abi::KVM_ARM_VCPU_PSCI_0_2 | u32{pauth} << 5 | u32{pauth} << 6 |
-                           u32{el2} << abi::KVM_ARM_VCPU_HAS_EL2 | u32{id != 0 && r.one_in(3)} << abi::KVM_ARM_VCPU_POWER_OFF;
+                           u32{sve} << abi::KVM_ARM_VCPU_SVE | u32{el2} << abi::KVM_ARM_VCPU_HAS_EL2 | u32{id != 0 && r.one_in(3)} << abi::KVM_ARM_VCPU_POWER_OFF;
         call_with(world, r, vcpu, abi::KVM_ARM_VCPU_INIT, init);
+        if (sve && r.percent(90)) {
+            if (r.one_in(3))
+                shorten_vectors(world, r, vcpu);
+            call_with(world, r, vcpu, abi::KVM_ARM_VCPU_FINALIZE, u32{abi::KVM_ARM_VCPU_SVE});
+        }
         put_in_place(world, r, vcpu);
     }
 }

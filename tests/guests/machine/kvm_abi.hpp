@@ -7,7 +7,7 @@
 namespace nest::guests {
 
 inline constexpr int kCapArmEl2 = 240;
-inline constexpr unsigned kPowerOff = 0, kPsci02 = 2, kPauthAddress = 5, kPauthGeneric = 6, kHasEl2 = 7;  // KVM_ARM_VCPU_*
+inline constexpr unsigned kPowerOff = 0, kPsci02 = 2, kSve = 4, kPauthAddress = 5, kPauthGeneric = 6, kHasEl2 = 7;  // KVM_ARM_VCPU_*
 inline constexpr unsigned kVgicGroupMaintenance = 9;
 inline constexpr unsigned long kSetCounterOffset = _IOW(KVMIO, 0xb5, __u64[2]);     // KVM_ARM_SET_COUNTER_OFFSET
 

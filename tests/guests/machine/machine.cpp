@@ -79,6 +79,8 @@ std::array<Vcpu, 2> make_vcpus(const File& kvm, const File& vm, Level level) {
     vm.call(KVM_ARM_PREFERRED_TARGET, "KVM_ARM_PREFERRED_TARGET", &preferred);
     if (kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0)
         preferred.features[0] |= 1u << kPauthAddress | 1u << kPauthGeneric;  // both or none
+    if (kvm.call(KVM_CHECK_EXTENSION, "KVM_CHECK_EXTENSION", KVM_CAP_ARM_SVE) > 0)
+        preferred.features[0] |= 1u << kSve;
     std::array vcpus{Vcpu(vm, 0, size), Vcpu(vm, 1, size)};
     vcpus[0].init(preferred, level, false);
     vcpus[1].init(preferred, level, true);
@@ -136,6 +138,8 @@ void Vcpu::init(const kvm_vcpu_init& preferred, Level level, bool powered_off) c
     kvm_vcpu_init init = preferred;
     init.features[0] |= 1u << kPsci02 | unsigned{level == Level::el2} << kHasEl2 | unsigned{powered_off} << kPowerOff;
     file_.call(KVM_ARM_VCPU_INIT, "KVM_ARM_VCPU_INIT", &init);
+    if (const int feature = kSve; init.features[0] >> kSve & 1)
+        file_.call(KVM_ARM_VCPU_FINALIZE, "KVM_ARM_VCPU_FINALIZE", &feature);
 }
 
 u64 Vcpu::get(u64 register_id) const {

@@ -23,6 +23,7 @@ std::vector<u64> list_of_registers(const Vcpu& vcpu) {
     list[0] = none.n;
     vcpu.file().call(KVM_GET_REG_LIST, "KVM_GET_REG_LIST", list.data());
     list.erase(list.begin());
+    std::erase(list, KVM_REG_ARM64_SVE_VLS);  // settled by KVM_ARM_VCPU_FINALIZE; all vCPUs here have the longest vectors
     return list;
 }
 

@@ -25,6 +25,7 @@ struct NestedVmTest : VmTest {
     static constexpr u64 kTranslation3 = 7, kPermission3 = 15, kAccessFlag3 = 11, kWrite = 1 << 6, kIsv = 1 << 24;
 
     u64 mmfr4 = 0xe << 24;  // E2H 1 alone
+    u64 more_features = 0;  // KVM_ARM_VCPU_SVE: the machine has it as well
 
     void SetUp() override {
         test::port().reset();
@@ -35,6 +36,10 @@ struct NestedVmTest : VmTest {
         show(SysReg::ID_AA64MMFR2_EL1, u64{1} << 40 | 2 << 24 | 0x1011);  // FWB, NV2
         show(SysReg::ID_AA64PFR0_EL1, cpu().registers[SysReg::ID_AA64PFR0_EL1] | 1 << 28);  // RAS
         show(SysReg::ID_AA64MMFR4_EL1, mmfr4);
+        if (more_features & 1 << abi::KVM_ARM_VCPU_SVE) {
+            show(SysReg::ID_AA64PFR0_EL1, cpu().registers[SysReg::ID_AA64PFR0_EL1] | u64{1} << 32);
+            cpu().registers[SysReg::CPTR_EL2] = 1 << 16;
+        }
         const nest_host_config config{true, 27, 30, 25, false, true};
         ASSERT_EQ(nest_core_init(&config), 0);
         nest_cpu_online();
@@ -42,7 +47,7 @@ struct NestedVmTest : VmTest {
         ram = static_cast<u8*>(std::aligned_alloc(0x20'0000, kRamBytes));
         std::fill_n(ram, kRamBytes, u8{0});
         add_slot(0);
-        make_vcpu(kPsci | 1 << abi::KVM_ARM_VCPU_HAS_EL2);
+        make_vcpu(kPsci | 1 << abi::KVM_ARM_VCPU_HAS_EL2 | more_features);
         enter_l2();
         set_l1(SysReg::VTTBR_EL2, u64{1} << 48 | kRoot);
         set_l1(SysReg::VTCR_EL2, kVtcr);

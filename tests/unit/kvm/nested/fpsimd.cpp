@@ -28,13 +28,13 @@ TEST_F(NestedFpTest, AreGivenBackBeforeAShadowIsMade) {
     Shadow* first = nullptr;
     guest_does({uses_fp(),
                 [&](GuestContext&) {
-                    owned = core().fp_loaded;
+                    owned = core().fp_loaded();
                     first = core().nested.shadow_use.shadow;
                     set_l1(SysReg::VTTBR_EL2, u64{2} << 48 | (kRoot + 0x10'0000));
                     return ExitKind::kIrq;
                 },
                 [&](GuestContext&) {
-                    given_back = !core().fp_loaded;
+                    given_back = !core().fp_loaded();
                     test::port().signal_pending = test::port().entry_blocked = true;
                     return ExitKind::kIrq;
                 }});

@@ -148,7 +148,7 @@ TEST_F(OneRegTest, WrongIds) {
     EXPECT_ERRNO(get(good | u64{1} << 28, &value), kNoEnt);
     EXPECT_ERRNO(get((good & ~KVM_REG_SIZE_MASK) | KVM_REG_SIZE_U32, &value), kNoEnt);
     EXPECT_ERRNO(get((good & ~KVM_REG_SIZE_MASK) | KVM_REG_SIZE_U128, &value), kNoEnt);
-    EXPECT_ERRNO(get(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SVE, &value), kNoEnt);
+    EXPECT_ERRNO(get(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SVE, &value), kInval);
     EXPECT_ERRNO(get(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | 0x0012'0000, &value), kNoEnt);
     EXPECT_ERRNO(get(sysreg_id(SysReg::HCR_EL2), &value), kNoEnt);
     EXPECT_ERRNO(set(sysreg_id(SysReg::HCR_EL2), &value), kNoEnt);

@@ -248,12 +248,12 @@ TEST_F(VmTest, FpThatDoesNotSurvivePreemptionIsTakenForEachStay) {
                     return ExitKind::kSync;
                 },
                 [&](GuestContext&) {
-                    owned += core().fp_loaded;
+                    owned += core().fp_loaded();
                     test::set_syndrome(Ec::kWfx, 1);
                     return ExitKind::kSync;
                 },
                 [&](GuestContext&) {
-                    owned += core().fp_loaded;
+                    owned += core().fp_loaded();
                     return ExitKind::kIrq;
                 }});
     EXPECT_EQ(ioctl(abi::KVM_RUN), -4);

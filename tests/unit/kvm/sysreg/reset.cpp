@@ -90,7 +90,7 @@ TEST(Reset, Values) {
     m->context.pstate = 0;
     m->fp.v[3][5] = 1;
     m->fp.fpcr = 1;
-    m->serror = {true, 3};
+    m->serror = {.pending = true, .syndrome = 3};
     m->debug.guest.bcr[4] = 5;
     m->debug.os_lock = true;
     m->debug.control = 1;

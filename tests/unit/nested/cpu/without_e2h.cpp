@@ -149,7 +149,7 @@ TEST_F(WithoutE2h, TranslationRegistersAreConverted) {
 }
 
 TEST_F(WithoutE2h, CptrHasItsOwnLayout) {
-    constexpr u64 kTfp = 1 << 10, kRes1 = 0x33ff;
+    constexpr u64 kTfp = 1 << 10, kTz = 1 << 8, kRes1 = 0x32ff;
     EXPECT_EQ(write(SysReg::CPTR_EL2, 0), Outcome::kDone);
     EXPECT_EQ(arch::CPTR_EL2::of(hardware(SysReg::CPACR_EL12)).get<arch::CPTR_EL2::FPEN>(), 3u);
     EXPECT_FALSE(l1_traps_fp(v.cptr_of_l1()));
@@ -162,6 +162,12 @@ TEST_F(WithoutE2h, CptrHasItsOwnLayout) {
     EXPECT_TRUE(v.cptr_of_l1().get<arch::CPTR_EL2::TTA>());
     const vhe::TrapConfig l2 = l2_traps(ours, config, file, false);
     EXPECT_TRUE(l2.cptr.get<arch::CPTR_EL2::TCPAC>());
+    EXPECT_FALSE(l1_traps_sve(v.cptr_of_l1()));
+    EXPECT_EQ(write(SysReg::CPTR_EL2, kTz), Outcome::kDone);
+    EXPECT_TRUE(l1_traps_sve(v.cptr_of_l1()));
+    EXPECT_FALSE(l1_traps_fp(v.cptr_of_l1()));
+    EXPECT_EQ(arch::CPTR_EL2::of(hardware(SysReg::CPACR_EL12)).get<arch::CPTR_EL2::ZEN>(), 0u);
+    EXPECT_EQ(RegisterMasks(Features{}).cptr_without_e2h(0), kRes1 | kTz) << "without SVE";
 }
 
 TEST_F(WithoutE2h, CnthctlHasItsOwnLayout) {

@@ -181,7 +181,7 @@ TEST_F(WorldSwitchTest, TwoSetsOfL1sControlsActInTurn) {
                 switch_to_l2(cpu, v, args());
                 EXPECT_EQ(hardware(SysReg::HCR_EL2) & H::TWE::kMask, own ? 0 : H::TWE::kMask) << kept << round;
                 EXPECT_EQ(G::of(hardware(SysReg::HFGRTR_EL2)).raw & 1, own ? 0u : 1u);
-                EXPECT_EQ(v.world_traps.l2_forwards_fp(), own);
+                EXPECT_EQ((v.world_traps.l2_forwards_fp().bits & vhe::FpOpen::kFp) != 0, own);
                 switch_to_vel2(cpu, v, args());
                 EXPECT_EQ(G::of(hardware(SysReg::HFGRTR_EL2)).raw & 1, 0u);
             }
@@ -218,7 +218,7 @@ TEST_F(WorldSwitchTest, NoFgtNoFgtRegister) {
 
 TEST_F(WorldSwitchTest, FpTrapFollowsL1) {
     SwitchArgs a = args();
-    a.fp_loaded = true;
+    a.fp_open = {vhe::FpOpen::kFp};
     load_world(cpu, v, sources());
     l1(SysReg::CPTR_EL2, 0);
     switch_to_l2(cpu, v, a);
@@ -300,7 +300,7 @@ TEST_F(WorldSwitchTest, ASerrorOfL2sOutlivesTheHost) {
     enter_guest();
     sync_l2_serror(cpu, v);
     cpu.registers[SysReg::HCR_EL2] = H::mask<H::E2H, H::TGE, H::RW>();
-    take_exception(cpu, v, Exception::interrupt(Vector::kIrq), {false, false, true});
+    take_exception(cpu, v, Exception::interrupt(Vector::kIrq), {{}, false, true});
     EXPECT_TRUE(file.get(SysReg::HCR_EL2) & H::VSE::kMask);
 }
 

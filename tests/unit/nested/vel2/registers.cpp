@@ -97,7 +97,7 @@ TEST_F(Registers, HiddenRegisterHasNoBits) {
 const SysReg kListed[] = {
     SysReg::VPIDR_EL2,   SysReg::VMPIDR_EL2,  SysReg::SCTLR_EL2,      SysReg::ACTLR_EL2,  SysReg::HCR_EL2,
     SysReg::MDCR_EL2,    SysReg::CPTR_EL2,    SysReg::HSTR_EL2,       SysReg::HFGRTR_EL2, SysReg::HFGWTR_EL2,
-    SysReg::HFGITR_EL2,  SysReg::HACR_EL2,    SysReg::HCRX_EL2,       SysReg::TTBR0_EL2,  SysReg::TTBR1_EL2,
+    SysReg::HFGITR_EL2,  SysReg::HACR_EL2,    SysReg::ZCR_EL2,        SysReg::HCRX_EL2,    SysReg::TTBR0_EL2,  SysReg::TTBR1_EL2,
     SysReg::TCR_EL2,     SysReg::VTTBR_EL2,   SysReg::VTCR_EL2,       SysReg::VNCR_EL2,   SysReg::HDFGRTR_EL2,
     SysReg::HDFGWTR_EL2, SysReg::HAFGRTR_EL2, SysReg::SPSR_EL2,       SysReg::ELR_EL2,    SysReg::AFSR0_EL2,
     SysReg::AFSR1_EL2,   SysReg::ESR_EL2,     SysReg::FAR_EL2,        SysReg::HPFAR_EL2,  SysReg::MAIR_EL2,

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kvm/vm/sve.hpp>
+
+namespace nest::kvm::detail {
+
+using namespace arch;
+
+void enter_sve(Vcpu& vcpu) {
+    Cpu& c = cpu();
+    vcpu.host_zcr = c.read<ZCR_EL2>().raw;
+    c.write(ZCR_EL2{}.with<ZCR_EL2::LEN>(vcpu.sve.max_vq() - 1));
+    c.isb();
+    nest_sve_load(vcpu.sve.image());
+    // The exception return to the guest makes the lengths act.
+    vcpu.vel2.sve_loaded = vcpu.serror.sve_loaded = true;
+    if (vcpu.vel2.present())
+        nested::load_zcr(c, vcpu.vel2);
+    else
+        c.write(ZCR_EL12::of(vcpu.regs.get(SysReg::ZCR_EL1)));
+}
+
+void leave_sve(Vcpu& vcpu) {
+    Cpu& c = cpu();
+    if (vcpu.vel2.present())
+        nested::save_zcr(c, vcpu.vel2);
+    else
+        vcpu.regs.set(SysReg::ZCR_EL1, c.read<ZCR_EL12>().raw);
+    vcpu.vel2.sve_loaded = vcpu.serror.sve_loaded = false;
+    c.write(ZCR_EL2{}.with<ZCR_EL2::LEN>(vcpu.sve.max_vq() - 1));  // L2 may have had a shorter one
+    c.isb();
+    nest_sve_save(vcpu.sve.image());
+    c.write(ZCR_EL2::of(vcpu.host_zcr));
+    c.isb();
+}
+
+}  // namespace nest::kvm::detail
