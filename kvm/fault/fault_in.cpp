@@ -135,7 +135,7 @@ FaultInResult map_page(Vcpu& vcpu, const MemoryAccess& a, const Found& found) {
                 shift = kPageShift;  // a notifier's range in progress touches the block, but not the page
             mapped = install(vm, vcpu, a, Pa(page.pa), shift, attributes_for(page, a, writable, coherent_icache), logging);
             if (mapped.ok() && a.write)
-                (slot).mark_dirty(gfn, &vcpu.dirty_ring);
+                slot.mark_dirty(gfn, &vcpu.dirty_ring);
         }
     }
     nest_port_page_release(&page, mapped.ok() && writable);

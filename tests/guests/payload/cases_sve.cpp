@@ -4,12 +4,14 @@
 
 #include "../bare/check.hpp"
 #include "../bare/stubs.hpp"
+#include "../patterns/registers.hpp"
 #include "cases.hpp"
 #include "features.hpp"
 
 #define SVE(instructions) ".arch_extension sve\n\t" instructions "\n\t.arch_extension nosve"
 
 STUB(l2_sve_length, SVE("rdvl x0, #1"));
+STUB(l2_sve_pause, "1: subs x0, x0, #1; b.ne 1b");
 STUB(l2_zcr, "mrs x0, s3_0_c1_c2_0");
 // x0, x1: the sums of Z5's and P3's bytes as L2 finds them; leaves other values there.
 STUB(l2_sve_exchange, SVE("ptrue p0.b; uaddv d0, p0, z5.b; fmov x0, d0; cntp x1, p0, p3.b; mov z5.b, #3; pfalse p3.b"));
@@ -144,6 +146,26 @@ void case_sve_traps() {
         EQUAL("ELR_EL2", f.elr, reinterpret_cast<u64>(t.code));
         // Where SVE traps LEN counts as 0 ([DDI0487] D24.2 ZCR_EL2), so that L2 may have left 128 bits.
         CHECK("V5 after the trap", own_sums().z5 >= 16);
+    }
+}
+
+// All registers, kept across exits, L2's time, and whatever else the host does on this CPU (tests/boot/scripts/sve-leaks.sh).
+void case_sve_patterns() {
+    need_sve();
+    static SvePattern mine, found;
+    constexpr u64 kPause = 20'000;
+    for (unsigned round = 0; round < 60; round++) {
+        mine.make(static_cast<unsigned>(longest), READ("cntpct_el0") << 8 | round);
+        found.prepare_like(mine);
+        mine.load();
+        if (round % 2)
+            (void)run_l2(l2_sve_pause, {.x0 = kPause});
+        else
+            for (u64 i = 0; i < kPause; i++)
+                asm volatile("");
+        (void)READ("s3_4_c1_c2_0");
+        found.store();
+        EQUAL("bytes that differ", mine.differ(found), 0);
     }
 }
 

@@ -45,12 +45,13 @@ def build(program: Path) -> None:
     with tempfile.TemporaryDirectory(dir=program.parent.parent, prefix="making-") as folder:
         work = Path(folder)
         make_payload(SOURCES / "payload", work, log)
-        for name, folder in {"fail_nth": FAIL_NTH, "memory_guest": SOURCES / "memory", "nested_guests": SOURCES / "vmm"}.items():
+        for name, folder in {"fail_nth": FAIL_NTH, "memory_guest": SOURCES / "memory", "sve_patterns": SOURCES / "patterns",
+                             "nested_guests": SOURCES / "vmm"}.items():
             proc.run(["nice", f"{CROSS}g++", *COMMON, "-static", "-pthread", f"-Wa,-I,{work}", *inputs(folder, MACHINE),
                       "-o", str(work / name)], f"building {name}", log=log)
             proc.run([f"{CROSS}strip", str(work / name)], f"stripping {name}")
         shutil.copy(work / "payload.elf", program.with_name("payload.elf"))     # for a look at addresses
-        for name in ("fail_nth", "memory_guest"):
+        for name in ("fail_nth", "memory_guest", "sve_patterns"):
             shutil.move(work / name, program.with_name(name))
         shutil.move(work / "nested_guests", program)
 
