@@ -24,6 +24,7 @@ struct ID_AA64PFR0_EL1 : Register<SysReg::ID_AA64PFR0_EL1, ID_AA64PFR0_EL1> {
     using EL0 = Field<3, 0>;
 };
 struct ID_AA64PFR1_EL1 : Register<SysReg::ID_AA64PFR1_EL1, ID_AA64PFR1_EL1> {
+    using SME = Field<27, 24>;
     using MPAM_frac = Field<19, 16>;
     using RAS_frac = Field<15, 12>;
     using MTE = Field<11, 8>;

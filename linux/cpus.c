@@ -4,6 +4,7 @@
 #include <linux/cpu_pm.h>
 #include <linux/cpuhotplug.h>
 #include <linux/glue.h>
+#include <linux/host_compat.h>
 #include <linux/percpu.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
@@ -62,13 +63,19 @@ void nest_port_call_all_cpus(unsigned int op, void *argument)
  */
 static int cpu_up_callback(unsigned int cpu)
 {
+	struct user_fpsimd_state room;
 	const char *lacks = NULL;
 
 	nest_irq_cpu_up();
+	nest_neon_begin(&room);
 	preempt_disable();
-	if (!READ_ONCE(going_down))
-		lacks = nest_cpu_online();
+	if (!READ_ONCE(going_down)) {
+		lacks = nest_cpu_vectors();
+		if (!lacks)
+			lacks = nest_cpu_online();
+	}
 	preempt_enable();
+	nest_neon_end(&room);
 	if (!lacks)
 		return 0;
 	nest_irq_cpu_down();

@@ -37,6 +37,11 @@ const char *nest_core_refusal(void);
  * and all CPUs had at nest_core_init(): then it runs no guest.
  */
 const char *nest_cpu_online(void);
+/*
+ * The same for the lengths of SVE's vectors, which are tried one by one: that destroys what a process has in the registers. So once for
+ * each CPU that comes up, before nest_cpu_online(), between kernel_neon_begin() and kernel_neon_end(), preemption off.
+ */
+const char *nest_cpu_vectors(void);
 void nest_cpu_offline(void);
 /* nest_port_call_all_cpus()'s work: interrupts off, on each CPU. */
 void nest_cpu_call(unsigned op, void *argument);

@@ -150,7 +150,6 @@ Next handle_exit(Vcpu& vcpu) {
     case Ec::kSve:
         if (!vcpu.sve.present())
             return undefined(vcpu);
-        vcpu.vel2.choice_made();  // only with NV2 is ZCR_EL1 L2's own at virtual EL2 without E2H
         acquire_sve(vcpu);
         return Next::kResume;
     default:

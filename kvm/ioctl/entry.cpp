@@ -45,6 +45,7 @@ const char* nest_core_refusal(void) { return refusal(); }
 int nest_core_init(const nest_host_config* config) { return static_cast<int>(to_abi(init_machine(*config))); }
 void nest_core_exit(void) { exit_machine(); }
 const char* nest_cpu_online(void) { return init_this_cpu(); }
+const char* nest_cpu_vectors(void) { return try_vector_lengths(); }
 void nest_cpu_offline(void) { this_cpu().disabled = true; }
 void nest_cpu_call(unsigned, void*) {}  // CpuCall::kNothing: the interrupt itself is all that is asked of a CPU
 

@@ -186,6 +186,9 @@ Status loop(Vcpu& vcpu) {
         Next next = serve_requests(vcpu);
         if (next == Next::kResume && vcpu.vel2.present())
             next = prepare_nested(vcpu);
+        // In streaming mode CPTR_EL2.SMEN decides on SVE's instructions. The kernel leaves that mode when it lends FP/SIMD.
+        if (machine().streaming && vcpu.sve.present()) [[unlikely]]
+            acquire_fpsimd(vcpu);
         Exit exit{};
         if (next == Next::kResume && pass_through_guest(vcpu, exit))
             next = after_guest(vcpu, exit);

@@ -74,7 +74,7 @@ void forget_instructions() {
 Status initialize(Vcpu& vcpu, const abi::VcpuInit& init) {
     const bool before = vcpu.initialized;
     const bool off = NEST_TRY(init_vcpu(vcpu, init, machine().vcpu_features()));
-    if (vcpu.has_feature(abi::KVM_ARM_VCPU_SVE) && !vcpu.sve.present())
+    if (vcpu.has_feature(abi::KVM_ARM_VCPU_SVE) && !vcpu.sve.finalised())
         vcpu.sve.give(machine().vector_lengths.tell());
     if (vcpu.vel2.present()) {
         if (const Status status = vcpu.vm.nested_mmu.enable(); !status.ok()) {

@@ -139,6 +139,9 @@ void complete_switch(Vcpu& vcpu) {
 }
 
 bool follow_e2h(Vcpu& vcpu) {
+    // While NV2 waits for a choice of E2H 0, the name ZCR_EL1 reaches virtual EL2's own register.
+    if (vcpu.sve.used()) [[unlikely]]
+        vcpu.vel2.choice_made();
     if (!vcpu.vel2.in_vel2() || !vcpu.vel2.form_is_stale()) [[likely]]
         return false;
     {

@@ -101,6 +101,7 @@ Status init_machine(const nest_host_config& config) {
     m->ipa_limit = pa_bits < stage2::kMaxIpaBits ? pa_bits : stage2::kMaxIpaBits;
     m->pmr_masking = masks_by_priority();
     note_nested_virtualisation(*m, config.nv2);
+    m->streaming = feature<ID_AA64PFR1_EL1>().get<ID_AA64PFR1_EL1::SME>() && (cpu().read<CPTR_EL2>().get<CPTR_EL2::SMEN>() & 1);
     m->timers.scale = timer::TickScale(static_cast<u32>(cpu().read<CNTFRQ_EL0>().raw));
     const u64 ecv = mmfr0.get<ID_AA64MMFR0_EL1::ECV>();
     m->timers.ecv = ecv >= 1;
@@ -151,6 +152,8 @@ void quiesce_tracing(Cpu& c) {
 
 }  // namespace
 
+const char* try_vector_lengths() { return machine().vector_lengths.add(vector_lengths_of(cpu())) ? nullptr : VectorLengths::kName; }
+
 // Timers are as the firmware left them, and list registers UNKNOWN: both are set up here.
 const char* init_this_cpu() {
     Cpu& c = cpu();
@@ -160,10 +163,6 @@ const char* init_this_cpu() {
     if (const char* lacks = machine().common.lacking(c)) {
         here.disabled = true;
         return lacks;
-    }
-    if (!machine().vector_lengths.add(vector_lengths_of(c))) {
-        here.disabled = true;
-        return VectorLengths::kName;
     }
     if (c.read<CTR_EL0>().raw != machine().traps.ctr)
         machine().mixed_ctr.store_relaxed(true);

@@ -40,6 +40,7 @@ struct Machine {
     bool nv = false;           // FEAT_NV: guests may have EL2
     bool nv2 = false;          // FEAT_NV2 is there and not switched off
     bool nv1 = false;          // HCR_EL2.NV1 exists: virtual EL2 may do without E2H
+    bool streaming = false;    // FEAT_SME, and the kernel uses it: a process may have left the CPU in streaming mode
     bool recursion = false;    // L1 may give NV2 to its guests; needs NV without NV2, too (nested/cpu/world_switch.hpp)
     Mutex vms_lock{NEST_LOCK_VMS};  // outside of a VM's own locks
     // Bits of KVM_ARM_VCPU_*. Without NV2 no vCPU with EL2 can have SVE (docs/architecture.md), and no other is offered it then.
@@ -55,6 +56,8 @@ void exit_machine();
 // On each CPU that comes up, preemption off. NULL, or the name of what this CPU lacks and the others have: then it must run no
 // guest.
 const char* init_this_cpu();
+// Once before, with FP/SIMD borrowed of the kernel (port/entry.h). The same answers.
+const char* try_vector_lengths();
 
 // Valid after init_machine(). Inline, as tier 0 calls it often.
 extern Machine* the_machine;

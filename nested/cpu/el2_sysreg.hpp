@@ -17,6 +17,7 @@ constexpr arch::SysReg el12_register(arch::Encoding e) {
     if (e.op0() != 3 || e.op1() != 5)
         return SysReg::kCount;
     switch (arch::find_sysreg(e)) {
+    case SysReg::ZCR_EL12: return SysReg::ZCR_EL1;
 #define EL1_REGISTER(guest, hardware, bank) \
     case SysReg::hardware: return vhe::Bank::bank == vhe::Bank::kBanked ? SysReg::guest : SysReg::kCount;
 #include <vhe/el1_registers.def>
@@ -129,6 +130,8 @@ struct El2Access {
         if (e.op0() == 1)
             return is_tlbi(e) || is_at(e) ? instruction(e, e2h, v.tge()) : Outcome::kFlat;
         const SysReg el1 = el12_register(e);
+        if (el1 == SysReg::ZCR_EL1 && !v.config().features.has(Feature::kSve))
+            return Outcome::kUndefined;
         if (el1 != SysReg::kCount)
             return of_l2(el1);
         // An EL1 name that traps for a reason of ours: with E2H it means virtual EL2's own register, else L2's.

@@ -82,11 +82,11 @@ Medians; in brackets the minimum. "disturbed" counts
 {figures.DISTURBED}.
 Exits are those to the hypervisor that runs the guest, as it counts them (KVM_GET_STATS_FD, `exits`), of both vCPUs, less
 those of a control run that does all but the measured part. IPIs are measured in an L0 with two CPUs, everything else with
-one; inside Linux L1 both levels have two. The VMs have PSCI, pointer authentication and a GICv3, but neither PMU nor SVE: with them,
-a hypervisor has more to switch.
+one; inside Linux L1 both levels have two. The VMs have PSCI, pointer authentication and a GICv3, and since December 2026 SVE, which no
+operation uses; no PMU, with which a hypervisor has more to switch.
 
 Where a name ends in -qemu, QEMU 11 is the VMM (`-cpu host`) and benchmarks/qemu_guest its guest, with one vCPU. QEMU
-gives its VM a PMU and SVE where /dev/kvm offers them, which Linux's own KVM does and Nestvisor does not. The exits of
+gives its VM a PMU and SVE where /dev/kvm offers them: Linux's own KVM both, Nestvisor SVE since December 2026. The exits of
 these operations are not counted.
 """
 

@@ -37,7 +37,8 @@ class Machine:
 
     def argv(self, image: Path, initrd: Path, disks: list["Disk"], interactive: bool) -> list[str]:
         """The whole command."""
-        cpu = "max,pauth-impdef=on" if self.cpu == "max" else self.cpu
+        # Vectors of 512 bits at most: each instruction of SVE costs the emulator as many steps as its vector has words.
+        cpu = "max,pauth-impdef=on,sve-max-vq=4" if self.cpu == "max" else self.cpu
         board = f"virt,virtualization={'on' if self.el2 else 'off'},gic-version=3"
         accel = ["-accel", "tcg,thread=multi"]
         if self.icount:

@@ -42,6 +42,7 @@ struct NestedVmTest : VmTest {
         }
         const nest_host_config config{true, 27, 30, 25, false, true};
         ASSERT_EQ(nest_core_init(&config), 0);
+        nest_cpu_vectors();
         nest_cpu_online();
         ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);
         ram = static_cast<u8*>(std::aligned_alloc(0x20'0000, kRamBytes));

@@ -47,6 +47,7 @@ struct VmTest : testing::Test {
         adjust_machine();
         const nest_host_config config{true, 27, 30, 25, false, true};
         ASSERT_EQ(nest_core_init(&config), 0);
+        nest_cpu_vectors();
         nest_cpu_online();
         ASSERT_EQ(nest_vm_create(host(), 0, &vm), 0);
     }

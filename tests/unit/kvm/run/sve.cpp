@@ -98,6 +98,24 @@ TEST(VectorLengths, WhatVmmsWereToldIsKept) {
     EXPECT_EQ(l.tell(), 0x0bu);
 }
 
+// A process may have left the CPU in streaming mode, in which SVE's instructions are SME's: lending ends it.
+struct StreamingTest : SveTest {
+    void adjust_machine() override {
+        SveTest::adjust_machine();
+        test::port().feature_registers[arch::encoding_of(SysReg::ID_AA64PFR1_EL1).raw] = 1 << 24;
+        cpu().registers[SysReg::CPTR_EL2] |= 1 << 24;
+    }
+};
+
+TEST_F(StreamingTest, FpIsBorrowedBeforeTheFirstEntry) {
+    make_final();
+    guest_does({[&](GuestContext&) {
+        EXPECT_EQ(test::port().fpsimd_begins, 1u);
+        return ExitKind::kIrq;
+    }});
+    EXPECT_EQ(ioctl(KVM_RUN), -4);
+}
+
 TEST_F(SveTest, TheHostsLengthIsLeftAlone) {
     EXPECT_EQ(cpu().registers[SysReg::ZCR_EL2], kHostZcr);
     EXPECT_EQ(nest_dev_ioctl(KVM_CHECK_EXTENSION, KVM_CAP_ARM_SVE), 1);
