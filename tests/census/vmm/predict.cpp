@@ -21,7 +21,7 @@ constexpr bool allows(Access access, bool is_read) { return u8(access) >> (is_re
 
 enum class Needs : u8 {
     kAlways, kPauth, kRas, kErrorRecords, kLor, kGic, kPmu, kPan, kUao, kDit, kSsbs, kRng, kEcv, kDpb, kDpb2, kSpecres, kSpecres2,
-    kPriorities6, kPriorities7,
+    kPriorities6, kPriorities7, kSve,
 };
 struct Register {
     const char* name;
@@ -51,6 +51,7 @@ bool is_there(const Ids& ids, const nested::Features& features, Needs needs) {
     case Needs::kLor: return features.has(Feature::kLor);
     case Needs::kGic: return features.has(Feature::kGic);
     case Needs::kPmu: return features.has(Feature::kPmu);
+    case Needs::kSve: return features.has(Feature::kSve);
     case Needs::kPan: return features.has(Feature::kPan);
     case Needs::kUao: return ids.field<ID_AA64MMFR2_EL1>(4) != 0;
     case Needs::kDit: return ids.field<ID_AA64PFR0_EL1>(48) != 0;
@@ -98,7 +99,7 @@ bool reads_as_zero(Encoding e) {
 
 // ---- nested/vel2/el2_registers.def
 
-enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kUndefined };
+enum class El2Kind : u8 { kBanked, kMemory, kGic, kTimer, kSre, kZcr, kUndefined };
 struct El2Register {
     SysReg reg;
     El2Kind kind;
@@ -328,7 +329,7 @@ Expected Predictor::expect(Pass pass, Encoding e, bool is_read) const {
         it.value = {};
         it.may_fault = it.may_fault || (it.may_be_done && e.op0() == 1);
     }
-    // The VM has no CPTR_EL2.ZEN and SMEN, so that hardware's stay clear.
+    // Virtual EL2's CPTR_EL2.ZEN is clear unless the VM has SVE and the payload opened it; there is no SMEN.
     if (pass == Pass::vel2 || pass == Pass::vel2_el0)
         it.may_trap_vectors = is_of_vectors(e);
     return it;
