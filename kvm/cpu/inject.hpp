@@ -41,7 +41,8 @@ void inject_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined)
 // Leaves the SError pending in any case: for callers before the exit is handled, when PC may still be that of the instruction
 // that is being emulated.
 NEST_TIER0 inline void pend_serror(CpuState& state, u64 syndrome = kSerrorImplementationDefined) {
-    state.serror = {.pending = true, .syndrome = syndrome & arch::ESR_EL2::ISS::kMask};
+    state.serror.pending = true;
+    state.serror.syndrome = syndrome & arch::ESR_EL2::ISS::kMask;
 }
 
 }  // namespace nest::kvm

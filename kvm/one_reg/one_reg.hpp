@@ -36,7 +36,8 @@ Status write_register(CpuState& state, RegisterProviders others, u64 id, const R
 Status get_one_reg(CpuState& state, RegisterProviders others, const abi::OneReg& request);
 Status set_one_reg(CpuState& state, RegisterProviders others, const abi::OneReg& request);
 
-// `user` is the address of struct kvm_reg_list. kPerm: KVM_ARM_VCPU_FINALIZE is due. k2Big: not enough room; the structure's `n` is then the count needed.
+// `user` is the address of struct kvm_reg_list. kPerm: KVM_ARM_VCPU_FINALIZE is due. k2Big: not enough room; the structure's `n` is
+// then the count needed.
 Status get_reg_list(CpuState& state, RegisterProviders others, u64 user);
 
 // kInval: another range than the feature-ID space, or a reserved word set. kFault.

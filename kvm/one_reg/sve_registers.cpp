@@ -27,7 +27,7 @@ Result<Found> find(u64 id) {
     Found found{Kind::kLengths, 0, 0, kLengthsBytes};
     if (low < KVM_REG_ARM64_SVE_PREG_BASE)
         found = {Kind::kZ, number, slice, kZBytes};
-    else if (low >= KVM_REG_ARM64_SVE_PREG_BASE && low < KVM_REG_ARM64_SVE_FFR_BASE + kSlices)
+    else if (low < KVM_REG_ARM64_SVE_FFR_BASE + kSlices)
         found = {Kind::kP, number, slice, kPBytes};
     else if (low != KVM_REG_ARM64_SVE_VLS)
         return Errno::kInval;

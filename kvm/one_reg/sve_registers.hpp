@@ -9,14 +9,14 @@
 
 namespace nest::kvm {
 
-// Bytes of the register, for an id of the SVE group. kNoEnt: no such register on any vCPU. kInval: with another size.
+// Bytes of the register, for an id of the SVE group. kInval: no vCPU has such a register, or it has another size.
 Result<unsigned> sve_register_size(u64 id);
 
 // Both: kNoEnt for a vCPU without SVE, and for slices that no vector is long enough to have; kPerm for Z, P and FFR before
 // KVM_ARM_VCPU_FINALIZE. What lies beyond the longest vector reads as 0.
 Status get_sve_register(const CpuState& state, u64 id, RegisterBytes& value);
-// kPerm also for the lengths once the vCPU is final. kInval: lengths that are not `host` up to the longest of them (a bit for each
-// number of quadwords less one).
+// kPerm also for the lengths once the vCPU is final. kInval: lengths that are not the machine's up to the longest of them (a bit for
+// each number of quadwords less one).
 Status set_sve_register(CpuState& state, u64 id, const RegisterBytes& value);
 
 unsigned sve_register_count(const CpuState& state);

@@ -187,7 +187,7 @@ Status loop(Vcpu& vcpu) {
         if (next == Next::kResume && vcpu.vel2.present())
             next = prepare_nested(vcpu);
         // In streaming mode CPTR_EL2.SMEN decides on SVE's instructions. The kernel leaves that mode when it lends FP/SIMD.
-        if (machine().streaming && vcpu.sve.present()) [[unlikely]]
+        if (next == Next::kResume && machine().streaming && vcpu.sve.present()) [[unlikely]]
             acquire_fpsimd(vcpu);
         Exit exit{};
         if (next == Next::kResume && pass_through_guest(vcpu, exit))

@@ -133,11 +133,7 @@ Next vel2_sysreg(Vcpu& vcpu) {
     return nested::answer_at_once(cpu(), vcpu.vel2, iss) ? Next::kResume : other_vel2_sysreg(vcpu, iss);
 }
 
-// Route::kUndefined, or SVE where L1 traps FP/SIMD alone.
-[[gnu::noinline, gnu::cold]] void refuse(Vcpu& vcpu, Ec what) {
-    const bool fp = what == Ec::kSve && vcpu.sve.present();
-    fp ? forward_in_tier0(vcpu, Exception::fp_access()) : inject_undefined(vcpu);
-}
+[[gnu::noinline, gnu::cold]] void forward_fp_access(Vcpu& vcpu) { forward_in_tier0(vcpu, Exception::fp_access()); }
 
 // Tier 0 of one exit. `only_changed_worlds` becomes true for a forward or an ERET: nothing but the registers of a change of
 // world (or of EL) was touched, no debug register, for example.
@@ -153,8 +149,10 @@ Next decide(Vcpu& vcpu, bool& only_changed_worlds) {
     case nested::Route::kVncr:
         return vcpu.vm.nested_vncr.access(vcpu);
     case nested::Route::kUndefined:
+        inject_undefined(vcpu);
+        return Next::kResume;
     case nested::Route::kForwardFp:
-        refuse(vcpu, vhe::exception_class(esr));
+        forward_fp_access(vcpu);
         return Next::kResume;
     case nested::Route::kStage2:
         return v.in_l2() ? vcpu.vm.nested_mmu.resolve_in_tier0(vcpu) : handle_el1_exit(vcpu);

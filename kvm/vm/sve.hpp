@@ -4,7 +4,6 @@
 // SVE's registers are in hardware only while interrupts are off. The host's own were saved when FP/SIMD was lent.
 #pragma once
 #include <kvm/vm/fpsimd.hpp>
-#include <nested/cpu/world_switch.hpp>
 
 namespace nest::kvm {
 

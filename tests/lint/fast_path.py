@@ -46,6 +46,8 @@ EXPECTED = {
     "nest::nested::detail::authenticate": "ERETAA, ERETAB",
     "nest::nested::answer_at_once": "the few registers that a hypervisor writes at each world switch",
     "nest::nested::load_l2_vncr": "L2 is a hypervisor",
+    "nest::nested::follow_zcr": "SVE's registers are loaded",
+    "nest::kvm::forward_fp_access": "L1 traps FP/SIMD of L2, not SVE, and L2 uses SVE",
     "nest::nested::detail::write_l2_serror": "L1 has pended an SError for L2, or L2 has deferred one",
     "nest::nested::WorldTraps::change_l2": "L1 has changed L2's trap controls",
     "nest::stage2::VmidAllocator::publish": "a VMID that this CPU has not run since it was loaded",

@@ -3,6 +3,12 @@
 // use SVE; the compiler must use no vector register between load() and store().
 #pragma once
 
+// Z0 to Z31 at operand 0, P0 to P15 at operand 1.
+#define NEST_EACH_Z(op)                                                                                                  \
+    ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, " \
+    "29, 30, 31\n\t" op " z\\n, [%0, #\\n, mul vl]\n\t.endr\n\t"
+#define NEST_EACH_P(op) ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n\t" op " p\\n, [%1, #\\n, mul vl]\n\t.endr\n\t"
+
 namespace nest::guests {
 
 class SvePattern {
@@ -32,16 +38,14 @@ public:
     void load() const {
         asm volatile(".arch_extension sve\n\t"
                      "ldr p0, [%1, #16, mul vl]\n\twrffr p0.b\n\t"
-                     ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n\tldr p\\n, [%1, #\\n, mul vl]\n\t.endr\n\t"
-                     ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, "
-                     "29, 30, 31\n\tldr z\\n, [%0, #\\n, mul vl]\n\t.endr"
+                     NEST_EACH_P("ldr")
+                     NEST_EACH_Z("ldr")
                      ::"r"(image_), "r"(image_ + kZ * vector_) : "memory");
     }
     void store() {
         asm volatile(".arch_extension sve\n\t"
-                     ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, "
-                     "29, 30, 31\n\tstr z\\n, [%0, #\\n, mul vl]\n\t.endr\n\t"
-                     ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n\tstr p\\n, [%1, #\\n, mul vl]\n\t.endr\n\t"
+                     NEST_EACH_Z("str")
+                     NEST_EACH_P("str")
                      "rdffr p0.b\n\tstr p0, [%1, #16, mul vl]"
                      ::"r"(image_), "r"(image_ + kZ * vector_) : "memory");
     }
@@ -60,3 +64,6 @@ private:
 };
 
 }  // namespace nest::guests
+
+#undef NEST_EACH_Z
+#undef NEST_EACH_P

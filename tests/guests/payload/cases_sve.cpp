@@ -49,7 +49,7 @@ void set_zcr_el2(u64 value) {
 u64 longest;
 
 void need_sve() {
-    if (!need::id(READ("id_aa64pfr0_el1"), 32))
+    if (!need::sve())
         skip("no SVE");
     reset_l2();
     WRITE("cpacr_el12", kFpOpen | kZenOpen);

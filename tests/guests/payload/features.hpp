@@ -12,6 +12,7 @@ inline bool always() { return true; }
 inline bool nv() { return id(READ("id_aa64mmfr2_el1"), 24) || id(READ("s3_0_c0_c7_4"), 20); }
 inline bool nv2() { return id(READ("id_aa64mmfr2_el1"), 24) >= 2 || id(READ("s3_0_c0_c7_4"), 20); }
 inline bool lor() { return id(READ("id_aa64mmfr1_el1"), 16); }
+inline bool sve() { return id(READ("id_aa64pfr0_el1"), 32); }
 inline bool ras() { return id(READ("id_aa64pfr0_el1"), 28); }
 inline bool pauth() {
     return id(READ("id_aa64isar1_el1"), 4) || id(READ("id_aa64isar1_el1"), 8) || id(READ("id_aa64isar2_el1"), 12);

@@ -6,6 +6,14 @@
 namespace nest::test {
 namespace {
 
+// A device and a collection that are mapped, and so many MAPTI commands that are not yet told of.
+void queue_events(ItsMachine& i, unsigned count) {
+    i.enable();
+    i.run({mapc(0, 1), mapd(1, kItts, 16)});
+    for (unsigned n = 0; n < count; n++)
+        i.put({mapti(1, n, 8192 + n, 0)});
+}
+
 TEST(ItsQueue, Wraps) {
     ItsMachine i;
     i.enable(kDevices | kPages64K | 7, 1);
@@ -34,10 +42,7 @@ TEST(ItsQueue, WorksWhenEnabled) {
 
 TEST(ItsQueue, AsManyCommandsAtATime) {
     ItsMachine i;
-    i.enable();
-    i.run({mapc(0, 1), mapd(1, kItts, 16)});
-    for (unsigned n = 0; n < 1200; n++)
-        i.put({mapti(1, n, 8192 + n, 0)});
+    queue_events(i, 1200);
     const u64 start = i.get(kCreadr);
     EXPECT_FALSE(i.tell());
     EXPECT_EQ(i.get(kCreadr), start + 512 * 32);
@@ -55,10 +60,7 @@ TEST(ItsQueue, AsManyCommandsAtATime) {
 // A dirty ring that is nearly full: the VMM is to collect it before the store is executed again.
 TEST(ItsQueue, WaitsForRoomInTheDirtyLog) {
     ItsMachine i;
-    i.enable();
-    i.run({mapc(0, 1), mapd(1, kItts, 16)});
-    for (unsigned n = 0; n < 20; n++)
-        i.put({mapti(1, n, 8192 + n, 0)});
+    queue_events(i, 20);
     i.m.callbacks.log_has_room = false;
     EXPECT_FALSE(i.tell());
     EXPECT_TRUE(i.send(1, 15));
@@ -70,10 +72,7 @@ TEST(ItsQueue, WaitsForRoomInTheDirtyLog) {
 
 TEST(ItsQueue, GoesOnWhereItWasSwitchedOff) {
     ItsMachine i;
-    i.enable();
-    i.run({mapc(0, 1), mapd(1, kItts, 16)});
-    for (unsigned n = 0; n < 600; n++)
-        i.put({mapti(1, n, 8192 + n, 0)});
+    queue_events(i, 600);
     EXPECT_FALSE(i.tell());
     i.set(kCtlr, 0);
     EXPECT_EQ(i.get32(kCtlr), u64{1} << 31);
