@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 ALLOWED = {"memcpy", "memset", "memmove", "memcmp", "__stack_chk_fail", "__stack_chk_guard"}
-ASSEMBLY = {"nest_at_s1e1r", "nest_enter_guest", "nest_guest_vectors", "nest_fpsimd_save", "nest_fpsimd_load"}
+ASSEMBLY = {"nest_at_s1e1r", "nest_enter_guest", "nest_guest_vectors", "nest_fpsimd_save", "nest_fpsimd_load",
+            "nest_sve_save", "nest_sve_load", "nest_sve_vector_bytes"}
 FORBIDDEN = (".init_array", ".fini_array", ".ctors", ".eh_frame", ".gcc_except_table", ".tdata", ".tbss")
 PREFIX = os.environ.get("CROSS_COMPILE", "aarch64-linux-gnu-")
 
